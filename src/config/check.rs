@@ -1,0 +1,166 @@
+//! Reading a config and refusing what cannot be, each time with the key and what would be right.
+
+use super::{Config, Paths};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// Why a config is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not the form: an unknown key, a missing one, a value of another type. The message has line and column.
+    #[error("{file}: {message}")]
+    Form {
+        /// The file.
+        file: String,
+        /// The parser's message, with the place.
+        message: String,
+    },
+    /// A value that cannot be.
+    #[error("{file}: {key} = {value:?}: {right}")]
+    Value {
+        /// The file.
+        file: String,
+        /// Path of the key.
+        key: String,
+        /// What stands there.
+        value: String,
+        /// What would be right.
+        right: String,
+    },
+}
+
+impl Config {
+    /// Parses a config and makes its relative paths relative to `dir`, the folder of the file.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn parse(text: &str, file: &str, dir: &Path) -> Result<Config, ConfigError> {
+        let mut config: Config = toml::from_str(text)
+            .map_err(|e| ConfigError::Form { file: file.into(), message: e.to_string().trim_end().to_owned() })?;
+        config.check(file)?;
+        config.resolve(dir);
+        Ok(config)
+    }
+
+    fn check(&self, file: &str) -> Result<(), ConfigError> {
+        let refuse = |key: &str, value: &str, right: &str| {
+            let (file, key, value, right) = (file.into(), key.into(), value.into(), right.into());
+            Err(ConfigError::Value { file, key, value, right })
+        };
+        if self.organization.trim().is_empty() {
+            return refuse("organization", &self.organization, "give the name that stands on reports");
+        }
+        if jiff::tz::TimeZone::get(&self.timezone).is_err() {
+            return refuse("timezone", &self.timezone, "give an IANA zone, for example \"Europe/Berlin\"");
+        }
+        if self.ledger.origin.is_empty() || self.ledger.origin.contains(['+', ' ', '\n', '\t']) {
+            let right = "a name without spaces and +, for example \"actledger.example.com/main\"";
+            return refuse("ledger.origin", &self.ledger.origin, right);
+        }
+        for (key, cron) in [("schedule.ingest", &self.schedule.ingest), ("schedule.report", &self.schedule.report)] {
+            if cron.split_whitespace().count() != 5 || croner::Cron::from_str(cron).is_err() {
+                return refuse(key, cron, "five fields of cron, for example \"30 5 * * *\"");
+            }
+        }
+        let mut names = std::collections::BTreeSet::new();
+        for (kind, source) in self.sources() {
+            let key = |member: &str| format!("{}.{member} of {:?}", kind.name(), source.name);
+            if source.name.trim().is_empty() || !names.insert(source.name.as_str()) {
+                return refuse(&key("name"), &source.name, "every source has a name of its own");
+            }
+            if ["register", "actledger"].contains(&source.name.as_str()) {
+                return refuse(&key("name"), &source.name, "this name is taken by the program itself");
+            }
+            if !source.location.starts_with("file:") || source.location == "file:" {
+                let right = "this version reads \"file:DIR\" only; live AWS, Kubernetes and HCP Terraform come later";
+                return refuse(&key("location"), &source.location, right);
+            }
+            if !source.collect && source.reason.is_none() {
+                return refuse(&key("collect"), "false", "a source that is switched off needs reason = \"…\"");
+            }
+        }
+        if let Some(smtp) = &self.smtp {
+            let known = ["smtps://", "smtp://", "folder:"];
+            if !known.iter().any(|k| smtp.url.starts_with(k)) {
+                return refuse("smtp.url", &smtp.url, "smtps://HOST, smtp://HOST (STARTTLS) or folder:DIR");
+            }
+            if self.demo.is_some() && !smtp.url.starts_with("folder:") {
+                return refuse("smtp.url", &smtp.url, "a demonstration mails into a folder: folder:DIR");
+            }
+            if !smtp.from.contains('@') {
+                return refuse("smtp.from", &smtp.from, "an address, for example \"Actledger <actledger@example.com>\"");
+            }
+        }
+        if !self.mail.is_empty() && self.smtp.is_none() {
+            return refuse("mail", "[[mail]]", "mail needs [smtp] with url and from");
+        }
+        for list in &self.mail {
+            if let Some(to) = list.to.iter().find(|t| !t.contains('@')) {
+                return refuse("mail.to", to, "an address, for example \"ai-compliance@example.com\"");
+            }
+            if let Some(a) = list.attach.iter().find(|a| !["pdf", "json"].contains(&a.as_str())) {
+                return refuse("mail.attach", a, "\"pdf\" or \"json\"");
+            }
+        }
+        let listen: Result<std::net::SocketAddr, _> = self.web.listen.parse();
+        match listen {
+            Err(_) => return refuse("web.listen", &self.web.listen, "address and port, for example \"127.0.0.1:8080\""),
+            Ok(a) if !a.ip().is_loopback() && self.web.auth == super::WebAuth::None => {
+                return refuse("web.listen", &self.web.listen, "beyond loopback the pages need [web] auth = \"token\"");
+            }
+            Ok(_) => {}
+        }
+        if !["core", "full"].contains(&self.act.profile.as_str()) {
+            return refuse("act.profile", &self.act.profile, "\"core\" or \"full\"");
+        }
+        Ok(())
+    }
+
+    fn resolve(&mut self, dir: &Path) {
+        let join = |p: &mut PathBuf| *p = dir.join(&*p);
+        join(&mut self.reports_dir);
+        join(&mut self.ledger.path);
+        join(&mut self.ledger.signing_key);
+        match &mut self.register {
+            Some(Paths::One(p)) => join(p),
+            Some(Paths::Many(list)) => list.iter_mut().for_each(join),
+            None => {}
+        }
+        self.base = dir.to_owned();
+        if let Some(smtp) = &mut self.smtp {
+            if let Some(folder) = smtp.url.strip_prefix("folder:") {
+                smtp.url = format!("folder:{}", dir.join(folder).display());
+            }
+            smtp.password_file.iter_mut().for_each(join);
+            smtp.ca_file.iter_mut().for_each(join);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        Config::parse(text, "actledger.toml", Path::new("/etc/actledger")).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_with_its_key() {
+        assert!(refused("organization = 'X'\ncolour = 1").contains("colour"));
+        assert!(refused("").contains("organization"));
+        assert!(refused("organization = 'X'\ntimezone = 'Mars'").contains("timezone = \"Mars\": give an IANA zone"));
+        assert!(refused("organization = 'X'\n[schedule]\nreport = 'daily'").contains("schedule.report"));
+        let live = "organization = 'X'\n[[flow_logs]]\nname = 'a'\nlocation = 's3://b'";
+        assert!(refused(live).contains("flow_logs.location of \"a\""));
+        assert!(refused("organization = 'X'\n[web]\nlisten = '0.0.0.0:80'").contains("token"));
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let text = "organization = 'X'\n[[flow_logs]]\nname = 'a'\nlocation = 'file:logs'";
+        let config = Config::parse(text, "c", Path::new("/etc/actledger")).unwrap();
+        assert_eq!(config.flow_logs[0].folder(&config.base), Path::new("/etc/actledger/logs"));
+        assert_eq!(config.ledger.path, Path::new("/etc/actledger/var/ledger.db"));
+    }
+}

@@ -1,0 +1,276 @@
+//! `actledger.toml` as types. The comments of the fields are the manual; unknown keys are refused with their place.
+//!
+//! Parsing does no I/O: what a path names is looked at by those who use it.
+
+mod check;
+mod network;
+
+pub use check::ConfigError;
+pub use network::{Network, Range, Watch};
+
+use crate::act::SourceKind;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// The whole config.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Name of the organisation, as it stands on reports.
+    pub organization: String,
+    /// IANA zone of schedules and of times in reports. Default `UTC`.
+    #[serde(default = "utc")]
+    pub timezone: String,
+    /// The register: a path, a list of paths, or a glob in the last component.
+    #[serde(default)]
+    pub register: Option<Paths>,
+    /// Folder in which issued reports are kept.
+    #[serde(default = "reports_dir")]
+    pub reports_dir: PathBuf,
+    /// Where the record lies and who signs it.
+    #[serde(default)]
+    pub ledger: Ledger,
+    /// When jobs are due.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// VPC flow logs.
+    #[serde(default)]
+    pub flow_logs: Vec<Source>,
+    /// Clusters and their Gatekeeper.
+    #[serde(default)]
+    pub gatekeeper: Vec<Source>,
+    /// HCP Terraform and Sentinel.
+    #[serde(default)]
+    pub sentinel: Vec<Source>,
+    /// S3 model artifacts.
+    #[serde(default)]
+    pub model_artifacts: Vec<Source>,
+    /// The organisation's networks and watched ports.
+    #[serde(default)]
+    pub network: Network,
+    /// Who gets the nightly mail.
+    #[serde(default)]
+    pub mail: Vec<MailList>,
+    /// How mail goes out.
+    pub smtp: Option<Smtp>,
+    /// The pages.
+    #[serde(default)]
+    pub web: Web,
+    /// How long private values are kept.
+    #[serde(default)]
+    pub private: PrivateValues,
+    /// What the assessment asks.
+    #[serde(default)]
+    pub act: Act,
+    /// A demonstration: fixed clock, key and salts.
+    pub demo: Option<Demo>,
+    /// Folder of the config file, to which `file:` locations are relative.
+    #[serde(skip)]
+    pub base: PathBuf,
+}
+
+/// One path or several.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Paths {
+    /// One path or glob.
+    One(PathBuf),
+    /// Several.
+    Many(Vec<PathBuf>),
+}
+
+/// `[ledger]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ledger {
+    /// The file. `state.db` lies beside it. Must be on a local disk.
+    pub path: PathBuf,
+    /// Name of the log and of its key, for example `actledger.example.com/main`. Never changes.
+    pub origin: String,
+    /// File with the Ed25519 key. May be group-readable, never world-readable.
+    pub signing_key: PathBuf,
+}
+
+/// `[schedule]`: five-field cron expressions in `timezone`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Schedule {
+    /// When sources are read.
+    pub ingest: String,
+    /// When the report is made and mailed: ingest, assess, report, mail.
+    pub report: String,
+    /// Longest that one pass may take before the report goes out without the rest.
+    pub pass_minutes: u64,
+}
+
+/// One place that evidence comes from.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// Its identity in the ledger.
+    pub name: String,
+    /// `file:DIR`. Live locations (`s3://`, `cloudwatch:`, `kube:`, `https://`) are not read by this version.
+    pub location: String,
+    /// Flow logs: field names in order, for files without a header line. Default: the 14 fields of version 2.
+    pub format: Option<String>,
+    /// AWS region, for files that do not tell it.
+    pub region: Option<String>,
+    /// HCP Terraform organisation, for files that do not tell it.
+    pub organization: Option<String>,
+    /// Gatekeeper: a name for the cluster that people read.
+    pub cluster: Option<String>,
+    /// Old name: entries under it count as this source's.
+    pub was: Option<String>,
+    /// `false` switches the source off; `reason` says why.
+    #[serde(default = "yes")]
+    pub collect: bool,
+    /// Why it is switched off.
+    pub reason: Option<String>,
+}
+
+/// `[[mail]]`: one list of recipients.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailList {
+    /// Addresses.
+    pub to: Vec<String>,
+    /// Only systems of this team.
+    pub team: Option<String>,
+    /// Formats to attach: `pdf`, `json`.
+    #[serde(default)]
+    pub attach: Vec<String>,
+    /// `report`, or `checkpoint`: three lines for somebody outside, the cheapest anchor.
+    #[serde(default)]
+    pub content: MailContent,
+}
+
+/// What a mail holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailContent {
+    /// The nightly report.
+    #[default]
+    Report,
+    /// The checkpoint alone.
+    Checkpoint,
+}
+
+/// `[smtp]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Smtp {
+    /// `smtps://host[:465]`, `smtp://host[:587]` (STARTTLS), or `folder:DIR`.
+    pub url: String,
+    /// Sender.
+    pub from: String,
+    /// Where answers go.
+    pub reply_to: Option<String>,
+    /// Login name.
+    pub username: Option<String>,
+    /// File with the password.
+    pub password_file: Option<PathBuf>,
+    /// File with the certificate of a private authority.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// `[web]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Web {
+    /// Address and port.
+    pub listen: String,
+    /// `none` (loopback only) or `token`.
+    pub auth: WebAuth,
+    /// Address under which people reach the pages, for links in mails.
+    pub url: Option<String>,
+}
+
+/// Who may see the pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WebAuth {
+    /// Everybody on this machine.
+    #[default]
+    None,
+    /// Holders of a token, as password of HTTP basic authentication or as bearer.
+    Token,
+}
+
+/// `[private]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PrivateValues {
+    /// Days after which `ledger erase-private` would take a value. 184: six months.
+    pub keep_days: i64,
+}
+
+/// `[act]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Act {
+    /// `core` or `full`.
+    pub profile: String,
+}
+
+/// `[demo]`: refused unless every location is `file:` or `folder:`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Demo {
+    /// Salts and key come from it.
+    pub seed: i64,
+}
+
+fn utc() -> String {
+    "UTC".into()
+}
+fn yes() -> bool {
+    true
+}
+fn reports_dir() -> PathBuf {
+    "var/reports".into()
+}
+
+impl Default for Ledger {
+    fn default() -> Ledger {
+        let origin = "actledger.example.com/main".into();
+        Ledger { path: "var/ledger.db".into(), origin, signing_key: "keys/ledger.key".into() }
+    }
+}
+impl Default for Schedule {
+    fn default() -> Schedule {
+        Schedule { ingest: "*/15 * * * *".into(), report: "30 5 * * *".into(), pass_minutes: 10 }
+    }
+}
+impl Default for Web {
+    fn default() -> Web {
+        Web { listen: "127.0.0.1:8080".into(), auth: WebAuth::None, url: None }
+    }
+}
+impl Default for PrivateValues {
+    fn default() -> PrivateValues {
+        PrivateValues { keep_days: 184 }
+    }
+}
+impl Default for Act {
+    fn default() -> Act {
+        Act { profile: "core".into() }
+    }
+}
+
+impl Source {
+    /// The folder of a `file:` location, relative to `base`.
+    pub fn folder(&self, base: &Path) -> PathBuf {
+        base.join(self.location.strip_prefix("file:").unwrap_or(&self.location))
+    }
+}
+
+impl Config {
+    /// Every configured source with its kind, in the order of the file.
+    pub fn sources<'a>(&'a self) -> impl Iterator<Item = (SourceKind, &'a Source)> {
+        let of = |kind: SourceKind, list: &'a [Source]| list.iter().map(move |s| (kind, s));
+        of(SourceKind::FlowLogs, &self.flow_logs)
+            .chain(of(SourceKind::Gatekeeper, &self.gatekeeper))
+            .chain(of(SourceKind::Sentinel, &self.sentinel))
+            .chain(of(SourceKind::ModelArtifacts, &self.model_artifacts))
+    }
+}

@@ -1,0 +1,202 @@
+//! What a cluster and its Gatekeeper state.
+
+use super::{Outside, Private, Time};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A constraint: what it asks, where, and which pods enforce it. Audit results stand in [`Audit`] and [`Violation`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Constraint {
+    /// No longer listed.
+    pub gone: bool,
+    /// Kind that the template made.
+    pub kind: String,
+    /// Name of the object.
+    pub name: String,
+    /// uid of the object.
+    pub uid: String,
+    /// Its generation.
+    pub generation: i64,
+    /// `enforcementAction` as written; `deny` where it is absent.
+    pub action: String,
+    /// The action at admission: the same, or for `scoped` the one at `validation.gatekeeper.sh`.
+    pub effective_action: String,
+    /// `spec.match`, names escaped.
+    pub r#match: Value,
+    /// `spec.parameters`, names escaped.
+    pub parameters: Value,
+    /// What its pods report.
+    pub by_pod: Vec<PodStatus>,
+    /// When it was created, as the cluster states it.
+    pub created: Option<Time>,
+}
+
+/// What one Gatekeeper pod reports of a constraint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PodStatus {
+    /// Name of the pod.
+    pub id: String,
+    /// `audit`, `webhook`, …
+    pub operations: Vec<String>,
+    /// Whether it enforces the constraint.
+    pub enforced: bool,
+    /// The generation it speaks of.
+    pub observed_generation: i64,
+    /// Errors it states, those of `vap.k8s.io` left out: they say nothing of the webhook.
+    pub errors: Vec<String>,
+}
+
+/// A constraint template.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Template {
+    /// No longer listed.
+    pub gone: bool,
+    /// The constraint kind it makes.
+    pub kind: String,
+    /// Whether Gatekeeper created the kind.
+    pub created: bool,
+    /// `spec.targets` as JSON text: the rule itself.
+    pub text: String,
+}
+
+/// The last audit of one cluster: totals and how much of them was listed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Audit {
+    /// No longer listed.
+    pub gone: bool,
+    /// One row per constraint.
+    pub constraints: Vec<AuditRow>,
+}
+
+/// What the last audit says of one constraint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AuditRow {
+    /// Kind of the constraint.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Violations in all; null when it was never audited or the shape is older than the member.
+    pub total: Option<i64>,
+    /// Distinct violations listed.
+    pub listed: i64,
+}
+
+impl AuditRow {
+    /// Whether more violations exist than are listed.
+    pub fn truncated(&self) -> bool {
+        self.total.is_some_and(|t| t > self.listed)
+    }
+}
+
+/// One object that violates one constraint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Violation {
+    /// A complete listing no longer shows it.
+    pub gone: bool,
+    /// `KIND/NAME` of the constraint.
+    pub constraint: String,
+    /// `NAMESPACE/KIND/NAME` of the object; the namespace may be empty.
+    pub object: String,
+    /// Actions stated.
+    pub action: String,
+    /// Messages, sorted.
+    pub messages: Vec<String>,
+}
+
+/// A request that was denied, warned about or only noted, as a cluster event tells it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Admission {
+    /// FailedAdmission, WarningAdmission, DryrunViolation.
+    pub reason: String,
+    /// `KIND/NAME` of the constraint.
+    pub constraint: String,
+    /// `NAMESPACE/KIND/NAME` of the object.
+    pub object: String,
+    /// Who tried.
+    pub user: Option<Private>,
+    /// How often, as the event counts.
+    pub count: i64,
+}
+
+/// The validating webhook of Gatekeeper.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Webhook {
+    /// No longer listed.
+    pub gone: bool,
+    /// Name of the configuration object.
+    pub configuration: String,
+    /// Name of the entry.
+    pub name: String,
+    /// `Fail` or `Ignore`.
+    pub failure_policy: String,
+    /// `namespaceSelector`, names escaped.
+    pub namespace_selector: Value,
+    /// `rules`: what reaches it.
+    pub rules: Value,
+}
+
+/// A namespace.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Namespace {
+    /// No longer listed.
+    pub gone: bool,
+    /// Its name.
+    pub name: String,
+    /// Its labels.
+    pub labels: Outside,
+}
+
+/// A workload: a Deployment, StatefulSet, DaemonSet, Job, CronJob, InferenceService, or a bare ReplicaSet or Pod.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Workload {
+    /// No longer listed.
+    pub gone: bool,
+    /// Kind of the object.
+    pub kind: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Labels of the object.
+    pub labels: Outside,
+    /// Annotations of the object, those of the tools that write them left out.
+    pub annotations: Outside,
+    /// Labels of the pod template; null where the kind has none.
+    pub template_labels: Option<Outside>,
+    /// Annotations of the pod template.
+    pub template_annotations: Outside,
+    /// Replicas asked for.
+    pub replicas: i64,
+    /// Images of its containers.
+    pub images: Vec<String>,
+    /// GPUs requested by one pod.
+    pub gpus: i64,
+    /// When the object was created.
+    pub created: Option<Time>,
+    /// Model version of each ReplicaSet, and when the first with it was created.
+    pub version_starts: BTreeMap<String, Time>,
+}
+
+/// An address of the cluster: a node's.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Address {
+    /// No longer listed.
+    pub gone: bool,
+    /// Name of the node.
+    pub node: String,
+    /// Its internal addresses.
+    pub addresses: Vec<String>,
+    /// Its instance, from `spec.providerID`.
+    pub instance: Option<String>,
+}

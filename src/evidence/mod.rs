@@ -1,0 +1,156 @@
+//! The vocabulary: what a source can state, and nothing about what it means.
+//!
+//! A piece of [`Evidence`] is one fact with its time, not yet in the ledger. Payloads are the typed structs of the
+//! submodules; on the way into the ledger they are JSON, because an auditor reads JSON.
+
+pub mod artifacts;
+pub mod flow_logs;
+pub mod gatekeeper;
+pub mod record;
+pub mod register;
+pub mod sentinel;
+mod text;
+mod time;
+
+pub use text::{Outside, Private, Text, lossless, outside_json, unescape};
+pub use time::Time;
+
+use hmac::{Hmac, Mac};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// Lower-case hexadecimal SHA-256 of some bytes.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// Lower-case hexadecimal form.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// HMAC-SHA256.
+pub fn keyed(key: &[u8], data: &[u8]) -> [u8; 32] {
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104)")]
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length");
+    mac.update(data);
+    mac.finalize().into_bytes().into()
+}
+
+/// Whether an entry tells something that happened once, or something that holds until it changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nature {
+    /// Written once per (source, key).
+    Event,
+    /// Written when it differs from the latest entry of the same (source, kind, subject).
+    State,
+}
+
+macro_rules! kinds {
+    ($($variant:ident $name:literal $nature:ident,)*) => {
+        /// The kind of an entry, as its dotted name stands in the ledger.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Kind { $(#[serde(rename = $name)] #[doc = $name] $variant,)* }
+        impl Kind {
+            /// Every kind, in the order of the architecture page.
+            pub const ALL: &'static [Kind] = &[$(Kind::$variant,)*];
+            /// The dotted name.
+            pub const fn name(self) -> &'static str { match self { $(Kind::$variant => $name,)* } }
+            /// Event or state.
+            pub const fn nature(self) -> Nature { match self { $(Kind::$variant => Nature::$nature,)* } }
+            /// The kind with this dotted name.
+            pub fn of(name: &str) -> Option<Kind> { match name { $($name => Some(Kind::$variant),)* _ => None } }
+        }
+    };
+}
+
+kinds! {
+    LedgerOpened "ledger.opened" Event,
+    LedgerKey "ledger.key" Event,
+    LedgerVerified "ledger.verified" Event,
+    PrivateErased "private.erased" Event,
+    DaemonStarted "daemon.started" Event,
+    ConfigChanged "config.changed" State,
+    SourceRun "source.run" Event,
+    FlowLogConfiguration "flow_log.configuration" State,
+    FlowLogObject "flow_log.object" Event,
+    NetworkInterface "network.interface" State,
+    GatekeeperTemplate "gatekeeper.template" State,
+    GatekeeperConstraint "gatekeeper.constraint" State,
+    GatekeeperAudit "gatekeeper.audit" State,
+    GatekeeperViolation "gatekeeper.violation" State,
+    GatekeeperAdmission "gatekeeper.admission" Event,
+    KubernetesWebhook "kubernetes.webhook" State,
+    KubernetesNamespace "kubernetes.namespace" State,
+    KubernetesWorkload "kubernetes.workload" State,
+    KubernetesAddress "kubernetes.address" State,
+    SentinelRun "sentinel.run" Event,
+    SentinelOutcome "sentinel.outcome" Event,
+    SentinelOverride "sentinel.override" Event,
+    SentinelPolicySet "sentinel.policy_set" State,
+    TerraformResource "terraform.resource" State,
+    ArtifactBucket "artifact.bucket" State,
+    ArtifactVersion "artifact.version" State,
+    ArtifactDeleteMarker "artifact.delete_marker" State,
+    ArtifactTags "artifact.tags" State,
+    RegisterRevision "register.revision" State,
+    RegisterSystem "register.system" State,
+    RegisterDecision "register.decision" State,
+    RegisterRiskAssessment "register.risk_assessment" State,
+    RegisterException "register.exception" State,
+    RegisterStatement "register.statement" State,
+    AssessmentRiskLevel "assessment.risk_level" Event,
+    AssessmentFinding "assessment.finding" Event,
+    AssessmentRun "assessment.run" Event,
+    ReportIssued "report.issued" Event,
+    MailQueued "mail.queued" Event,
+    MailSent "mail.sent" Event,
+    ExportMade "export.made" Event,
+}
+
+/// One fact that a source stated, or one act of our own, before it is written down.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    /// What sort of fact.
+    pub kind: Kind,
+    /// Name of the configured source, or `actledger` for acts of our own.
+    pub source: String,
+    /// For events: what makes it the same event when it is read again.
+    pub key: String,
+    /// The thing it speaks of; never personal.
+    pub subject: String,
+    /// When it happened, as the source states it; for states, when it was looked at.
+    pub occurred_at: Time,
+    /// The typed payload of the kind, as JSON.
+    pub payload: Value,
+}
+
+impl Evidence {
+    /// A state: its key is its subject.
+    pub fn state(kind: Kind, source: &str, subject: String, at: Time, payload: &impl Serialize) -> Evidence {
+        Evidence { kind, source: source.into(), key: subject.clone(), subject, occurred_at: at, payload: json(payload) }
+    }
+
+    /// An event with a key of its own.
+    pub fn event(
+        kind: Kind,
+        source: &str,
+        key: String,
+        subject: String,
+        at: Time,
+        payload: &impl Serialize,
+    ) -> Evidence {
+        Evidence { kind, source: source.into(), key, subject, occurred_at: at, payload: json(payload) }
+    }
+
+    /// The state "no longer there", which a complete look without the subject gives.
+    pub fn gone(kind: Kind, source: &str, subject: String, at: Time) -> Evidence {
+        Evidence::state(kind, source, subject, at, &serde_json::json!({ "gone": true }))
+    }
+}
+
+/// The JSON of a payload struct. Our own structs have string keys and no floats, so this cannot fail.
+pub fn json(payload: &impl Serialize) -> Value {
+    serde_json::to_value(payload).unwrap_or(Value::Null)
+}

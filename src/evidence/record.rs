@@ -1,0 +1,241 @@
+//! Acts of our own: collections, assessments, reports, mails.
+
+use super::Time;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Entry 0 of a ledger.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LedgerOpened {
+    /// Name of the log, which is also the name of its key.
+    pub origin: String,
+    /// The verifier key line (C2SP signed-note).
+    pub public_key: String,
+    /// Entry format.
+    pub format: i64,
+    /// Last checkpoint of the ledger that this one follows.
+    pub predecessor: Option<String>,
+    /// Why it was opened.
+    pub reason: String,
+}
+
+/// A change of the signing key; it signs from the checkpoint after the one that covers this entry.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LedgerKey {
+    /// The new verifier key line.
+    pub public_key: String,
+}
+
+/// The end of one batch: what one look of one source gave.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SourceRun {
+    /// flow_logs, gatekeeper, sentinel, model_artifacts or register.
+    pub source_kind: String,
+    /// Name of the look; the cursor of the source.
+    pub look: String,
+    /// When the look was taken; null when nothing tells it.
+    pub looked_at: Option<Time>,
+    /// Entries that this batch wrote before this one.
+    pub entries: u64,
+    /// Items that the look held.
+    pub counts: Counts,
+    /// Whether everything asked for was read.
+    pub complete: bool,
+    /// What a complete look would have shown and this one did not.
+    pub gaps: Vec<String>,
+    /// Listings shorter than the total they state.
+    pub truncated: Vec<String>,
+    /// Faults, at most 100, located.
+    pub faults: Vec<Fault>,
+    /// Faults in all.
+    pub fault_count: u64,
+    /// Why the source failed as a whole.
+    pub error: Option<String>,
+    /// SHA-256 over the sorted names and digests of the files read.
+    pub replies: String,
+    /// Files read.
+    pub files: u64,
+    /// What was read, in the source's own units.
+    pub read: String,
+    /// Version of this program.
+    pub version: String,
+}
+
+/// For every input: read = kept + quarantined + refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counts {
+    /// Records or objects seen.
+    pub read: u64,
+    /// Taken into evidence, or known already.
+    pub kept: u64,
+    /// Single items that are none; the rest of their file is kept.
+    pub quarantined: u64,
+    /// Files that could not be read at all.
+    pub refused: u64,
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, o: Counts) {
+        self.read += o.read;
+        self.kept += o.kept;
+        self.quarantined += o.quarantined;
+        self.refused += o.refused;
+    }
+}
+
+/// One located fault.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// File below the look.
+    pub file: String,
+    /// Line, member path or offset; empty for the whole file.
+    pub place: String,
+    /// What is wrong, and what would be right.
+    pub what: String,
+}
+
+/// A finished assessment, and all that its verdicts depend on beside the entries below it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AssessmentRun {
+    /// The time judged from.
+    pub at: Time,
+    /// Entries judged: all before this number.
+    pub size: u64,
+    /// Whether this is the nightly one.
+    pub scheduled: bool,
+    /// Version and SHA-256 of the catalogue.
+    pub catalogue: (String, String),
+    /// Version of the rules: this program's.
+    pub rules: String,
+    /// Values of the config that verdicts and reports use.
+    pub config: AssessmentConfig,
+    /// SHA-256 over all verdicts.
+    pub verdicts: String,
+}
+
+/// Values of the config that verdicts and reports use.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AssessmentConfig {
+    /// Name of the organisation.
+    pub organization: String,
+    /// IANA name of the zone that people read times in.
+    pub timezone: String,
+    /// core or full.
+    pub profile: String,
+    /// Own networks.
+    pub own: Vec<String>,
+    /// Seconds between two scheduled passes.
+    pub ingest_interval: i64,
+    /// Configured sources: name to kind; one that is switched off says why.
+    pub sources: BTreeMap<String, SourceConfig>,
+    /// Whether every page says "demonstration".
+    pub demonstration: bool,
+    /// Overrides of control parameters, as written.
+    pub parameters: Value,
+}
+
+/// One configured source.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SourceConfig {
+    /// flow_logs, gatekeeper, sentinel, model_artifacts or register.
+    pub kind: String,
+    /// Location without secrets.
+    pub location: String,
+    /// Why it is not collected.
+    pub off: Option<String>,
+}
+
+/// A change of a unit's status.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FindingChange {
+    /// `control system`, or `control` for the estate.
+    pub finding: String,
+    /// Number that people use; stable in one ledger.
+    pub number: u64,
+    /// The unit.
+    pub unit: String,
+    /// Status before; null when the unit is new.
+    pub from: Option<String>,
+    /// Status now; null when the unit is gone.
+    pub to: Option<String>,
+    /// Why: evidence, deleted, rule-changed, parameter-changed, register-changed, level-changed, coverage, window-passed.
+    pub cause: String,
+    /// The time judged from.
+    pub at: Time,
+    /// Entries that decide, at most 20.
+    pub evidence: Vec<u64>,
+}
+
+/// A change of a system's effective level or of its basis.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RiskLevelChange {
+    /// The system.
+    pub system: String,
+    /// Effective level before; null when the system is new.
+    pub from: Option<String>,
+    /// Effective level now; null when the system is gone.
+    pub to: Option<String>,
+    /// `decided`, `stated` or `none`.
+    pub basis: String,
+    /// Statements: source, level, entry.
+    pub stated: Vec<(String, String, u64)>,
+    /// The time judged from.
+    pub at: Time,
+}
+
+/// A report that was made and kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReportIssued {
+    /// Size of the as-of.
+    pub as_of: u64,
+    /// The time judged from.
+    pub at: Time,
+    /// Whether it is the nightly one.
+    pub scheduled: bool,
+    /// File name to SHA-256.
+    pub files: BTreeMap<String, String>,
+}
+
+/// A mail that is to go out, or went out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mail {
+    /// Message-ID, the same on every retry.
+    pub message_id: String,
+    /// Index of the mail list in the config.
+    pub list: u64,
+    /// Size of the as-of it speaks of.
+    pub as_of: u64,
+    /// The time judged from.
+    pub at: Time,
+    /// SHA-256 of the whole message; null while it only waits.
+    pub sha256: Option<String>,
+}
+
+/// The result of the nightly check of the whole record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LedgerVerified {
+    /// Entries hashed again.
+    pub size: u64,
+    /// Root over them, base64.
+    pub root: String,
+    /// What was found wrong in `state.db`, which is derived and was built anew.
+    pub state_differs: Vec<String>,
+}
+
+/// A bundle that was handed out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExportMade {
+    /// Size of the as-of.
+    pub as_of: u64,
+    /// Entries in it.
+    pub entries: u64,
+    /// Whether private values were withheld.
+    pub redacted: bool,
+    /// SHA-256 of the manifest.
+    pub manifest: String,
+}

@@ -1,0 +1,198 @@
+//! What HCP Terraform and Sentinel state.
+
+use super::{Outside, Private, Time};
+use serde::{Deserialize, Serialize};
+
+/// A run as it stood when it was read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Run {
+    /// `run-…`
+    pub run: String,
+    /// Name of the workspace, or its id where no name was read.
+    pub workspace: String,
+    /// Status as stated.
+    pub status: String,
+    /// When it was created.
+    pub created: Option<Time>,
+    /// When it reached `applied`.
+    pub applied: Option<Time>,
+    /// Whether it destroys.
+    pub destroy: bool,
+    /// Whether it was planned with `-target`.
+    pub targeted: bool,
+    /// Who created it.
+    pub author: Option<Private>,
+    /// `person`, `service`, or empty when not stated.
+    pub author_kind: String,
+    /// How its policies ran: `check`, `evaluation`, both, or none.
+    pub stages: Vec<String>,
+    /// Its cost estimate.
+    pub cost: Option<Cost>,
+    /// What its plan says.
+    pub plan: PlanRead,
+    /// Changes that weakened policies on this run, as run events tell (`changed_policy_enforcements`, …).
+    pub warnings: Vec<String>,
+}
+
+/// A cost estimate; amounts are decimal strings as stated.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Cost {
+    /// `finished` or not.
+    pub status: String,
+    /// Proposed monthly cost.
+    pub monthly: Option<String>,
+    /// Change of the monthly cost.
+    pub delta: Option<String>,
+    /// Resources with a price.
+    pub priced: i64,
+}
+
+/// What was read of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PlanRead {
+    /// `read`, `denied` or `absent`.
+    pub state: String,
+    /// Compute resources that the plan creates or changes.
+    pub compute: Vec<ComputeChange>,
+    /// Resources with the tag Model-Type that the plan creates or changes.
+    pub models: Vec<ModelResource>,
+    /// Managed resources in the plan.
+    pub resources: i64,
+}
+
+/// A compute resource in a plan.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ComputeChange {
+    /// Address in the plan.
+    pub address: String,
+    /// Instance types that it asks for.
+    pub instance_types: Vec<String>,
+    /// Whether a type is known only after apply.
+    pub unknown: bool,
+}
+
+/// A resource in a plan that carries the tag Model-Type.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModelResource {
+    /// Address in the plan.
+    pub address: String,
+    /// Its tags.
+    pub tags: Outside,
+    /// Tags that are known only after apply; `*` for all.
+    pub unknown_tags: Vec<String>,
+}
+
+/// What a policy said on a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Outcome {
+    /// `run-…`
+    pub run: String,
+    /// Name of the workspace.
+    pub workspace: String,
+    /// Name of the policy.
+    pub policy: String,
+    /// Name of the policy set, where stated.
+    pub policy_set: String,
+    /// passed, failed, errored, or as it came.
+    pub status: String,
+    /// advisory, soft-mandatory, hard-mandatory, mandatory; empty when not stated.
+    pub level: String,
+    /// `check` or `evaluation`.
+    pub stage: String,
+    /// Status of the check or evaluation as a whole.
+    pub stage_status: String,
+}
+
+/// An act by which a failed policy was let through.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Override {
+    /// `run-…`
+    pub run: String,
+    /// Name of the workspace.
+    pub workspace: String,
+    /// The policy check or task stage.
+    pub stage: String,
+    /// Policies that had failed.
+    pub policies: Vec<String>,
+    /// When.
+    pub at: Option<Time>,
+    /// Who.
+    pub actor: Option<Private>,
+    /// `person`, `service`, or empty when nobody is named.
+    pub actor_kind: String,
+    /// Whether who overrode also created the run; null when either is unknown.
+    pub actor_is_author: Option<bool>,
+    /// The comment, sealed: people are named in comments.
+    pub comment: Option<Private>,
+    /// Length of the longest reason found, in characters after trimming.
+    pub reason_chars: i64,
+    /// Where a reason was found: `audit-trail`, `run-comment`.
+    pub reason_from: Vec<String>,
+    /// Where the actor was found.
+    pub actor_from: Vec<String>,
+    /// Where was looked: `audit-trail`, `run-events`, `run-comments`.
+    pub looked_in: Vec<String>,
+}
+
+/// A policy set and where it applies.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PolicySet {
+    /// No longer listed.
+    pub gone: bool,
+    /// `polset-…`
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it applies to every workspace.
+    pub global: bool,
+    /// Whether its mandatory policies can be overridden.
+    pub overridable: bool,
+    /// Policies in it, with their enforcement level where stated.
+    pub policies: Vec<(String, String)>,
+    /// Workspaces it is attached to, by name or id.
+    pub workspaces: Vec<String>,
+    /// Workspaces it leaves out.
+    pub excluded: Vec<String>,
+}
+
+/// A resource as the last applied plan of its workspace shows it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Resource {
+    /// The last applied plan destroyed it.
+    pub gone: bool,
+    /// Name of the workspace.
+    pub workspace: String,
+    /// Address in the plan.
+    pub address: String,
+    /// Terraform type.
+    pub r#type: String,
+    /// `tags_all`, else `tags`; null when the resource cannot carry tags.
+    pub tags: Option<Outside>,
+    /// Whether the tags, or some of them, are known only after apply: `*` or names.
+    pub unknown_tags: Vec<String>,
+    /// Instance types.
+    pub instance_types: Vec<String>,
+    /// What the plan says of encryption; null when the resource is of no kind that we judge.
+    pub encryption: Option<Encryption>,
+}
+
+/// What a plan says of encryption at rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encryption {
+    /// Set on, with a key where one is asked for.
+    On,
+    /// Set off, or an EKS cluster encrypted without its secrets.
+    Off,
+    /// Absent or known only after apply.
+    Unknown,
+}

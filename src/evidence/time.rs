@@ -1,0 +1,115 @@
+//! Points in time as the ledger writes them: RFC 3339, UTC, milliseconds.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::str::FromStr;
+
+/// A point in time, cut to milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Time(Timestamp);
+
+impl Time {
+    /// From milliseconds since 1970; out of jiff's range gives the nearest end.
+    pub fn from_millis(ms: i64) -> Time {
+        Time(Timestamp::from_millisecond(ms).unwrap_or(if ms < 0 { Timestamp::MIN } else { Timestamp::MAX }))
+    }
+    /// From seconds since 1970.
+    pub fn from_seconds(s: i64) -> Time {
+        Time::from_millis(s.saturating_mul(1000))
+    }
+    /// Milliseconds since 1970.
+    pub fn millis(self) -> i64 {
+        self.0.as_millisecond()
+    }
+    /// Seconds since 1970.
+    pub fn seconds(self) -> i64 {
+        self.0.as_second()
+    }
+    /// This many seconds later (earlier when negative).
+    pub fn plus_seconds(self, s: i64) -> Time {
+        Time::from_millis(self.millis() + s * 1000)
+    }
+    /// The start of the clock hour in UTC.
+    pub fn hour(self) -> Time {
+        Time::from_seconds(self.seconds().div_euclid(3600) * 3600)
+    }
+    /// The span from an earlier time.
+    pub fn since(self, earlier: Time) -> SignedDuration {
+        self.0.duration_since(earlier.0)
+    }
+    /// As jiff's own type.
+    pub fn timestamp(self) -> Timestamp {
+        self.0
+    }
+    /// The name of a look folder: `20261119T053000Z`.
+    pub fn from_look_name(name: &str) -> Option<Time> {
+        let b = name.as_bytes();
+        if b.len() != 16 || b[8] != b'T' || b[15] != b'Z' || !name.is_ascii() {
+            return None;
+        }
+        let text = format!(
+            "{}-{}-{}T{}:{}:{}Z",
+            &name[0..4],
+            &name[4..6],
+            &name[6..8],
+            &name[9..11],
+            &name[11..13],
+            &name[13..15]
+        );
+        text.parse().ok()
+    }
+}
+
+impl From<Timestamp> for Time {
+    fn from(t: Timestamp) -> Time {
+        Time::from_millis(t.as_millisecond())
+    }
+}
+
+impl FromStr for Time {
+    type Err = jiff::Error;
+    /// Any RFC 3339 time, or a plain date (its midnight in UTC).
+    fn from_str(s: &str) -> Result<Time, jiff::Error> {
+        match s.parse::<Timestamp>() {
+            Ok(t) => Ok(t.into()),
+            Err(error) => match s.parse::<jiff::civil::Date>() {
+                Ok(date) => Ok(date.to_zoned(jiff::tz::TimeZone::UTC)?.timestamp().into()),
+                Err(_) => Err(error),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3}", self.0)
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Time, D::Error> {
+        String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn milliseconds_always_stand() {
+        let t: Time = "2026-11-19T15:42:07Z".parse().unwrap();
+        assert_eq!(t.to_string(), "2026-11-19T15:42:07.000Z");
+        assert_eq!("2026-11-19T16:42:07.5+01:00".parse::<Time>().unwrap().to_string(), "2026-11-19T15:42:07.500Z");
+        assert_eq!(Time::from_look_name("20261119T154207Z"), Some(t));
+        assert_eq!(Time::from_look_name("2026-11-19"), None);
+        assert_eq!(t.hour().to_string(), "2026-11-19T15:00:00.000Z");
+    }
+}

@@ -1,0 +1,131 @@
+//! One record of the ledger and its bytes.
+
+use super::{canonical, tree};
+use crate::evidence::{Kind, Time};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Version of the entry format. It is 0 until the format is frozen.
+pub const FORMAT: i64 = 0;
+/// An entry is at most this many bytes: what a tlog entry bundle can hold (uint16 length).
+pub const MAX_BYTES: usize = 65_535;
+/// A payload member bigger than this is kept as a blob.
+pub const BLOB_OVER: usize = 8_192;
+
+/// Why a record cannot be an entry.
+#[derive(Debug, thiserror::Error)]
+pub enum EntryError {
+    /// Its payload has no canonical form.
+    #[error(transparent)]
+    Canonical(#[from] canonical::CanonicalError),
+    /// It is too big even with its big members kept as blobs.
+    #[error("{kind} {subject}: {size} bytes, an entry is at most {MAX_BYTES}")]
+    Size {
+        /// Kind of the record.
+        kind: &'static str,
+        /// What it speaks of.
+        subject: String,
+        /// Its bytes.
+        size: usize,
+    },
+}
+
+/// One record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Format.
+    pub v: i64,
+    /// What sort of record.
+    pub kind: Kind,
+    /// Configured name of the source, or `actledger`.
+    pub source: String,
+    /// What makes an event the same.
+    pub key: String,
+    /// What it speaks of.
+    pub subject: String,
+    /// When it happened, as the source states it.
+    pub occurred_at: Time,
+    /// When it was written here.
+    pub recorded_at: Time,
+    /// The payload of its kind.
+    pub payload: Value,
+}
+
+impl Entry {
+    /// The bytes that are hashed and kept.
+    ///
+    /// # Errors
+    /// No canonical form, or too big.
+    pub fn bytes(&self) -> Result<Vec<u8>, EntryError> {
+        let bytes = canonical::bytes(&crate::evidence::json(self))?;
+        if bytes.len() > MAX_BYTES {
+            let (kind, subject) = (self.kind.name(), self.subject.clone());
+            return Err(EntryError::Size { kind, subject, size: bytes.len() });
+        }
+        Ok(bytes)
+    }
+}
+
+/// An entry with its place, read back.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// Sequence number, from 0.
+    pub seq: u64,
+    /// Its leaf hash.
+    pub leaf: tree::Hash,
+    /// The record.
+    pub entry: Entry,
+}
+
+/// Bytes that are kept beside an entry and named in it by their SHA-256.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Blob {
+    /// Lower-case hex SHA-256.
+    pub sha256: String,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Takes payload members over 8 KiB out: texts as their UTF-8, all else in canonical form.
+///
+/// # Errors
+/// A member without canonical form.
+pub fn take_blobs(payload: &mut Value) -> Result<Vec<Blob>, canonical::CanonicalError> {
+    let mut blobs = Vec::new();
+    for member in payload.as_object_mut().into_iter().flat_map(|o| o.values_mut()) {
+        if member.get("$private").is_some() {
+            continue;
+        }
+        let bytes = match &*member {
+            Value::String(s) if s.len() > BLOB_OVER => s.clone().into_bytes(),
+            Value::Array(_) | Value::Object(_) => canonical::bytes(member)?,
+            _ => continue,
+        };
+        if bytes.len() > BLOB_OVER {
+            let sha256 = crate::evidence::sha256_hex(&bytes);
+            *member = serde_json::json!({ "$blob": format!("sha256:{sha256}"), "size": bytes.len() });
+            blobs.push(Blob { sha256, bytes });
+        }
+    }
+    Ok(blobs)
+}
+
+/// Digests of the blobs that a payload names.
+pub fn blob_references(payload: &Value) -> impl Iterator<Item = &str> {
+    let members = payload.as_object().into_iter().flat_map(|o| o.values());
+    members.filter_map(|m| m.get("$blob")?.as_str()?.strip_prefix("sha256:"))
+}
+
+/// Puts blobs back, so that a payload reads as it was stated.
+pub fn put_blobs(payload: &mut Value, mut blob: impl FnMut(&str) -> Option<Vec<u8>>) {
+    for member in payload.as_object_mut().into_iter().flat_map(|o| o.values_mut()) {
+        let Some(sha256) = member.get("$blob").and_then(Value::as_str).and_then(|s| s.strip_prefix("sha256:")) else {
+            continue;
+        };
+        let Some(bytes) = blob(sha256) else { continue };
+        *member = match serde_json::from_slice::<Value>(&bytes) {
+            Ok(value @ (Value::Array(_) | Value::Object(_))) => value,
+            _ => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
+        };
+    }
+}

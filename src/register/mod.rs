@@ -1,0 +1,7 @@
+//! `systems.toml`: what people declare. Parsed here, turned into one entry per item; nothing here judges it.
+
+mod file;
+mod items;
+
+pub use file::{Register, RegisterError};
+pub use items::evidence;

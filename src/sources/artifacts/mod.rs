@@ -1,0 +1,207 @@
+//! S3 model artifacts, from replies as the AWS command line prints them: `BUCKET/list-object-versions.json`,
+//! `BUCKET/get-bucket-versioning.json`, `BUCKET/get-object-tagging/KEY.json` and so on.
+
+use super::Gathered;
+use crate::config::Source;
+use crate::evidence::artifacts::{Bucket, DeleteMarker, Tags, Version};
+use crate::evidence::{Evidence, Kind, Outside, Time, outside_json};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Parser of one look.
+pub struct Parser<'a> {
+    source: &'a Source,
+    at: Time,
+    out: Gathered,
+    buckets: BTreeMap<String, Bucket>,
+    checksums: BTreeMap<(String, String, String), String>,
+    versions: Vec<Version>,
+    markers: u64,
+    unfinished: bool,
+    listings: u64,
+}
+
+impl<'a> Parser<'a> {
+    /// A parser of a look taken at a time.
+    pub fn new(source: &'a Source, at: Time) -> Parser<'a> {
+        let (out, buckets, checksums) = (Gathered::default(), BTreeMap::new(), BTreeMap::new());
+        Parser { source, at, out, buckets, checksums, versions: Vec::new(), markers: 0, unfinished: false, listings: 0 }
+    }
+
+    /// Takes one reply.
+    pub fn file(&mut self, path: &str, bytes: &[u8]) {
+        if !path.ends_with(".json") {
+            self.out.refuse(path, "is no reply of `aws s3api … --output json`".into());
+            return;
+        }
+        let Some(call) = Call::of(path) else {
+            self.out.refuse(path, "is named after no call that is read, for example BUCKET/list-object-versions.json".into());
+            return;
+        };
+        let Some(reply) = self.out.json(path, bytes) else { return };
+        if let Some(code) = reply["Error"]["Code"].as_str() {
+            self.out.refuse(path, format!("S3 answered {code}: {}", reply["Error"]["Message"].as_str().unwrap_or_default()));
+            return;
+        }
+        let bucket = reply["Name"].as_str().map_or_else(|| call.bucket.clone(), str::to_owned);
+        let bucket = if bucket.is_empty() { self.source.name.clone() } else { bucket };
+        match call.name {
+            "list-object-versions" => self.listing(path, &bucket, &reply),
+            "get-object-tagging" => self.tagging(path, &bucket, &call.key, &reply),
+            "get-object-attributes" => self.attributes(path, &bucket, &call.key, &reply),
+            setting => self.setting(setting, &bucket, &reply),
+        }
+    }
+
+    fn listing(&mut self, path: &str, bucket: &str, reply: &Value) {
+        self.listings += 1;
+        for (list, marker) in [("Versions", false), ("DeleteMarkers", true)] {
+            for (i, item) in reply[list].as_array().into_iter().flatten().enumerate() {
+                match (item["Key"].as_str(), item["VersionId"].as_str()) {
+                    (Some(key), Some(version)) if marker => self.marker(bucket, key, version, item),
+                    (Some(key), Some(version)) => self.version(bucket, key, version, item),
+                    _ => self.out.quarantine(path, format!("{list}[{i}]"), "has no Key or no VersionId".into()),
+                }
+            }
+        }
+        let last_page = !reply["IsTruncated"].as_bool().unwrap_or(false);
+        self.unfinished = !last_page;
+    }
+
+    fn version(&mut self, bucket: &str, key: &str, version_id: &str, item: &Value) {
+        self.out.keep(1);
+        self.versions.push(Version {
+            gone: false,
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            version_id: version_id.to_owned(),
+            etag: item["ETag"].as_str().unwrap_or_default().trim_matches('"').to_owned(),
+            size: item["Size"].as_u64().unwrap_or(0),
+            stored: item["LastModified"].as_str().and_then(|t| t.parse().ok()),
+            storage_class: item["StorageClass"].as_str().unwrap_or_default().to_owned(),
+            checksum: None,
+        });
+    }
+
+    fn marker(&mut self, bucket: &str, key: &str, version_id: &str, item: &Value) {
+        self.out.keep(1);
+        self.markers += 1;
+        let payload = DeleteMarker {
+            gone: false,
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            version_id: version_id.to_owned(),
+            latest: item["IsLatest"].as_bool().unwrap_or(false),
+            set: item["LastModified"].as_str().and_then(|t| t.parse().ok()),
+        };
+        self.state(Kind::ArtifactDeleteMarker, subject(bucket, key, version_id), &payload);
+    }
+
+    fn tagging(&mut self, path: &str, bucket: &str, key: &str, reply: &Value) {
+        let Some(set) = reply["TagSet"].as_array() else {
+            self.out.quarantine(path, "TagSet", "is missing: it is no reply of get-object-tagging".into());
+            return;
+        };
+        self.out.keep(1);
+        let pairs = set.iter().filter_map(|t| Some((t["Key"].as_str()?.to_owned(), t["Value"].as_str()?.to_owned())));
+        let version_id = reply["VersionId"].as_str().unwrap_or("null").to_owned();
+        let tags = Outside(pairs.collect());
+        let at = subject(bucket, key, &version_id);
+        let payload = Tags { gone: false, bucket: bucket.to_owned(), key: key.to_owned(), version_id, tags };
+        self.state(Kind::ArtifactTags, at, &payload);
+    }
+
+    /// Full-object checksums only: one over parts is no checksum of the file.
+    fn attributes(&mut self, path: &str, bucket: &str, key: &str, reply: &Value) {
+        let checksum = &reply["Checksum"];
+        if !checksum.is_object() && reply["ETag"].is_null() {
+            self.out.quarantine(path, "", "holds neither Checksum nor ETag: it is no reply of get-object-attributes".into());
+            return;
+        }
+        self.out.keep(1);
+        if checksum["ChecksumType"] == "COMPOSITE" {
+            return;
+        }
+        let known = ["SHA256", "SHA512", "SHA1", "CRC64NVME", "CRC32C", "CRC32"];
+        let found = known.iter().find_map(|a| Some(format!("{a}:{}", checksum[format!("Checksum{a}")].as_str()?)));
+        if let Some(found) = found {
+            let version = reply["VersionId"].as_str().unwrap_or("null").to_owned();
+            self.checksums.insert((bucket.to_owned(), key.to_owned(), version), found);
+        }
+    }
+
+    fn setting(&mut self, call: &str, bucket: &str, reply: &Value) {
+        self.out.keep(1);
+        let state = self.buckets.entry(bucket.to_owned()).or_insert_with(|| Bucket {
+            bucket: bucket.to_owned(),
+            ..Bucket::default()
+        });
+        let stated = Some(outside_json(reply));
+        match call {
+            "get-bucket-versioning" => state.versioning = Some(reply["Status"].as_str().unwrap_or("Never").to_owned()),
+            "get-bucket-encryption" => state.encryption = stated,
+            "get-public-access-block" => state.public_access_block = stated,
+            "get-object-lock-configuration" => state.object_lock = stated,
+            _ => state.lifecycle = stated,
+        }
+    }
+
+    fn state(&mut self, kind: Kind, subject: String, payload: &impl serde::Serialize) {
+        self.out.evidence.push(Evidence::state(kind, &self.source.name, subject, self.at, payload));
+    }
+
+    /// What the look gave.
+    pub fn finish(mut self) -> Gathered {
+        for mut version in std::mem::take(&mut self.versions) {
+            let place = (version.bucket.clone(), version.key.clone(), version.version_id.clone());
+            version.checksum = self.checksums.get(&place).cloned();
+            self.state(Kind::ArtifactVersion, subject(&place.0, &place.1, &place.2), &version);
+        }
+        for (name, bucket) in std::mem::take(&mut self.buckets) {
+            self.state(Kind::ArtifactBucket, format!("s3:{name}"), &bucket);
+        }
+        match (self.listings, self.unfinished) {
+            (0, _) => self.out.gap("no list-object-versions.json in the look"),
+            (_, true) => self.out.gap("the listing of versions is truncated and the next page is not there"),
+            _ => {
+                self.out.listed_whole(Kind::ArtifactVersion);
+                self.out.listed_whole(Kind::ArtifactDeleteMarker);
+            }
+        }
+        let versions = self.out.evidence.iter().filter(|e| e.kind == Kind::ArtifactVersion).count();
+        self.out.read = format!("{} listing, {versions} versions, {} delete markers", self.listings, self.markers);
+        self.out
+    }
+}
+
+struct Call {
+    bucket: String,
+    name: &'static str,
+    key: String,
+}
+
+impl Call {
+    fn of(path: &str) -> Option<Call> {
+        let calls = [
+            "list-object-versions",
+            "get-object-tagging",
+            "get-object-attributes",
+            "get-bucket-versioning",
+            "get-bucket-encryption",
+            "get-public-access-block",
+            "get-object-lock-configuration",
+            "get-bucket-lifecycle-configuration",
+        ];
+        let stem = path.strip_suffix(".json")?;
+        let parts: Vec<&str> = stem.split('/').collect();
+        let (i, name) = parts.iter().enumerate().find_map(|(i, p)| {
+            let name = calls.iter().find(|c| p.strip_prefix(**c).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')))?;
+            Some((i, *name))
+        })?;
+        Some(Call { bucket: parts[..i].join("/"), name, key: parts[i + 1..].join("/") })
+    }
+}
+
+fn subject(bucket: &str, key: &str, version: &str) -> String {
+    format!("s3:{bucket}/{key}?versionId={version}")
+}

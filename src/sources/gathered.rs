@@ -1,0 +1,107 @@
+//! What one look gave: evidence, counts that add up, located faults, and what was not seen.
+
+use crate::evidence::record::{Counts, Fault};
+use crate::evidence::{Evidence, Kind, lossless};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Faults that are kept word for word; more are counted.
+pub const MAX_FAULTS: usize = 100;
+
+/// The result of parsing one look.
+#[derive(Clone, Debug, Default)]
+pub struct Gathered {
+    /// Facts, in the order of the replies.
+    pub evidence: Vec<Evidence>,
+    /// Kinds whose every subject this look shows; with endings of subjects that it leaves open.
+    pub complete: BTreeMap<Kind, BTreeSet<String>>,
+    /// read = kept + quarantined + refused.
+    pub counts: Counts,
+    /// What is wrong and where, at most [`MAX_FAULTS`].
+    pub faults: Vec<Fault>,
+    /// Faults in all.
+    pub fault_count: u64,
+    /// What the look should have shown and did not.
+    pub gaps: Vec<String>,
+    /// Listings that are shorter than the total they state: the look is complete but for them.
+    pub truncated: Vec<String>,
+    /// Files read.
+    pub files: u64,
+    /// SHA-256 over names and digests of the files.
+    pub replies: String,
+    /// What was read, in the source's own units.
+    pub read: String,
+}
+
+impl Gathered {
+    /// Counts an item that was taken.
+    pub fn keep(&mut self, n: u64) {
+        self.counts.read += n;
+        self.counts.kept += n;
+    }
+
+    /// Counts an item that is none, with its place; the rest of its file is kept.
+    pub fn quarantine(&mut self, file: &str, place: impl Into<String>, what: String) {
+        self.counts.read += 1;
+        self.counts.quarantined += 1;
+        self.fault(file, place, what);
+    }
+
+    /// Counts a file that cannot be read at all; that is a gap as well.
+    pub fn refuse(&mut self, file: &str, what: String) {
+        self.counts.read += 1;
+        self.counts.refused += 1;
+        self.gap(format!("{file}: {what}"));
+        self.fault(file, "", what);
+    }
+
+    /// Notes what is wrong without counting an item.
+    pub fn fault(&mut self, file: &str, place: impl Into<String>, what: String) {
+        self.fault_count += 1;
+        if self.faults.len() < MAX_FAULTS {
+            self.faults.push(Fault { file: clean(file), place: place.into(), what: clean(&what) });
+        }
+    }
+
+    /// Notes what was not seen.
+    pub fn gap(&mut self, what: impl Into<String>) {
+        let what = clean(&what.into());
+        if self.gaps.len() < MAX_FAULTS && !self.gaps.contains(&what) {
+            self.gaps.push(what);
+        }
+    }
+
+    /// Says that a kind was listed whole.
+    pub fn listed_whole(&mut self, kind: Kind) {
+        self.complete.entry(kind).or_default();
+    }
+
+    /// Adds the counts, faults and gaps of another.
+    pub fn absorb(&mut self, other: Gathered) {
+        self.counts += other.counts;
+        self.fault_count += other.fault_count;
+        let room = MAX_FAULTS.saturating_sub(self.faults.len());
+        self.faults.extend(other.faults.into_iter().take(room));
+        other.gaps.into_iter().for_each(|g| self.gap(g));
+        self.evidence.extend(other.evidence);
+    }
+
+    /// The JSON of a reply; bytes that are not UTF-8 are kept and named as a fault. Refused when it is no JSON.
+    pub fn json(&mut self, file: &str, bytes: &[u8]) -> Option<Value> {
+        let (text, first) = lossless(bytes);
+        if let Some(offset) = first {
+            self.fault(file, format!("byte {offset}"), "is not UTF-8; the value is kept as bytes".into());
+        }
+        match serde_json::from_str(&text) {
+            Ok(value) => Some(value),
+            Err(e) => {
+                self.refuse(file, format!("is no JSON: {e}"));
+                None
+            }
+        }
+    }
+}
+
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() || u32::from(c) >= 0x10_FF00 { '\u{FFFD}' } else { c }).take(500).collect()
+}

@@ -1,0 +1,102 @@
+//! The places evidence comes from. Each has a parser that does no I/O and takes one reply after the other; `files`
+//! reads looks from a folder. What a reply says is taken as it is: nothing here judges.
+
+pub mod artifacts;
+pub mod files;
+pub mod flow_logs;
+pub mod gatekeeper;
+mod gathered;
+pub mod sentinel;
+
+pub use gathered::Gathered;
+
+use crate::act::SourceKind;
+use crate::config::{Network, Source};
+use crate::evidence::Time;
+
+/// What parsers need from the config.
+pub struct Context<'a> {
+    /// The configured source.
+    pub source: &'a Source,
+    /// The organisation's networks.
+    pub network: &'a Network,
+    /// Ports that flow logs are watched for.
+    pub ports: &'a [u16],
+}
+
+/// Parses all replies of one look. `files` gives the path below the look and the bytes, or why they cannot be had.
+pub fn gather<'f>(
+    kind: SourceKind,
+    context: &Context<'_>,
+    looked_at: Option<Time>,
+    recorded_at: Time,
+    files: impl Iterator<Item = (String, std::io::Result<std::borrow::Cow<'f, [u8]>>)>,
+) -> Gathered {
+    let at = looked_at.unwrap_or(recorded_at);
+    let mut parser = Parser::new(kind, context, at);
+    let mut digests = Vec::new();
+    let mut troubles = Gathered::default();
+    for (path, bytes) in files {
+        match bytes {
+            Ok(bytes) => {
+                digests.push(format!("{path} {}", crate::evidence::sha256_hex(&bytes)));
+                parser.file(&path, &bytes);
+            }
+            Err(e) => troubles.refuse(&path, format!("cannot be read: {e}")),
+        }
+    }
+    digests.sort();
+    let mut gathered = parser.finish();
+    gathered.absorb(troubles);
+    gathered.files = digests.len() as u64;
+    gathered.replies = crate::evidence::sha256_hex(digests.join("\n").as_bytes());
+    if gathered.files == 0 && gathered.counts.refused == 0 {
+        gathered.fault("", "", "the look holds no file".into());
+        gathered.gap("the look holds no file");
+    }
+    // A look without a known time proves presence, never absence.
+    if looked_at.is_none() || gathered.counts.refused > 0 {
+        gathered.complete.clear();
+    }
+    gathered
+}
+
+enum Parser<'a> {
+    FlowLogs(flow_logs::Parser<'a>),
+    Gatekeeper(gatekeeper::Parser<'a>),
+    Sentinel(sentinel::Parser<'a>),
+    Artifacts(artifacts::Parser<'a>),
+    Nothing(Gathered),
+}
+
+impl<'a> Parser<'a> {
+    fn new(kind: SourceKind, context: &'a Context<'a>, at: Time) -> Parser<'a> {
+        match kind {
+            SourceKind::FlowLogs => Parser::FlowLogs(flow_logs::Parser::new(context, at)),
+            SourceKind::Gatekeeper => Parser::Gatekeeper(gatekeeper::Parser::new(context.source, at)),
+            SourceKind::Sentinel => Parser::Sentinel(sentinel::Parser::new(context.source, at)),
+            SourceKind::ModelArtifacts => Parser::Artifacts(artifacts::Parser::new(context.source, at)),
+            SourceKind::Register => Parser::Nothing(Gathered::default()),
+        }
+    }
+
+    fn file(&mut self, path: &str, bytes: &[u8]) {
+        match self {
+            Parser::FlowLogs(p) => p.file(path, bytes),
+            Parser::Gatekeeper(p) => p.file(path, bytes),
+            Parser::Sentinel(p) => p.file(path, bytes),
+            Parser::Artifacts(p) => p.file(path, bytes),
+            Parser::Nothing(g) => g.refuse(path, "the register is not read from looks".into()),
+        }
+    }
+
+    fn finish(self) -> Gathered {
+        match self {
+            Parser::FlowLogs(p) => p.finish(),
+            Parser::Gatekeeper(p) => p.finish(),
+            Parser::Sentinel(p) => p.finish(),
+            Parser::Artifacts(p) => p.finish(),
+            Parser::Nothing(g) => g,
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Who let a failed policy through, and why: audit trail first, then run events, then comments on the run.
+
+use super::super::Gathered;
+use super::policies::{check_policies, run_of_evaluation};
+use super::{Docs, host, path_part, related};
+use crate::config::Source;
+use crate::evidence::sentinel::Override;
+use crate::evidence::{Evidence, Kind, Private, Time};
+use serde_json::Value;
+
+/// `person`, or `service` for a token, a team or the system itself.
+pub(super) fn actor_kind(docs: &Docs, user: &str) -> String {
+    let attributes = docs.get("users", user).map(|u| &u["attributes"]);
+    let name = attributes.and_then(|a| a["username"].as_str()).unwrap_or(user);
+    let service = attributes.is_some_and(|a| a["is-service-account"] == true)
+        || name.starts_with("api-org-")
+        || name.starts_with("api-team");
+    if service { "service".into() } else { "person".into() }
+}
+
+/// Changes by which policies ran weaker than configured, as run events tell.
+pub(super) fn warnings(docs: &Docs, run: &str) -> Vec<String> {
+    let weak = ["changed_policy_enforcements", "ignored_policy_sets"];
+    let events = docs.all("run-events").filter(|(_, _, path)| path_part(path, "runs") == Some(run));
+    let of = |e: &Value| {
+        let a = &e["attributes"];
+        let action = a["action"].as_str().filter(|x| weak.contains(x))?;
+        Some(format!("{action}: {}", a["description"].as_str().unwrap_or_default()))
+    };
+    events.filter_map(|(_, e, _)| of(e)).collect()
+}
+
+pub(super) fn read(out: &mut Gathered, source: &Source, docs: &Docs, at: Time) {
+    for (id, check, path) in docs.all("policy-checks").filter(|(_, c, _)| c["attributes"]["status"] == "overridden") {
+        let run = related(check, "run").or(path_part(path, "runs")).unwrap_or_default();
+        let when = check["attributes"]["status-timestamps"]["overridden-at"].as_str().and_then(|t| t.parse().ok());
+        let failed = check_policies(check).into_iter().filter(|(_, _, s)| s != "passed").map(|(_, p, _)| p).collect();
+        push(out, source, docs, at, accountability(docs, id, run, when, failed));
+    }
+    for (id, evaluation, _) in docs.all("policy-evaluations").filter(|(_, e, _)| e["attributes"]["status"] == "overridden") {
+        let run = run_of_evaluation(docs, id);
+        let stage = related(evaluation, "policy-attachable").unwrap_or(id);
+        let stamps = &evaluation["attributes"]["status-timestamps"];
+        let when = stamps["overridden-at"].as_str().and_then(|t| t.parse().ok());
+        let outcomes = docs.all("policy-set-outcomes").filter(|(_, o, _)| related(o, "policy-evaluation") == Some(id));
+        let items = outcomes.flat_map(|(_, o, _)| o["attributes"]["outcomes"].as_array().into_iter().flatten());
+        let failed = items.filter(|i| i["status"] != "passed").filter_map(|i| i["policy_name"].as_str());
+        let failed = failed.map(str::to_owned).collect();
+        push(out, source, docs, at, accountability(docs, stage, &run, when, failed));
+    }
+}
+
+fn push(out: &mut Gathered, source: &Source, docs: &Docs, at: Time, mut found: Override) {
+    found.workspace = docs.workspace_of_run(&found.run);
+    // A later look may know more of the same override: that is a new entry, and the fold keeps what is known.
+    let known = crate::evidence::sha256_hex(crate::evidence::json(&found).to_string().as_bytes());
+    let key = format!("{}/{}", found.stage, &known[..12]);
+    let subject = format!("tfe:{}/{}/{}/{}", host(source), found.workspace, found.run, found.stage);
+    let at = found.at.unwrap_or(at);
+    out.evidence.push(Evidence::event(Kind::SentinelOverride, &source.name, key, subject, at, &found));
+}
+
+fn accountability(docs: &Docs, stage: &str, run: &str, at: Option<Time>, policies: Vec<String>) -> Override {
+    let mut found = Override {
+        run: run.to_owned(),
+        stage: stage.to_owned(),
+        policies,
+        at,
+        looked_in: looked_in(docs, run),
+        ..Override::default()
+    };
+    let mut actor: Option<String> = None;
+    if let Some(event) = docs.trail.iter().find(|e| is_override(e, stage, run)) {
+        let auth = &event["auth"];
+        let person = auth["impersonator_id"].as_str().or(auth["accessor_id"].as_str());
+        if let Some(person) = person {
+            found.actor_kind = if auth["type"] == "System" { "service".into() } else { actor_kind(docs, person) };
+            actor = Some(person.to_owned());
+            found.actor_from.push("audit-trail".into());
+        }
+        let resource = &event["resource"];
+        let comment = resource["meta"]["comment"].as_str().or(event["comment"].as_str());
+        reason(&mut found, comment, "audit-trail");
+    }
+    if let Some((event, user)) = override_event(docs, run, at)
+        && actor.is_none()
+    {
+        found.actor_kind = actor_kind(docs, user);
+        actor = Some(user.to_owned());
+        found.actor_from.push("run-events".into());
+        let comment = related(event, "comment").and_then(|c| docs.get("comments", c));
+        reason(&mut found, comment.and_then(|c| c["attributes"]["body"].as_str()), "run-events");
+    }
+    for (_, comment, _) in docs.all("comments").filter(|(_, _, p)| path_part(p, "runs") == Some(run)) {
+        let by = related(comment, "run-event").and_then(|e| docs.get("run-events", e)).and_then(|e| related(e, "actor"));
+        if by.is_some() && by == actor.as_deref() {
+            reason(&mut found, comment["attributes"]["body"].as_str(), "run-comment");
+        }
+    }
+    let author = docs.get("runs", run).and_then(|r| related(r, "created-by"));
+    found.actor_is_author = actor.as_deref().zip(author).map(|(a, b)| a == b);
+    found.actor = actor.map(Private::of);
+    found
+}
+
+fn looked_in(docs: &Docs, run: &str) -> Vec<String> {
+    let places = [
+        ("audit-trail", "organization/audit-trail.json".to_owned()),
+        ("run-events", format!("runs/{run}/run-events.json")),
+        ("run-comments", format!("runs/{run}/comments.json")),
+    ];
+    places.into_iter().filter(|(_, path)| docs.read_path(path)).map(|(name, _)| name.to_owned()).collect()
+}
+
+fn is_override(event: &Value, stage: &str, run: &str) -> bool {
+    let resource = &event["resource"];
+    let kinds = ["policy_check", "policy_evaluation", "task_stage"];
+    let kind = resource["type"].as_str().is_some_and(|t| kinds.contains(&t));
+    let action = resource["action"].as_str().is_some_and(|a| a.starts_with("overrid"));
+    let about = resource["id"] == stage || resource["meta"]["run"] == run || resource["meta"]["run_id"] == run;
+    kind && action && about
+}
+
+/// The value that run events use for an override is not published: an action that names one, or one at its very time.
+fn override_event<'d>(docs: &'d Docs, run: &str, at: Option<Time>) -> Option<(&'d Value, &'d str)> {
+    let events = docs.all("run-events").filter(|(_, _, p)| path_part(p, "runs") == Some(run));
+    let fits = |e: &Value| {
+        let a = &e["attributes"];
+        let named = a["action"].as_str().is_some_and(|x| x.contains("overrid"));
+        let time = a["created-at"].as_str().and_then(|t| t.parse::<Time>().ok());
+        let near = time.zip(at).is_some_and(|(t, o)| (t.millis() - o.millis()).abs() <= 2_000);
+        named || near && related(e, "comment").is_some()
+    };
+    events.filter(|(_, e, _)| fits(e)).find_map(|(_, e, _)| Some((e, related(e, "actor")?)))
+}
+
+fn reason(found: &mut Override, text: Option<&str>, from: &str) {
+    let Some(text) = text.map(str::trim).filter(|t| !t.is_empty()) else { return };
+    let chars = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+    if chars > found.reason_chars {
+        found.reason_chars = chars;
+        found.comment = Some(Private::of(text));
+    }
+    found.reason_from.push(from.to_owned());
+}

@@ -1,0 +1,207 @@
+//! The only SQL: `ledger.db`, the record itself, and `state.db`, which is derived from it and can be deleted.
+//!
+//! The commit point is one transaction of `ledger.db` with entries, openings, blobs, tiles and the signed checkpoint.
+
+mod append;
+mod read;
+mod schema;
+mod state;
+
+pub use append::{Appended, Writer};
+pub use read::Reader;
+pub use state::{FindingRow, State};
+
+use crate::clock::Clock;
+use crate::evidence::Time;
+use crate::ledger::entry::EntryError;
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+
+/// How far behind the head of the ledger the clock may be.
+pub const CLOCK_BEHIND_SECONDS: i64 = 120;
+
+/// Why the store refuses or fails.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No ledger there.
+    #[error("no ledger at {0}: the first `actledger ingest`, `report` or `serve` makes one")]
+    Missing(PathBuf),
+    /// A file system that SQLite cannot lock.
+    #[error("{path} lies on {filesystem}: a ledger needs a local disk, SQLite's locks do not hold there")]
+    NetworkDisk {
+        /// Where the ledger was to lie.
+        path: PathBuf,
+        /// The kind of file system.
+        filesystem: String,
+    },
+    /// The clock went back.
+    #[error("the clock says {now}, the last entry was recorded at {head}: set the clock; nothing was written")]
+    ClockBehind {
+        /// The clock.
+        now: Time,
+        /// The last entry.
+        head: Time,
+    },
+    /// The key is not the one that signs this ledger.
+    #[error("the signing key is {given}, this ledger is signed by {expected}: restore that key, or begin a new ledger")]
+    WrongKey {
+        /// Key of the config.
+        given: String,
+        /// Key of the ledger.
+        expected: String,
+    },
+    /// An entry cannot be written.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// The stored bytes are no entry.
+    #[error("entry {0} cannot be read: run `actledger verify`")]
+    Unreadable(u64),
+    /// SQLite says no.
+    #[error("{what}")]
+    Sql {
+        /// What was tried.
+        what: String,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// A migration of the schema failed.
+    #[error("the tables of {0} cannot be brought up to date")]
+    Migration(PathBuf, #[source] rusqlite_migration::Error),
+    /// The file system or the random source says no.
+    #[error("{0}")]
+    Io(String, #[source] std::io::Error),
+}
+
+pub(crate) fn sql(what: impl Into<String>) -> impl FnOnce(rusqlite::Error) -> StoreError {
+    let what = what.into();
+    move |source| StoreError::Sql { what, source }
+}
+
+/// The two files, open for writing.
+pub struct Store {
+    ledger: Connection,
+    state: State,
+    path: PathBuf,
+}
+
+impl Store {
+    /// Opens the ledger, and makes one with entry 0 where there is none.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn open_or_create(path: &Path, writer: &Writer<'_>, reason: &str) -> Result<Store, StoreError> {
+        let new = !path.exists();
+        let mut store = Store::open_file(path)?;
+        if new || store.reader().size()? == 0 {
+            store.begin_ledger(writer, reason)?;
+        }
+        Ok(store)
+    }
+
+    /// Opens a ledger that is there.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when it is not, and what SQLite says.
+    pub fn open(path: &Path) -> Result<Store, StoreError> {
+        if path.exists() { Store::open_file(path) } else { Err(StoreError::Missing(path.to_owned())) }
+    }
+
+    fn open_file(path: &Path) -> Result<Store, StoreError> {
+        if let Some(dir) = path.parent() {
+            std::fs::create_dir_all(dir)
+                .map_err(|e| StoreError::Io(format!("cannot make the folder {}", dir.display()), e))?;
+        }
+        refuse_network_disk(path)?;
+        let ledger = schema::open_ledger(path)?;
+        let state = State::open(&state_path(path))?;
+        Ok(Store { ledger, state, path: path.to_owned() })
+    }
+
+    /// Reading from the same connection.
+    pub fn reader(&self) -> Reader<'_> {
+        Reader::over(&self.ledger)
+    }
+
+    /// The derived tables.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Where the ledger lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Builds `state.db` anew from the entries. Gives what differed before.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn rebuild_state(&mut self) -> Result<Vec<String>, StoreError> {
+        let fresh = State::in_memory()?;
+        fresh.catch_up(&self.reader())?;
+        self.state.catch_up(&self.reader())?;
+        let differs = self.state.differences(&fresh)?;
+        if !differs.is_empty() {
+            self.state.replace_with(&fresh)?;
+        }
+        Ok(differs)
+    }
+
+    /// Copies the ledger as of now into a new file.
+    ///
+    /// # Errors
+    /// The file is there already, or SQLite's reason.
+    pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
+        let target = to.to_string_lossy().into_owned();
+        self.ledger.execute("VACUUM INTO ?1", [target]).map_err(sql(format!("backup to {}", to.display())))?;
+        Ok(())
+    }
+
+    fn check_clock(&self, clock: &Clock) -> Result<Time, StoreError> {
+        let now = clock.now();
+        match self.reader().last_recorded()? {
+            Some(head) if now.plus_seconds(CLOCK_BEHIND_SECONDS) < head => Err(StoreError::ClockBehind { now, head }),
+            Some(head) => Ok(now.max(head)),
+            None => Ok(now),
+        }
+    }
+}
+
+/// `state.db` lies beside `ledger.db`.
+pub fn state_path(ledger: &Path) -> PathBuf {
+    let name = ledger.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let state = if name.contains("ledger") { name.replace("ledger", "state") } else { format!("{name}.state") };
+    ledger.with_file_name(state)
+}
+
+fn refuse_network_disk(path: &Path) -> Result<(), StoreError> {
+    let dir = path.parent().and_then(|p| p.canonicalize().ok()).unwrap_or_default();
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let filesystem = filesystem_of(&mounts, &dir);
+    let network = ["nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs", "fuse.s3fs"];
+    match filesystem {
+        Some(f) if network.contains(&f) => {
+            Err(StoreError::NetworkDisk { path: path.to_owned(), filesystem: f.to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn filesystem_of<'a>(mounts: &'a str, dir: &Path) -> Option<&'a str> {
+    let fields = mounts.lines().map(|l| l.split(' ').collect::<Vec<_>>());
+    let under = fields.filter(|f| f.len() > 2 && dir.starts_with(f[1]));
+    under.max_by_key(|f| f[1].len()).map(|f| f[2])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_innermost_mount_tells_the_file_system() {
+        let mounts = "/dev/a / ext4 rw 0 0\nsrv:/x /data nfs4 rw 0 0\n/dev/b /data/local xfs rw 0 0\n";
+        assert_eq!(filesystem_of(mounts, Path::new("/data/ledger")), Some("nfs4"));
+        assert_eq!(filesystem_of(mounts, Path::new("/data/local/ledger")), Some("xfs"));
+        assert_eq!(filesystem_of(mounts, Path::new("/home")), Some("ext4"));
+    }
+}
