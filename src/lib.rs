@@ -17,5 +17,9 @@ pub mod clock;
 pub mod sources;
 /// `[p]` Entry, canonical form, tree, checkpoint, private values, verification as a fold.
 pub mod ledger;
+/// `[p]` Evaluating the pack's policies and a constraint's match ourselves.
+pub mod reperformance;
+/// `[p]` Facts folded entry by entry, correlation, risk level, rules, findings.
+pub mod assessment;
 /// The only SQL: ledger.db and state.db.
 pub mod store;

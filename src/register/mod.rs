@@ -3,5 +3,5 @@
 mod file;
 mod items;
 
-pub use file::{Register, RegisterError};
+pub use file::{Register, RegisterError, Selector};
 pub use items::evidence;

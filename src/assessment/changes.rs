@@ -1,0 +1,175 @@
+//! What changed since the last assessment: transitions of units, and of levels, as entries to be written.
+
+use super::findings::{Assessment, Finding, Unit};
+use super::{Facts, System};
+use crate::act::{Catalogue, Status, Tested};
+use crate::evidence::record::{AssessmentRun, FindingChange, RiskLevelChange};
+use crate::evidence::{Evidence, Kind};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Transitions of findings and levels between the last assessment in `facts` and this one.
+pub fn between(facts: &Facts, catalogue: &Catalogue, run: &AssessmentRun, now: &Assessment) -> Vec<Evidence> {
+    let levels = level_changes(facts, run, now);
+    let moved: BTreeSet<&str> = levels.iter().map(|l| l.system.as_str()).collect();
+    let findings = finding_changes(facts, catalogue, run, now, &moved);
+    let level = |c: &RiskLevelChange| {
+        let (key, subject) = (format!("{} {}", c.system, run.size), format!("system:{}", c.system));
+        Evidence::event(Kind::AssessmentRiskLevel, "actledger", key, subject, run.at, c)
+    };
+    let finding = |c: &FindingChange| {
+        let (key, subject) = (format!("{} {} {}", c.finding, c.unit, run.size), format!("finding:{}", c.finding));
+        Evidence::event(Kind::AssessmentFinding, "actledger", key, subject, run.at, c)
+    };
+    levels.iter().map(level).chain(findings.iter().map(finding)).collect()
+}
+
+fn level_changes(facts: &Facts, run: &AssessmentRun, now: &Assessment) -> Vec<RiskLevelChange> {
+    let last = |id: &str| facts.own.levels.get(id).and_then(|l| l.last()).map(|l| &l.value);
+    let change = |s: &System| {
+        let levels = s.levels.as_ref()?;
+        let (to, basis) = (levels.effective.name(), levels.basis());
+        let before = last(&s.id);
+        if before.is_some_and(|b| b.to.as_deref() == Some(to) && b.basis == basis) {
+            return None;
+        }
+        Some(RiskLevelChange {
+            system: s.id.clone(),
+            from: before.and_then(|b| b.to.clone()),
+            to: Some(to.to_owned()),
+            basis: basis.to_owned(),
+            stated: levels.stated.iter().map(|s| (s.source.to_owned(), s.raw.clone(), s.entry)).collect(),
+            at: run.at,
+        })
+    };
+    let mut changes: Vec<_> = now.estate.systems.values().filter_map(change).collect();
+    for id in facts.own.levels.keys().filter(|id| !now.estate.systems.contains_key(*id)) {
+        if let Some(b) = last(id).filter(|b| b.to.is_some()) {
+            let (system, from) = (id.clone(), b.to.clone());
+            changes.push(RiskLevelChange { system, from, to: None, basis: "none".into(), stated: Vec::new(), at: run.at });
+        }
+    }
+    changes
+}
+
+fn finding_changes(
+    facts: &Facts,
+    catalogue: &Catalogue,
+    run: &AssessmentRun,
+    now: &Assessment,
+    moved: &BTreeSet<&str>,
+) -> Vec<FindingChange> {
+    let mut numbers = Numbers { known: &facts.own.numbers, new: BTreeMap::new() };
+    let mut changes = Vec::new();
+    let mut met = BTreeSet::new();
+    let cause = Causes { facts, catalogue, run, now, moved };
+    for finding in &now.findings {
+        let key = finding.key();
+        for unit in &finding.units {
+            let place = (key.clone(), unit.id.clone());
+            let before = facts.own.units.get(&place).and_then(|u| u.status.clone());
+            met.insert(place);
+            let to = unit.status.name();
+            let worth = |s: &str| s == "not-satisfied" || s == "not-assessed";
+            let changed = before.as_deref() != Some(to);
+            if changed && (worth(to) || before.as_deref().is_some_and(worth)) {
+                changes.push(FindingChange {
+                    number: numbers.of(&key),
+                    finding: key.clone(),
+                    unit: unit.id.clone(),
+                    cause: cause.of(finding, unit, before.as_deref()).to_owned(),
+                    from: before,
+                    to: Some(to.to_owned()),
+                    at: run.at,
+                    evidence: unit.evidence.clone(),
+                });
+            }
+        }
+    }
+    for (place, state) in &facts.own.units {
+        if let Some(from) = state.status.as_ref().filter(|_| !met.contains(place)) {
+            changes.push(FindingChange {
+                finding: place.0.clone(),
+                number: state.number,
+                unit: place.1.clone(),
+                from: Some(from.clone()),
+                to: None,
+                cause: cause.of_gone(&place.0).to_owned(),
+                at: run.at,
+                evidence: Vec::new(),
+            });
+        }
+    }
+    changes
+}
+
+/// Numbers that people use: one per finding, given once, never again.
+struct Numbers<'a> {
+    known: &'a BTreeMap<String, u64>,
+    new: BTreeMap<String, u64>,
+}
+
+impl Numbers<'_> {
+    fn of(&mut self, finding: &str) -> u64 {
+        if let Some(n) = self.known.get(finding) {
+            return *n;
+        }
+        let next = 1 + self.known.len() as u64 + self.new.len() as u64;
+        *self.new.entry(finding.to_owned()).or_insert(next)
+    }
+}
+
+struct Causes<'a> {
+    facts: &'a Facts,
+    catalogue: &'a Catalogue,
+    run: &'a AssessmentRun,
+    now: &'a Assessment,
+    moved: &'a BTreeSet<&'a str>,
+}
+
+impl Causes<'_> {
+    fn of(&self, finding: &Finding, unit: &Unit, before: Option<&str>) -> &'static str {
+        let level_moved = finding.system.as_deref().is_some_and(|s| self.moved.contains(s));
+        let first = before.is_none() && !self.facts.own.units.keys().any(|(f, _)| *f == finding.key());
+        if self.rules_changed() {
+            "rule-changed"
+        } else if self.parameters_changed() {
+            "parameter-changed"
+        } else if level_moved && !first && unit.id == "scope" {
+            "level-changed"
+        } else if unit.status == Status::NotAssessed || before == Some("not-assessed") && unit.status != Status::NotSatisfied {
+            "coverage"
+        } else if unit.evidence.is_empty() && unit.id == "scope" {
+            "register-changed"
+        } else {
+            "evidence"
+        }
+    }
+
+    fn of_gone(&self, finding: &str) -> &'static str {
+        let (control, system) = finding.split_once(' ').unwrap_or((finding, ""));
+        let control = self.catalogue.control(control);
+        if self.rules_changed() || control.is_none() {
+            return "rule-changed";
+        }
+        if self.moved.contains(system) {
+            return "level-changed";
+        }
+        if !system.is_empty() && !self.now.estate.systems.contains_key(system) {
+            return "register-changed";
+        }
+        match control.map(|c| c.tested) {
+            Some(Tested::Throughout) => "window-passed",
+            _ => "deleted",
+        }
+    }
+
+    fn rules_changed(&self) -> bool {
+        let last = self.facts.own.runs.last().map(|r| &r.value);
+        last.is_some_and(|r| r.catalogue.1 != self.run.catalogue.1 || r.rules != self.run.rules)
+    }
+
+    fn parameters_changed(&self) -> bool {
+        let last = self.facts.own.runs.last().map(|r| &r.value);
+        last.is_some_and(|r| r.config.parameters != self.run.config.parameters || r.config.profile != self.run.config.profile)
+    }
+}

@@ -1,0 +1,229 @@
+//! Did we see everything? Per source: what was expected, what was seen, what is missing and why. Never a verdict.
+
+use super::facts::{Facts, Look};
+use crate::act::{Catalogue, SourceKind};
+use crate::evidence::Time;
+use crate::evidence::record::{AssessmentConfig, SourceConfig};
+use std::collections::{BTreeMap, BTreeSet};
+
+const HOUR: i64 = 3600;
+
+/// A period or a set that a source should have shown and did not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gap {
+    /// Where it begins.
+    pub from: Time,
+    /// Where it ends.
+    pub to: Time,
+    /// What is missing.
+    pub what: String,
+    /// Reason code of the catalogue.
+    pub reason: &'static str,
+    /// The entry that tells it, where one does.
+    pub entry: Option<u64>,
+}
+
+/// Coverage of one source within the window.
+#[derive(Clone, Debug)]
+pub struct Coverage {
+    /// Configured name.
+    pub source: String,
+    /// Its kind.
+    pub kind: SourceKind,
+    /// What is counted.
+    pub unit: &'static str,
+    /// How many should be there.
+    pub expected: u64,
+    /// How many are.
+    pub seen: u64,
+    /// The time up to which it can be judged.
+    pub horizon: Time,
+    /// Since when we look; null when it was never read.
+    pub begin: Option<Time>,
+    /// Whether nothing complete was read within its limit.
+    pub stale: bool,
+    /// Why it is not collected.
+    pub off: Option<String>,
+    /// What is missing.
+    pub gaps: Vec<Gap>,
+    /// Listings that are shorter than the total they state, as of the last look.
+    pub truncated: Vec<String>,
+    /// Hours of a flow log in which nothing at all was read.
+    pub lost_hours: BTreeSet<Time>,
+}
+
+/// Coverage of all sources.
+pub type All = BTreeMap<String, Coverage>;
+
+/// Works out the coverage of every configured source.
+pub fn all(facts: &Facts, catalogue: &Catalogue, config: &AssessmentConfig, at: Time) -> All {
+    let window = at.plus_seconds(-86_400 * catalogue.defaults.window_days);
+    let of = |(name, source): (&String, &SourceConfig)| {
+        let kind = kind_of(&source.kind)?;
+        Some((name.clone(), one(facts, catalogue, config, name, kind, source, window, at)))
+    };
+    config.sources.iter().filter_map(of).collect()
+}
+
+fn kind_of(name: &str) -> Option<SourceKind> {
+    use SourceKind::{FlowLogs, Gatekeeper, ModelArtifacts, Register, Sentinel};
+    [FlowLogs, Gatekeeper, Sentinel, ModelArtifacts, Register].into_iter().find(|k| k.name() == name)
+}
+
+#[expect(clippy::too_many_arguments, reason = "one call site; a struct would be made for this call alone")]
+fn one(
+    facts: &Facts,
+    catalogue: &Catalogue,
+    config: &AssessmentConfig,
+    name: &str,
+    kind: SourceKind,
+    source: &SourceConfig,
+    window: Time,
+    at: Time,
+) -> Coverage {
+    let delay = catalogue.defaults.delay.get(&kind).copied().unwrap_or(0);
+    let limit = catalogue.defaults.stale.get(&kind).copied().unwrap_or(HOUR).max(2 * config.ingest_interval);
+    let horizon = at.plus_seconds(-delay);
+    let none = Vec::new();
+    let looks = facts.own.looks.get(name).unwrap_or(&none);
+    let told: Vec<&Look> = looks.iter().filter(|l| l.value.looked_at.is_some_and(|t| t <= at)).collect();
+    let complete = |l: &&&Look| l.value.complete;
+    let last = told.iter().rev().find(complete).and_then(|l| l.value.looked_at);
+    let mut coverage = Coverage {
+        source: name.to_owned(),
+        kind,
+        unit: "",
+        expected: 0,
+        seen: 0,
+        horizon,
+        begin: told.first().and_then(|l| l.value.looked_at),
+        stale: last.is_none_or(|t| t < horizon.plus_seconds(-limit)),
+        off: source.off.clone(),
+        gaps: Vec::new(),
+        truncated: told.last().map(|l| l.value.truncated.clone()).unwrap_or_default(),
+        lost_hours: BTreeSet::new(),
+    };
+    match kind {
+        SourceKind::FlowLogs => hours(facts, &mut coverage, window),
+        SourceKind::Sentinel => runs(facts, &mut coverage, window),
+        _ => passes(&mut coverage, &told, config.ingest_interval, window),
+    }
+    for look in told.iter().filter(|l| l.at >= window) {
+        let what = look.value.gaps.iter().chain(&look.value.error);
+        let reason = if look.value.error.as_ref().is_some_and(|e| e.contains("denied")) { "source-denied" } else { "source-gap" };
+        coverage.gaps.extend(what.map(|w| Gap { from: look.at, to: look.at, what: w.clone(), reason, entry: Some(look.seq) }));
+    }
+    coverage.gaps.sort_by_key(|g| (g.from, g.to));
+    coverage
+}
+
+/// Flow logs count interface-hours: interfaces of the inventory, whole hours up to the horizon.
+fn hours(facts: &Facts, coverage: &mut Coverage, window: Time) {
+    coverage.unit = "interface-hours";
+    let Some(begin) = facts.network.begin(&coverage.source) else { return };
+    coverage.begin = Some(begin);
+    let none = BTreeMap::new();
+    let read = facts.network.hours.get(&coverage.source).unwrap_or(&none);
+    let mut hour = span_start(begin, window);
+    while hour.plus_seconds(HOUR) <= coverage.horizon {
+        let sums = read.get(&hour);
+        if sums.is_none() {
+            coverage.lost_hours.insert(hour);
+        }
+        for (_, interface) in facts.network.interfaces.at(coverage.horizon) {
+            let in_use = interface.value.attached.unwrap_or(interface.at) <= hour;
+            if interface.source == coverage.source && in_use {
+                coverage.expected += 1;
+                coverage.seen += u64::from(sums.is_some_and(|s| s.contains_key(&interface.value.interface)));
+            }
+        }
+        for (interface, sum) in sums.into_iter().flatten().filter(|(_, s)| s.skipdata > 0) {
+            coverage.gaps.push(Gap {
+                from: hour,
+                to: hour.plus_seconds(HOUR),
+                what: format!("{interface}: {} SKIPDATA, records lost by AWS", sum.skipdata),
+                reason: "records-lost",
+                entry: sum.entries.first().copied(),
+            });
+        }
+        hour = hour.plus_seconds(HOUR);
+    }
+    coverage.gaps.extend(spans(&coverage.lost_hours).map(|(from, to)| Gap {
+        from,
+        to,
+        what: "no record of any interface".into(),
+        reason: "source-gap",
+        entry: None,
+    }));
+}
+
+/// First whole hour that is in the window and in the record.
+pub fn span_start(begin: Time, window: Time) -> Time {
+    let from = begin.max(window);
+    if from.hour() == from { from } else { from.hour().plus_seconds(HOUR) }
+}
+
+fn spans(hours: &BTreeSet<Time>) -> impl Iterator<Item = (Time, Time)> {
+    let mut found: Vec<(Time, Time)> = Vec::new();
+    for hour in hours {
+        match found.last_mut() {
+            Some((_, to)) if *to == *hour => *to = hour.plus_seconds(HOUR),
+            _ => found.push((*hour, hour.plus_seconds(HOUR))),
+        }
+    }
+    found.into_iter()
+}
+
+/// Sentinel counts applied runs: seen are those whose plan and policy outcomes were read.
+fn runs(facts: &Facts, coverage: &mut Coverage, window: Time) {
+    coverage.unit = "applied runs";
+    for (run, seen) in facts.terraform.applied() {
+        let at = seen.value.applied.unwrap_or(seen.at);
+        if seen.source != coverage.source || at < window || at > coverage.horizon {
+            continue;
+        }
+        coverage.expected += 1;
+        let missing: Vec<&str> = [(run.outcomes.is_empty(), "policy outcomes"), (seen.value.plan.state != "read", "the plan")]
+            .into_iter()
+            .filter_map(|(lacks, what)| lacks.then_some(what))
+            .collect();
+        if missing.is_empty() {
+            coverage.seen += 1;
+        } else {
+            let what = format!("{}: {} not read", seen.value.run, missing.join(" and "));
+            let reason = if seen.value.plan.state == "denied" { "source-denied" } else { "source-gap" };
+            coverage.gaps.push(Gap { from: at, to: at, what, reason, entry: Some(seen.seq) });
+        }
+    }
+}
+
+/// The others count passes: one is due in each interval since the first look.
+fn passes(coverage: &mut Coverage, told: &[&Look], interval: i64, window: Time) {
+    coverage.unit = if coverage.kind == SourceKind::Register { "readings" } else { "looks" };
+    let Some(begin) = coverage.begin else { return };
+    let interval = interval.max(60);
+    let times: Vec<Time> = told.iter().filter(|l| l.value.complete).filter_map(|l| l.value.looked_at).collect();
+    if coverage.kind == SourceKind::Register {
+        coverage.expected = 1;
+        coverage.seen = u64::from(!coverage.stale);
+        return;
+    }
+    // A day with a clock change is an hour longer or shorter; a pass may be that late and still be the one of its day.
+    let slack = (interval / 12).max(120);
+    let mut due = begin.max(window);
+    while due <= coverage.horizon {
+        coverage.expected += 1;
+        let until = due.plus_seconds(interval + slack);
+        match times.iter().find(|t| **t >= due.plus_seconds(-slack) && **t < due.plus_seconds(interval - slack)) {
+            Some(time) => {
+                coverage.seen += 1;
+                due = time.plus_seconds(interval);
+            }
+            None => {
+                let what = "no complete look".to_owned();
+                coverage.gaps.push(Gap { from: due, to: until.min(coverage.horizon), what, reason: "source-gap", entry: None });
+                due = due.plus_seconds(interval);
+            }
+        }
+    }
+}

@@ -1,0 +1,383 @@
+//! Which thing belongs to which system: the register's selectors first, then the conventions, else it is discovered.
+
+use super::coverage::{self, All};
+use super::facts::{Facts, Seen, States};
+use super::level::{Levels, Statement, decision};
+use crate::act::{Catalogue, Level, Role, Route, SourceKind};
+use crate::evidence::gatekeeper::Workload;
+use crate::evidence::record::{AssessmentConfig, AssessmentRun};
+use crate::evidence::sentinel::Resource;
+use crate::evidence::{Outside, Time, register};
+use crate::register::Selector;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A registered or discovered system and everything that was tied to it. Things are subjects of the ledger.
+#[derive(Clone, Debug, Default)]
+pub struct System {
+    /// Its id.
+    pub id: String,
+    /// Entry of the register.
+    pub registered: Option<u64>,
+    /// What the register says.
+    pub register: register::System,
+    /// Workloads, present or past.
+    pub workloads: BTreeSet<String>,
+    /// Resources, present or past.
+    pub resources: BTreeSet<String>,
+    /// Workspaces.
+    pub workspaces: BTreeSet<String>,
+    /// Interfaces: (source, `eni-…`).
+    pub interfaces: BTreeSet<(String, String)>,
+    /// Artifact sets: model version to (bucket, prefix that ends in `/`).
+    pub artifacts: BTreeMap<String, BTreeSet<(String, String)>>,
+    /// Its levels.
+    pub levels: Option<Levels>,
+}
+
+impl System {
+    /// Effective level.
+    pub fn level(&self) -> Level {
+        self.levels.as_ref().map_or(Level::Unclassified, |l| l.effective)
+    }
+    /// Role, from the decision or the register.
+    pub fn role(&self) -> Option<Role> {
+        self.register.role.as_deref().and_then(Role::stated)
+    }
+    /// Route, from the Annex point.
+    pub fn route(&self) -> Option<Route> {
+        self.register.annex.as_deref().and_then(Route::of_annex_point)
+    }
+    /// The team that answers for it, or a dash.
+    pub fn team(&self) -> &str {
+        if self.register.team.is_empty() { "-" } else { &self.register.team }
+    }
+}
+
+/// A thing that looks like AI, and who claims it.
+#[derive(Clone, Debug)]
+pub struct Thing {
+    /// The unit's id.
+    pub id: String,
+    /// Registered systems that claim it.
+    pub claimed: BTreeSet<String>,
+    /// Whether one of them is shared infrastructure.
+    pub shared: bool,
+    /// Entries that show it.
+    pub evidence: Vec<u64>,
+    /// Why it looks like AI.
+    pub why: String,
+}
+
+/// All systems and all coverage, as of an assessment.
+pub struct Estate {
+    /// The time judged from.
+    pub at: Time,
+    /// Start of the window.
+    pub window: Time,
+    /// Values of the config.
+    pub config: AssessmentConfig,
+    /// Systems by id; shared infrastructure left out.
+    pub systems: BTreeMap<String, System>,
+    /// What looks like AI.
+    pub things: Vec<Thing>,
+    /// Coverage per source.
+    pub coverage: All,
+}
+
+impl Estate {
+    /// Ties everything below an assessment to systems.
+    pub fn of(facts: &Facts, catalogue: &Catalogue, run: &AssessmentRun) -> Estate {
+        let window = run.at.plus_seconds(-86_400 * catalogue.defaults.window_days);
+        let coverage = coverage::all(facts, catalogue, &run.config, run.at);
+        let mut tying = Tying::begin(facts, catalogue, run.at, window);
+        tying.workloads();
+        tying.terraform();
+        tying.artifacts();
+        tying.network();
+        let (mut systems, things) = (tying.systems, tying.things);
+        systems.retain(|_, s| !s.register.shared);
+        for system in systems.values_mut() {
+            let stated = statements(facts, catalogue, system, run.at);
+            system.levels = Some(Levels::of(stated, decision(facts, &system.id, run.at)));
+        }
+        Estate { at: run.at, window, config: run.config.clone(), systems, things, coverage }
+    }
+
+    /// Coverage of the configured sources of a kind.
+    pub fn sources(&self, kind: SourceKind) -> impl Iterator<Item = &super::Coverage> {
+        self.coverage.values().filter(move |c| c.kind == kind)
+    }
+
+    /// Horizon of a source; `at` for one that is not configured.
+    pub fn horizon(&self, source: &str) -> Time {
+        self.coverage.get(source).map_or(self.at, |c| c.horizon)
+    }
+}
+
+/// Whether a workload looks like AI, and why.
+pub fn ai_workload(w: &Workload, catalogue: &Catalogue) -> Option<&'static str> {
+    let pack = &catalogue.pack;
+    let sets = || [Some(&w.labels), w.template_labels.as_ref()].into_iter().flatten();
+    let notes = [&w.annotations, &w.template_annotations];
+    if sets().any(|l| l.get("model-version").is_some() || l.get("ml-team").is_some()) {
+        Some("label model-version or ml-team")
+    } else if notes.iter().any(|n| n.get(&pack.registry_annotation).or(n.get(&pack.risk_annotation)).is_some()) {
+        Some("annotation of the pack")
+    } else if w.gpus > 0 {
+        Some("requests a GPU")
+    } else {
+        None
+    }
+}
+
+/// Model version of a workload: label of the pod template, else of the object.
+pub fn model_version(w: &Workload) -> Option<&str> {
+    w.template_labels.as_ref().and_then(|l| l.get("model-version")).or(w.labels.get("model-version"))
+}
+
+/// A label of the workload's object or pod template.
+pub fn label<'w>(w: &'w Workload, name: &str) -> Option<&'w str> {
+    w.labels.get(name).or(w.template_labels.as_ref().and_then(|l| l.get(name)))
+}
+
+/// An annotation of the workload's object or pod template.
+pub fn annotation<'w>(w: &'w Workload, name: &str) -> Option<&'w str> {
+    w.annotations.get(name).or(w.template_annotations.get(name))
+}
+
+/// Whether a taggable resource looks like AI, and why.
+pub fn ai_resource(r: &Resource, catalogue: &Catalogue) -> Option<&'static str> {
+    let tags = r.tags.as_ref()?;
+    let named = ["ML-Team", "Model-Type", catalogue.pack.risk_tag.as_str()];
+    if named.iter().any(|t| tags.get(t).is_some()) {
+        Some("tag ML-Team, Model-Type or AI-Risk-Level")
+    } else if r.r#type.starts_with("aws_sagemaker_") {
+        Some("SageMaker resource")
+    } else if r.instance_types.iter().any(|t| catalogue.pack.is_gpu(t)) {
+        Some("GPU instance type")
+    } else {
+        None
+    }
+}
+
+struct Tying<'a> {
+    facts: &'a Facts,
+    catalogue: &'a Catalogue,
+    at: Time,
+    window: Time,
+    selectors: Vec<(String, Selector)>,
+    names: BTreeMap<String, String>,
+    systems: BTreeMap<String, System>,
+    things: Vec<Thing>,
+}
+
+impl<'a> Tying<'a> {
+    fn begin(facts: &'a Facts, catalogue: &'a Catalogue, at: Time, window: Time) -> Tying<'a> {
+        let (mut selectors, mut names, mut systems) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        for (_, seen) in facts.systems.at(at) {
+            let s = &seen.value;
+            let parsed = s.select.iter().filter_map(|v| serde_json::from_value(v.clone()).ok());
+            selectors.extend(parsed.map(|sel: Selector| (s.id.clone(), sel)));
+            names.extend([&s.id].into_iter().chain(&s.was).chain(&s.adopts).map(|n| (n.clone(), s.id.clone())));
+            let system =
+                System { id: s.id.clone(), registered: Some(seen.seq), register: s.clone(), ..System::default() };
+            systems.insert(s.id.clone(), system);
+        }
+        Tying { facts, catalogue, at, window, selectors, names, systems, things: Vec::new() }
+    }
+
+    /// Selectors, else the name that a convention gives, else an adopted discovery.
+    fn claims(&self, matches: impl Fn(&Selector) -> bool, names: &[Option<&str>], discovered: &str) -> BTreeSet<String> {
+        let by_selector: BTreeSet<String> =
+            self.selectors.iter().filter(|(_, s)| matches(s)).map(|(id, _)| id.clone()).collect();
+        if !by_selector.is_empty() {
+            return by_selector;
+        }
+        let named = names.iter().flatten().find_map(|n| self.names.get(*n));
+        named.or(self.names.get(discovered)).into_iter().cloned().collect()
+    }
+
+    /// Ties a thing to those who claim it, else to a discovered system when it looks like AI.
+    fn tie(&mut self, thing: Thing, discovered: &str, tie: impl Fn(&mut System)) {
+        if thing.claimed.is_empty() && thing.why.is_empty() {
+            return;
+        }
+        let mut ids: Vec<String> = thing.claimed.iter().cloned().collect();
+        if ids.is_empty() {
+            ids.push(discovered.to_owned());
+        }
+        for id in ids {
+            let new = || System { id: id.clone(), ..System::default() };
+            tie(self.systems.entry(id.clone()).or_insert_with(new));
+        }
+        if !thing.why.is_empty() {
+            self.things.push(thing);
+        }
+    }
+
+    fn thing(&self, id: String, claimed: BTreeSet<String>, evidence: Vec<u64>, why: Option<&str>) -> Thing {
+        let shared = claimed.iter().any(|c| self.systems.get(c).is_some_and(|s| s.register.shared));
+        Thing { id, claimed, shared, evidence, why: why.unwrap_or_default().to_owned() }
+    }
+
+    fn workloads(&mut self) {
+        for (subject, history) in &self.facts.cluster.workloads.0 {
+            let Some((seen, recent)) = last_shown(history, self.at, self.window) else { continue };
+            let w = &seen.value;
+            let matches = |s: &Selector| match s {
+                Selector::Kubernetes { cluster, namespace, app, name } => {
+                    let uid = subject.strip_prefix("k8s:").and_then(|s| s.split('/').next()).unwrap_or_default();
+                    let cluster_fits = cluster.as_ref().is_none_or(|c| *c == seen.source || c == uid);
+                    cluster_fits
+                        && fits(namespace, &w.namespace)
+                        && fits(app, label(w, "app").unwrap_or_default())
+                        && fits(name, &w.name)
+                }
+                _ => false,
+            };
+            let pack = &self.catalogue.pack;
+            let names =
+                [label(w, &pack.system_label), label(w, "app.kubernetes.io/part-of"), label(w, "app"), Some(&w.name)];
+            let discovered = format!("discovered:kubernetes:{}/{}:{}", seen.source, w.namespace, w.name);
+            let claimed = self.claims(matches, &names, &discovered);
+            let why = ai_workload(w, self.catalogue).filter(|_| recent);
+            let thing = self.thing(subject.clone(), claimed, vec![seen.seq], why);
+            self.tie(thing, &discovered, |s| {
+                s.workloads.insert(subject.clone());
+            });
+        }
+    }
+
+    fn terraform(&mut self) {
+        for (subject, history) in &self.facts.terraform.resources.0 {
+            let Some((seen, recent)) = last_shown(history, self.at, self.window) else { continue };
+            let r = &seen.value;
+            let matches = |s: &Selector| match s {
+                Selector::Terraform { workspace, address } => fits(workspace, &r.workspace) && fits(address, &r.address),
+                _ => false,
+            };
+            let none = Outside::default();
+            let tags = r.tags.as_ref().unwrap_or(&none);
+            let names = [tags.get(&self.catalogue.pack.system_tag), tags.get("Project")];
+            let discovered = format!("discovered:terraform:{}:{}", seen.source, r.workspace);
+            let claimed = self.claims(matches, &names, &discovered);
+            let why = ai_resource(r, self.catalogue).filter(|_| recent);
+            let thing = self.thing(subject.clone(), claimed, vec![seen.seq], why);
+            self.tie(thing, &discovered, |s| {
+                s.resources.insert(subject.clone());
+                s.workspaces.insert(r.workspace.clone());
+            });
+        }
+        for (id, selector) in &self.selectors {
+            if let (Selector::Terraform { workspace: Some(pattern), .. }, Some(system)) =
+                (selector, self.systems.get_mut(id))
+            {
+                let runs = self.facts.terraform.runs.values().filter_map(|r| r.run.as_ref());
+                let named = runs.map(|r| &r.value.workspace).filter(|w| matches_text(pattern, w));
+                system.workspaces.extend(named.cloned());
+            }
+        }
+    }
+
+    /// Layout `…/SYSTEM/MODEL-VERSION/FILE`: the last three parts of a key of four or more.
+    fn artifacts(&mut self) {
+        let mut sets: BTreeMap<(String, String, String, String), (Vec<u64>, bool, String)> = BTreeMap::new();
+        for (_, history) in &self.facts.versions.0 {
+            let Some((seen, recent)) = last_shown(history, self.at, self.window) else { continue };
+            let parts: Vec<&str> = seen.value.key.split('/').collect();
+            let [.., system, version, _file] = parts.as_slice() else { continue };
+            if parts.len() < 4 {
+                continue;
+            }
+            let prefix = format!("{}/", parts[..parts.len() - 1].join("/"));
+            let place = (seen.value.bucket.clone(), (*system).to_owned(), (*version).to_owned(), prefix);
+            let set = sets.entry(place).or_default();
+            set.0.push(seen.seq);
+            set.1 |= recent;
+            set.2.clone_from(&seen.source);
+        }
+        for ((bucket, name, version, prefix), (entries, recent, source)) in sets {
+            let matches = |s: &Selector| match s {
+                Selector::S3 { bucket: b, prefix: p } => *b == bucket && prefix.starts_with(p.as_str()),
+                _ => false,
+            };
+            let discovered = format!("discovered:s3:{source}/{bucket}:{name}");
+            let claimed = self.claims(matches, &[Some(&name)], &discovered);
+            let why = recent.then_some("key layout of model artifacts");
+            let evidence = entries.iter().take(20).copied().collect();
+            let thing = self.thing(format!("s3:{bucket}/{prefix}"), claimed, evidence, why);
+            self.tie(thing, &discovered, |s| {
+                s.artifacts.entry(version.clone()).or_default().insert((bucket.clone(), prefix.clone()));
+            });
+        }
+    }
+
+    fn network(&mut self) {
+        for (subject, history) in &self.facts.network.interfaces.0 {
+            let Some((seen, _)) = last_shown(history, self.at, self.window) else { continue };
+            let i = &seen.value;
+            let matches = |s: &Selector| match s {
+                Selector::Network { interface, address } => {
+                    fits(interface, &i.interface) && address.as_ref().is_none_or(|a| i.addresses.contains(a))
+                }
+                _ => false,
+            };
+            let discovered = format!("discovered:network:{}:{}", seen.source, i.interface);
+            let names = [i.tags.get(&self.catalogue.pack.system_tag), i.tags.get("ai-system")];
+            let claimed = self.claims(matches, &names, &discovered);
+            let watched = self.facts.network.ports.iter().filter(|p| {
+                p.source == seen.source && p.value.interface == i.interface && p.value.connections > 0 && p.at >= self.window
+            });
+            let ports: Vec<u64> = watched.map(|p| p.seq).take(19).collect();
+            let why = (!ports.is_empty()).then_some("accepts connections on a watched port");
+            let evidence = [seen.seq].into_iter().chain(ports).collect();
+            let thing = self.thing(subject.clone(), claimed, evidence, why);
+            self.tie(thing, &discovered, |s| {
+                s.interfaces.insert((seen.source.clone(), i.interface.clone()));
+            });
+        }
+    }
+}
+
+/// The last state that showed a thing, and whether it was there at some time in the window.
+fn last_shown<T>(history: &[Seen<T>], at: Time, window: Time) -> Option<(&Seen<T>, bool)> {
+    let shown = history.iter().rev().find(|s| !s.gone && s.at <= at)?;
+    let gone = history.iter().find(|s| s.gone && s.at > shown.at && s.at <= at);
+    Some((shown, gone.is_none_or(|g| g.at >= window)))
+}
+
+fn fits(pattern: &Option<String>, text: &str) -> bool {
+    pattern.as_ref().is_none_or(|p| matches_text(p, text))
+}
+
+fn matches_text(pattern: &str, text: &str) -> bool {
+    pattern.strip_suffix('*').map_or(pattern == text, |start| text.starts_with(start))
+}
+
+/// Every level that somebody wrote down for a system.
+fn statements(facts: &Facts, catalogue: &Catalogue, system: &System, at: Time) -> Vec<Statement> {
+    let mut found = Vec::new();
+    let mut add = |source, raw: Option<&str>, entry| {
+        if let Some(raw) = raw.filter(|r| !catalogue.pack.is_placeholder(r)) {
+            let raw = raw.trim().to_owned();
+            found.push(Statement { source, level: Level::stated(&raw), raw, entry });
+        }
+    };
+    add("register", system.register.risk_level.as_deref(), system.registered.unwrap_or(0));
+    let present = |states: &States<Resource>, subject: &String| states.of(subject, at).filter(|s| !s.gone).cloned();
+    for r in system.resources.iter().filter_map(|s| present(&facts.terraform.resources, s)) {
+        let tag = r.value.tags.as_ref().and_then(|t| t.get(&catalogue.pack.risk_tag));
+        add("terraform tag", tag, r.seq);
+    }
+    for w in system.workloads.iter().filter_map(|s| facts.cluster.workloads.of(s, at)).filter(|w| !w.gone) {
+        add("annotation", annotation(&w.value, &catalogue.pack.risk_annotation), w.seq);
+    }
+    let prefixes: Vec<_> = system.artifacts.values().flatten().collect();
+    for (_, tags) in facts.object_tags.at(at) {
+        let t = &tags.value;
+        if prefixes.iter().any(|(bucket, prefix)| *bucket == t.bucket && t.key.starts_with(prefix.as_str())) {
+            add("object tag", t.tags.get(&catalogue.pack.risk_tag), tags.seq);
+        }
+    }
+    found
+}

@@ -1,0 +1,174 @@
+//! What the entries say, folded one by one. Nothing here judges; the order of the entries is the only input.
+
+mod cluster;
+mod network;
+mod own;
+mod terraform;
+
+pub use cluster::Cluster;
+pub use network::{HourSum, NetworkFacts};
+pub use own::{Look, Own, UnitState};
+pub use terraform::{RunFacts, Terraform};
+
+use crate::evidence::register::{Decision, Exception, Revision, RiskAssessment, Statement, System};
+use crate::evidence::{Kind, Private, Time, artifacts};
+use crate::ledger::entry::Placed;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+
+/// A payload with its place in the ledger.
+#[derive(Clone, Debug)]
+pub struct Seen<T> {
+    /// Sequence number of the entry.
+    pub seq: u64,
+    /// When it happened or was looked at.
+    pub at: Time,
+    /// Configured source.
+    pub source: String,
+    /// Whether a complete look no longer showed it.
+    pub gone: bool,
+    /// The payload.
+    pub value: T,
+}
+
+/// All states of each subject, oldest first.
+#[derive(Clone, Debug)]
+pub struct States<T>(pub BTreeMap<String, Vec<Seen<T>>>);
+
+impl<T> Default for States<T> {
+    fn default() -> Self {
+        States(BTreeMap::new())
+    }
+}
+
+impl<T> States<T> {
+    /// The state of each subject at a time, those gone left out.
+    pub fn at(&self, time: Time) -> impl Iterator<Item = (&str, &Seen<T>)> {
+        self.0.iter().filter_map(move |(subject, history)| {
+            let last = history.iter().rev().find(|s| s.at <= time)?;
+            (!last.gone).then_some((subject.as_str(), last))
+        })
+    }
+    /// The last state of a subject at a time, gone or not.
+    pub fn of(&self, subject: &str, time: Time) -> Option<&Seen<T>> {
+        self.0.get(subject)?.iter().rev().find(|s| s.at <= time)
+    }
+}
+
+/// Everything that rules read.
+#[derive(Default)]
+pub struct Facts {
+    /// Entries folded.
+    pub size: u64,
+    /// Clusters and their Gatekeeper.
+    pub cluster: Cluster,
+    /// Runs, policies, resources.
+    pub terraform: Terraform,
+    /// Flow logs and interfaces.
+    pub network: NetworkFacts,
+    /// Object versions.
+    pub versions: States<artifacts::Version>,
+    /// Delete markers.
+    pub markers: States<artifacts::DeleteMarker>,
+    /// Object tags.
+    pub object_tags: States<artifacts::Tags>,
+    /// Bucket settings.
+    pub buckets: States<artifacts::Bucket>,
+    /// Register files.
+    pub revisions: States<Revision>,
+    /// Systems of the register.
+    pub systems: States<System>,
+    /// Decisions on levels.
+    pub decisions: States<Decision>,
+    /// Risk assessments.
+    pub risk_assessments: States<RiskAssessment>,
+    /// Exceptions.
+    pub exceptions: States<Exception>,
+    /// Other statements.
+    pub statements: States<Statement>,
+    /// Acts of our own.
+    pub own: Own,
+    /// Aliases of people, by reference, in the order in which they appear.
+    pub aliases: BTreeMap<String, usize>,
+}
+
+/// Reads a payload; one that has another shape is left out here and stays in the ledger.
+pub(super) fn read<T: DeserializeOwned>(placed: &Placed) -> Option<Seen<T>> {
+    let e = &placed.entry;
+    let value = serde_json::from_value(e.payload.clone()).ok()?;
+    let gone = e.payload.get("gone").and_then(serde_json::Value::as_bool).unwrap_or(false);
+    Some(Seen { seq: placed.seq, at: e.occurred_at, source: e.source.clone(), gone, value })
+}
+
+/// Adds a state to its subject's history.
+pub(super) fn push<T: DeserializeOwned>(states: &mut States<T>, placed: &Placed) {
+    if let Some(seen) = read(placed) {
+        states.0.entry(placed.entry.subject.clone()).or_default().push(seen);
+    }
+}
+
+impl Facts {
+    /// Adds one entry.
+    pub fn fold(&mut self, placed: &Placed) {
+        self.size = placed.seq + 1;
+        self.note_people(&placed.entry.payload);
+        match placed.entry.kind {
+            Kind::ArtifactVersion => push(&mut self.versions, placed),
+            Kind::ArtifactDeleteMarker => push(&mut self.markers, placed),
+            Kind::ArtifactTags => push(&mut self.object_tags, placed),
+            Kind::ArtifactBucket => push(&mut self.buckets, placed),
+            Kind::RegisterRevision => push(&mut self.revisions, placed),
+            Kind::RegisterSystem => push(&mut self.systems, placed),
+            Kind::RegisterDecision => push(&mut self.decisions, placed),
+            Kind::RegisterRiskAssessment => push(&mut self.risk_assessments, placed),
+            Kind::RegisterException => push(&mut self.exceptions, placed),
+            Kind::RegisterStatement => push(&mut self.statements, placed),
+            Kind::GatekeeperTemplate
+            | Kind::GatekeeperConstraint
+            | Kind::GatekeeperAudit
+            | Kind::GatekeeperViolation
+            | Kind::GatekeeperAdmission
+            | Kind::KubernetesWebhook
+            | Kind::KubernetesNamespace
+            | Kind::KubernetesWorkload
+            | Kind::KubernetesAddress => self.cluster.fold(placed),
+            Kind::SentinelRun
+            | Kind::SentinelOutcome
+            | Kind::SentinelOverride
+            | Kind::SentinelPolicySet
+            | Kind::TerraformResource => self.terraform.fold(placed),
+            Kind::FlowLogConfiguration | Kind::FlowLogObject | Kind::NetworkInterface => self.network.fold(placed),
+            Kind::LedgerOpened
+            | Kind::LedgerKey
+            | Kind::LedgerVerified
+            | Kind::PrivateErased
+            | Kind::DaemonStarted
+            | Kind::ConfigChanged
+            | Kind::SourceRun
+            | Kind::AssessmentRiskLevel
+            | Kind::AssessmentFinding
+            | Kind::AssessmentRun
+            | Kind::ReportIssued
+            | Kind::MailQueued
+            | Kind::MailSent
+            | Kind::ExportMade => self.own.fold(placed),
+        }
+    }
+
+    /// Aliases follow the order of the entries, so that P-07 stays P-07 in one ledger. Addresses have none.
+    fn note_people(&mut self, payload: &serde_json::Value) {
+        for name in ["actor", "author", "approver", "requester", "person", "user"] {
+            let reference = payload.get(name).or_else(|| payload["record"].get(name)).and_then(|p| p["ref"].as_str());
+            if let Some(reference) = reference {
+                let next = self.aliases.len() + 1;
+                self.aliases.entry(reference.to_owned()).or_insert(next);
+            }
+        }
+    }
+
+    /// How reports name a person.
+    pub fn alias(&self, person: &Private) -> String {
+        let number = person.reference().and_then(|r| self.aliases.get(r));
+        number.map_or_else(|| "a person".into(), |n| format!("P-{n:02}"))
+    }
+}

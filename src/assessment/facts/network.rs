@@ -1,0 +1,72 @@
+//! Flow logs: sums per interface and hour over all delivered objects, rows of watched ports, the inventory.
+
+use super::{Seen, States, push, read};
+use crate::evidence::flow_logs::{FlowLogConfiguration, FlowObject, NetworkInterface, PortRow};
+use crate::evidence::{Kind, Time};
+use crate::ledger::entry::Placed;
+use std::collections::BTreeMap;
+
+/// What one interface had in one hour, summed over objects.
+#[derive(Clone, Debug, Default)]
+pub struct HourSum {
+    /// Records with traffic.
+    pub ok: u64,
+    /// Records without.
+    pub nodata: u64,
+    /// Records lost.
+    pub skipdata: u64,
+    /// Entries that told it.
+    pub entries: Vec<u64>,
+}
+
+/// What flow logs show.
+#[derive(Default)]
+pub struct NetworkFacts {
+    /// Interfaces.
+    pub interfaces: States<NetworkInterface>,
+    /// Flow logs.
+    pub configurations: States<FlowLogConfiguration>,
+    /// Sums by source, hour and interface.
+    pub hours: BTreeMap<String, BTreeMap<Time, BTreeMap<String, HourSum>>>,
+    /// Rows of watched ports.
+    pub ports: Vec<Seen<PortRow>>,
+    /// Objects and records read, per source.
+    pub objects: BTreeMap<String, (u64, u64)>,
+}
+
+impl NetworkFacts {
+    pub(super) fn fold(&mut self, placed: &Placed) {
+        match placed.entry.kind {
+            Kind::FlowLogConfiguration => push(&mut self.configurations, placed),
+            Kind::NetworkInterface => push(&mut self.interfaces, placed),
+            Kind::FlowLogObject => {
+                if let Some(seen) = read::<FlowObject>(placed) {
+                    self.object(seen);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn object(&mut self, seen: Seen<FlowObject>) {
+        let Seen { seq, at, source, value, .. } = seen;
+        let read = self.objects.entry(source.clone()).or_default();
+        read.0 += 1;
+        read.1 += value.records.ok + value.records.nodata + value.records.skipdata;
+        let hours = self.hours.entry(source.clone()).or_default();
+        for row in value.hours {
+            let sum = hours.entry(row.hour).or_default().entry(row.interface).or_default();
+            sum.ok += row.ok;
+            sum.nodata += row.nodata;
+            sum.skipdata += row.skipdata;
+            sum.entries.push(seq);
+        }
+        let rows = value.accepted.into_iter();
+        self.ports.extend(rows.map(|value| Seen { seq, at, source: source.clone(), gone: false, value }));
+    }
+
+    /// First hour that any object of a source tells of.
+    pub fn begin(&self, source: &str) -> Option<Time> {
+        self.hours.get(source)?.keys().next().copied()
+    }
+}

@@ -1,0 +1,70 @@
+//! Runs with what their policies said and who let them through; resources as last applied; policy sets.
+
+use super::{Seen, States, push, read};
+use crate::evidence::Kind;
+use crate::evidence::sentinel::{Outcome, Override, PolicySet, Resource, Run};
+use crate::ledger::entry::Placed;
+use std::collections::BTreeMap;
+
+/// One run.
+#[derive(Default)]
+pub struct RunFacts {
+    /// The run as last read.
+    pub run: Option<Seen<Run>>,
+    /// What policies said.
+    pub outcomes: Vec<Seen<Outcome>>,
+    /// Overrides by stage: what is known of each, and the entry that told it.
+    pub overrides: BTreeMap<String, Seen<Override>>,
+}
+
+/// What HCP Terraform shows.
+#[derive(Default)]
+pub struct Terraform {
+    /// Runs by id.
+    pub runs: BTreeMap<String, RunFacts>,
+    /// Policy sets.
+    pub sets: States<PolicySet>,
+    /// Resources.
+    pub resources: States<Resource>,
+}
+
+impl Terraform {
+    pub(super) fn fold(&mut self, placed: &Placed) {
+        match placed.entry.kind {
+            Kind::SentinelRun => {
+                if let Some(seen) = read::<Run>(placed) {
+                    let id = seen.value.run.clone();
+                    self.runs.entry(id).or_default().run = Some(seen);
+                }
+            }
+            Kind::SentinelOutcome => {
+                if let Some(seen) = read::<Outcome>(placed) {
+                    let id = seen.value.run.clone();
+                    self.runs.entry(id).or_default().outcomes.push(seen);
+                }
+            }
+            Kind::SentinelOverride => {
+                if let Some(seen) = read::<Override>(placed) {
+                    let overrides = &mut self.runs.entry(seen.value.run.clone()).or_default().overrides;
+                    // What an earlier look knew and a later one no longer does, is kept.
+                    let known = overrides.get(&seen.value.stage);
+                    let poorer = known.is_some_and(|k| k.value.actor.is_some() && seen.value.actor.is_none());
+                    if !poorer {
+                        overrides.insert(seen.value.stage.clone(), seen);
+                    }
+                }
+            }
+            Kind::SentinelPolicySet => push(&mut self.sets, placed),
+            Kind::TerraformResource => push(&mut self.resources, placed),
+            _ => {}
+        }
+    }
+
+    /// Applied runs, oldest first.
+    pub fn applied(&self) -> Vec<(&RunFacts, &Seen<Run>)> {
+        let with = self.runs.values().filter_map(|r| Some((r, r.run.as_ref()?)));
+        let mut applied: Vec<_> = with.filter(|(_, r)| r.value.status == "applied").collect();
+        applied.sort_by_key(|(_, r)| (r.value.applied, r.value.run.clone()));
+        applied
+    }
+}

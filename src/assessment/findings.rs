@@ -1,0 +1,380 @@
+//! Findings: the scope test, the units that a rule judged, what was not seen, and how units add up.
+
+use super::estate::{Estate, System};
+use super::facts::{Facts, Seen};
+use super::rules::{self, Judged};
+use crate::act::{Catalogue, Control, ControlKind, Level, Reference, Role, Route, Status, Subject, Tested};
+use crate::evidence::Time;
+use crate::evidence::record::AssessmentRun;
+use crate::evidence::register::Exception;
+use std::collections::BTreeMap;
+
+/// Most entries that are cited for one unit.
+pub const MAX_EVIDENCE: usize = 20;
+
+/// How a verdict is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Basis {
+    /// Only the register says so.
+    Declared,
+    /// We evaluated the rule ourselves.
+    ReEvaluated,
+    /// A source showed it.
+    Seen,
+}
+
+impl Basis {
+    /// The word of reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Basis::Declared => "declared",
+            Basis::ReEvaluated => "re-performed",
+            Basis::Seen => "seen",
+        }
+    }
+    fn of(name: &str) -> Basis {
+        match name {
+            "declared" => Basis::Declared,
+            "re-performed" => Basis::ReEvaluated,
+            _ => Basis::Seen,
+        }
+    }
+}
+
+/// Who accepted what is not satisfied.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Excepted {
+    /// Entry of the exception, the override or the decision.
+    pub entry: u64,
+    /// `exception`, `override` or `decision`.
+    pub how: &'static str,
+    /// Until when.
+    pub until: Option<Time>,
+}
+
+/// One thing that a control judged.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    /// Its id, stable from night to night.
+    pub id: String,
+    /// What came of it.
+    pub status: Status,
+    /// Code of the reason.
+    pub reason: String,
+    /// What was seen, for people.
+    pub note: String,
+    /// Entries that decide, at most [`MAX_EVIDENCE`].
+    pub evidence: Vec<u64>,
+    /// How it is known.
+    pub basis: Basis,
+    /// Who accepted it.
+    pub excepted: Option<Excepted>,
+    /// When it happened, for events; they leave with the window.
+    pub happened: Option<Time>,
+    /// Article that this unit alone is about.
+    pub article: Option<String>,
+}
+
+/// How many units have which status. Counts always come as four.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// The rule holds.
+    pub satisfied: u64,
+    /// It does not.
+    pub not_satisfied: u64,
+    /// It was not possible to tell.
+    pub not_assessed: u64,
+    /// The question does not arise.
+    pub not_applicable: u64,
+}
+
+impl Counts {
+    /// Adds one.
+    pub fn add(&mut self, status: Status) {
+        match status {
+            Status::Satisfied => self.satisfied += 1,
+            Status::NotSatisfied => self.not_satisfied += 1,
+            Status::NotAssessed => self.not_assessed += 1,
+            Status::NotApplicable => self.not_applicable += 1,
+        }
+    }
+}
+
+/// One control for one system, or for the estate.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// Id of the control.
+    pub control: String,
+    /// The system; none for the estate.
+    pub system: Option<String>,
+    /// The strictest status of any unit.
+    pub status: Status,
+    /// Code of the reason of the deciding unit.
+    pub reason: String,
+    /// How it is known.
+    pub basis: Basis,
+    /// Units by status.
+    pub counts: Counts,
+    /// Units, the strictest first.
+    pub units: Vec<Unit>,
+    /// in-force, to-come, or none: a rule of the house only.
+    pub legal_state: Option<&'static str>,
+    /// From when the duty applies.
+    pub applies_from: Option<Time>,
+    /// Articles that bind.
+    pub references: Vec<String>,
+    /// Whether every unit that is not satisfied was accepted.
+    pub excepted: bool,
+}
+
+impl Finding {
+    /// `control system`: what transitions and numbers are kept under.
+    pub fn key(&self) -> String {
+        key(&self.control, self.system.as_deref())
+    }
+    /// Not satisfied and not accepted.
+    pub fn open(&self) -> bool {
+        self.status == Status::NotSatisfied && !self.excepted
+    }
+}
+
+/// The key of a finding.
+pub fn key(control: &str, system: Option<&str>) -> String {
+    system.map_or_else(|| control.to_owned(), |s| format!("{control} {s}"))
+}
+
+/// All findings of an assessment, and what they stand on.
+pub struct Assessment {
+    /// Systems, things and coverage.
+    pub estate: Estate,
+    /// Findings, by control in the order of the catalogue, then by system.
+    pub findings: Vec<Finding>,
+}
+
+/// One question: a control, asked of a system or of the estate.
+pub(super) struct Case<'a> {
+    pub facts: &'a Facts,
+    pub estate: &'a Estate,
+    pub catalogue: &'a Catalogue,
+    pub control: &'a Control,
+    pub system: Option<&'a System>,
+}
+
+/// Judges everything below an assessment. It cannot fail: what is missing is a status of its own.
+pub fn assess(facts: &Facts, catalogue: &Catalogue, run: &AssessmentRun) -> Assessment {
+    let estate = Estate::of(facts, catalogue, run);
+    let mut findings = Vec::new();
+    let asked = catalogue.controls.iter().filter(|c| run.config.profile == "full" || c.profile == "core");
+    for control in asked {
+        let case = |system| Case { facts, estate: &estate, catalogue, control, system };
+        match control.subject {
+            Subject::Estate => findings.push(judge(&case(None))),
+            Subject::System => findings.extend(estate.systems.values().map(|s| judge(&case(Some(s))))),
+        }
+    }
+    Assessment { estate, findings }
+}
+
+fn judge(case: &Case<'_>) -> Finding {
+    let mut units = match scope(case) {
+        Some((status, reason)) => vec![bare("scope", status, reason, "")],
+        None => {
+            let mut judged: Vec<Unit> = rules::judge(case).into_iter().map(|j| unit(case, j)).collect();
+            if case.control.no_units.is_empty() {
+                judged.extend(unseen(case));
+            }
+            if judged.is_empty() {
+                judged.push(nothing(case));
+            }
+            judged
+        }
+    };
+    units.iter_mut().filter(|u| u.status == Status::NotSatisfied && u.excepted.is_none()).for_each(|u| {
+        u.excepted = exception(case, u);
+    });
+    units.sort_by(|a, b| (a.status, a.excepted.is_some(), &a.id).cmp(&(b.status, b.excepted.is_some(), &b.id)));
+    add_up(case, units)
+}
+
+fn add_up(case: &Case<'_>, units: Vec<Unit>) -> Finding {
+    let mut counts = Counts::default();
+    units.iter().for_each(|u| counts.add(u.status));
+    let first = units.first();
+    let status = first.map_or(Status::NotAssessed, |u| u.status);
+    let deciding = || units.iter().filter(|u| u.status == status);
+    let (legal_state, applies_from, references) = law(case, &units, status);
+    Finding {
+        control: case.control.id.clone(),
+        system: case.system.map(|s| s.id.clone()),
+        status,
+        reason: first.map(|u| u.reason.clone()).unwrap_or_default(),
+        basis: deciding().map(|u| u.basis).min().unwrap_or(Basis::Seen),
+        excepted: status == Status::NotSatisfied && deciding().all(|u| u.excepted.is_some()),
+        counts,
+        legal_state,
+        applies_from,
+        references,
+        units,
+    }
+}
+
+/// The scope test: the first line that holds; none means "apply the rule".
+fn scope(case: &Case<'_>) -> Option<(Status, &'static str)> {
+    let (system, control) = (case.system?, case.control);
+    let level = system.level();
+    if !control.levels.contains(&level) {
+        return Some(match level {
+            Level::Unclassified => (Status::NotAssessed, "level-unknown"),
+            _ => (Status::NotApplicable, "out-of-scope"),
+        });
+    }
+    if control.kind == ControlKind::House {
+        return None;
+    }
+    let one_role = control.roles.len() == 1;
+    match system.role() {
+        None if one_role => return Some((Status::NotAssessed, "register-incomplete")),
+        Some(role) if !control.roles.iter().any(|r| role.covers(*r)) => {
+            return Some((Status::NotApplicable, "other-role"));
+        }
+        _ => {}
+    }
+    let routes: Vec<Route> = control.references.iter().flat_map(|r| r.route.iter().copied()).collect();
+    if routes.is_empty() || routes.contains(&Route::Any) {
+        return None;
+    }
+    match system.route() {
+        None => Some((Status::NotAssessed, "register-incomplete")),
+        Some(route) if !routes.contains(&route) => Some((Status::NotApplicable, "other-route")),
+        Some(_) => None,
+    }
+}
+
+fn unit(case: &Case<'_>, judged: Judged) -> Unit {
+    let line = case.control.rule.get(judged.line.wrapping_sub(1)).or(case.control.rule.last());
+    let mut evidence = judged.evidence;
+    evidence.dedup();
+    evidence.truncate(MAX_EVIDENCE);
+    Unit {
+        id: judged.unit,
+        status: line.map_or(Status::NotAssessed, |l| l.status),
+        reason: line.map(|l| l.reason.clone()).unwrap_or_default(),
+        note: judged.note,
+        evidence,
+        basis: judged.basis.unwrap_or(Basis::of(&case.control.basis)),
+        excepted: judged.excepted,
+        happened: judged.happened,
+        article: judged.article,
+    }
+}
+
+fn bare(id: &str, status: Status, reason: &str, note: &str) -> Unit {
+    Unit {
+        id: id.to_owned(),
+        status,
+        reason: reason.to_owned(),
+        note: note.to_owned(),
+        evidence: Vec::new(),
+        basis: Basis::Seen,
+        excepted: None,
+        happened: None,
+        article: None,
+    }
+}
+
+/// What was not seen may hide units: one is added for each source that is missing, stale or has a gap.
+fn unseen(case: &Case<'_>) -> Vec<Unit> {
+    let mut found = Vec::new();
+    let configured = |kind| case.estate.sources(kind).any(|c| c.off.is_none());
+    let any: Vec<_> = case.control.any_of.iter().copied().filter(|k| configured(*k)).collect();
+    if !case.control.any_of.is_empty() && any.is_empty() {
+        found.push(bare("source any", Status::NotAssessed, "not-collected", "none of the sources is configured"));
+    }
+    for kind in case.control.needed.iter().copied().chain(any) {
+        if !configured(kind) {
+            let id = format!("source {}", kind.name());
+            found.push(bare(&id, Status::NotAssessed, "not-collected", "no such source is configured"));
+        }
+        for source in case.estate.sources(kind).filter(|c| c.off.is_none()) {
+            match case.control.tested {
+                Tested::AsOf if source.stale => {
+                    let id = format!("source {}", source.source);
+                    found.push(bare(&id, Status::NotAssessed, "source-gap", "nothing complete was read of late"));
+                }
+                Tested::Throughout => found.extend(source.gaps.iter().filter(|g| g.reason != "records-lost").map(|gap| {
+                    let mut u = bare(
+                        &format!("gap {} {}", source.source, gap.from),
+                        Status::NotAssessed,
+                        gap.reason,
+                        &gap.what,
+                    );
+                    u.evidence.extend(gap.entry);
+                    u.happened = Some(gap.from);
+                    u
+                })),
+                Tested::AsOf => {}
+            }
+        }
+    }
+    found
+}
+
+fn nothing(case: &Case<'_>) -> Unit {
+    match case.control.no_units.last() {
+        None => bare("nothing", Status::NotApplicable, "nothing-to-check", "complete looks found no such thing"),
+        Some(line) => bare("nothing", line.status, &line.reason, &line.when),
+    }
+}
+
+/// An exception in force that names the control, the system and the unit.
+fn exception(case: &Case<'_>, unit: &Unit) -> Option<Excepted> {
+    let system = case.system.map_or("", |s| s.id.as_str());
+    let fits = |e: &Seen<Exception>| {
+        let e = &e.value;
+        e.control == case.control.id
+            && (e.system == system || e.system.is_empty())
+            && (e.thing.is_empty() || e.thing == unit.id)
+            && in_force(e, case.estate.at)
+    };
+    let found = case.facts.exceptions.at(case.estate.at).map(|(_, e)| e).find(|e| fits(e))?;
+    Some(Excepted { entry: found.seq, how: "exception", until: found.value.expires })
+}
+
+/// Whether an exception has owner, reason, approver and expiry, and its last day is not over.
+pub(super) fn in_force(e: &Exception, at: Time) -> bool {
+    e.owner.is_some() && e.reason.is_some() && e.approver.is_some() && e.expires.is_some_and(|d| at < d.plus_seconds(86_400))
+}
+
+type Law = (Option<&'static str>, Option<Time>, Vec<String>);
+
+/// Which articles bind, whether one of them is in force, and from when the next one is.
+fn law(case: &Case<'_>, units: &[Unit], status: Status) -> Law {
+    let about: Vec<&str> =
+        units.iter().filter(|u| u.status == status).filter_map(|u| u.article.as_deref()).collect();
+    let mut dates: BTreeMap<String, Time> = BTreeMap::new();
+    for reference in &case.control.references {
+        let asked = about.is_empty() || about.iter().any(|a| *a == reference.article);
+        if let Some(from) = binds(case, reference).filter(|_| asked) {
+            dates.insert(reference.article.clone(), from);
+        }
+    }
+    let first = dates.values().min().copied();
+    let state = first.map(|d| if d <= case.estate.at { "in-force" } else { "to-come" });
+    (state, first, dates.into_keys().collect())
+}
+
+/// The date from which a reference binds the system; none when role, level or route do not fit.
+fn binds(case: &Case<'_>, reference: &Reference) -> Option<Time> {
+    let system = case.system?;
+    let role_fits = system.role().is_some_and(|r: Role| r.covers(reference.role));
+    if !role_fits || !reference.levels.contains(&system.level()) {
+        return None;
+    }
+    let route = if reference.route.contains(&Route::Any) { Route::Any } else { system.route()? };
+    let from: Time = reference.from.get(&route)?.parse().ok()?;
+    let legacy = reference.legacy.as_ref().filter(|l| {
+        let before: Option<Time> = l.placed_before.parse().ok();
+        system.register.put_into_service.zip(before).is_some_and(|(used, day)| used < day)
+    });
+    legacy.map_or(Some(from), |l| l.from.parse().ok())
+}

@@ -1,0 +1,21 @@
+//! The verdict: a function of the entries below the as-of and nothing else, and one that cannot fail.
+//!
+//! [`facts`] folds entries, [`estate`] ties what was seen to systems, [`rules`] answer each control with a line of its
+//! decision list, [`findings`] add up, [`changes`] tell what is new since the last time.
+
+pub mod changes;
+pub mod coverage;
+pub mod estate;
+pub mod facts;
+pub mod findings;
+mod level;
+mod rules;
+
+pub use coverage::Coverage;
+pub use estate::{Estate, System};
+pub use facts::Facts;
+pub use findings::{Assessment, Basis, Counts, Excepted, Finding, Unit, assess};
+pub use level::{Levels, Statement};
+
+/// Version of the rules: that of this program.
+pub const RULES: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,223 @@
+//! Rules that tie model versions in production to stored files.
+
+use super::super::estate::{System, model_version};
+use super::super::facts::Seen;
+use super::super::findings::Case;
+use super::Judged;
+use super::cluster::in_production;
+use crate::evidence::Time;
+use crate::evidence::artifacts::Version;
+use crate::evidence::gatekeeper::Workload;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The span in which a model version is in production.
+#[derive(Clone, Debug)]
+pub(super) struct Deployment {
+    /// Version start; none when it lies before our first look and the cluster does not state it.
+    pub start: Option<Time>,
+    /// First look that no longer shows it.
+    pub end: Option<Time>,
+    /// Entries that show it.
+    pub entries: Vec<u64>,
+}
+
+/// Model versions that ran in production, with their span.
+pub(super) fn deployments(case: &Case<'_>, system: &System) -> BTreeMap<String, Deployment> {
+    let mut found: BTreeMap<String, Deployment> = BTreeMap::new();
+    for subject in &system.workloads {
+        let Some(history) = case.facts.cluster.workloads.0.get(subject) else { continue };
+        let first = history.first().map(|s| s.seq);
+        let mut running: Option<String> = None;
+        for state in history.iter().filter(|s| s.at <= case.estate.at) {
+            let version = running_version(case, state).map(str::to_owned);
+            if version != running {
+                if let Some(d) = running.as_ref().and_then(|old| found.get_mut(old)) {
+                    d.end = Some(state.at);
+                }
+                running.clone_from(&version);
+            }
+            if let Some(version) = version {
+                let stated = state.value.version_starts.get(&version).copied();
+                let start = stated.or((Some(state.seq) != first).then_some(state.at));
+                let d = found.entry(version).or_insert(Deployment { start, end: None, entries: Vec::new() });
+                d.start = d.start.or(start);
+                d.end = None;
+                d.entries.push(state.seq);
+            }
+        }
+    }
+    found
+}
+
+fn running_version<'s>(case: &Case<'_>, state: &'s Seen<Workload>) -> Option<&'s str> {
+    let w = &state.value;
+    (!state.gone && w.replicas > 0 && in_production(case, state)).then(|| model_version(w)).flatten()
+}
+
+/// Workloads of the system that run in production now.
+pub(super) fn serving<'a>(case: &Case<'a>, system: &System) -> Vec<(&'a str, &'a Seen<Workload>)> {
+    let at = |s: &Seen<Workload>| case.estate.horizon(&s.source);
+    let present = case.facts.cluster.workloads.at(case.estate.at);
+    let ours = present.filter(|(subject, w)| system.workloads.contains(*subject) && w.at <= at(w));
+    ours.filter(|(_, w)| w.value.replicas > 0 && in_production(case, w)).collect()
+}
+
+/// The earliest of put_into_service and the first version start in production.
+pub(super) fn in_use_since(case: &Case<'_>, system: &System) -> Option<Time> {
+    let started = deployments(case, system).into_values().map(|d| d.start);
+    let stated = system.register.put_into_service;
+    let starts: Option<Vec<Time>> = started.collect();
+    match (starts.and_then(|s| s.into_iter().min()), stated) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => b.or(a),
+    }
+}
+
+/// Files of an artifact set: key to all its versions, oldest first.
+fn set<'a>(case: &Case<'a>, system: &System, version: &str) -> BTreeMap<&'a str, Vec<&'a Seen<Version>>> {
+    let Some(prefixes) = system.artifacts.get(version) else { return BTreeMap::new() };
+    let mut files: BTreeMap<&str, Vec<&Seen<Version>>> = BTreeMap::new();
+    for history in case.facts.versions.0.values() {
+        for state in history.iter().filter(|s| !s.gone && s.at <= case.estate.at) {
+            let v = &state.value;
+            if prefixes.iter().any(|(bucket, prefix)| *bucket == v.bucket && v.key.starts_with(prefix.as_str())) {
+                files.entry(v.key.as_str()).or_default().push(state);
+            }
+        }
+    }
+    files.values_mut().for_each(|v| v.sort_by_key(|s| s.value.stored));
+    files
+}
+
+/// Looks of the artifact sources that fall into a span: how many, and whether all were complete.
+fn looks(case: &Case<'_>, from: Time, to: Time) -> (usize, bool) {
+    let sources = case.estate.sources(crate::act::SourceKind::ModelArtifacts);
+    let looks = sources.filter_map(|c| case.facts.own.looks.get(&c.source)).flatten();
+    let within: Vec<_> = looks.filter(|l| l.value.looked_at.is_some_and(|t| t >= from && t <= to)).collect();
+    (within.iter().filter(|l| l.value.complete).count(), within.iter().all(|l| l.value.complete))
+}
+
+pub(super) fn deleted(case: &Case<'_>) -> Vec<Judged> {
+    let Some(system) = case.system else { return Vec::new() };
+    let current = deployments(case, system).into_iter().filter(|(_, d)| d.end.is_none_or(|e| e >= case.estate.window));
+    current.map(|(version, d)| deleted_version(case, system, &version, &d)).collect()
+}
+
+fn deleted_version(case: &Case<'_>, system: &System, version: &str, d: &Deployment) -> Judged {
+    let to = d.end.unwrap_or(case.estate.at);
+    let from = d.start.unwrap_or(case.estate.window);
+    let files = set(case, system, version);
+    let mut hits: Vec<(u64, String)> = Vec::new();
+    for (_, marker) in case.facts.markers.at(case.estate.at) {
+        let m = &marker.value;
+        let set_at = m.set.unwrap_or(marker.at);
+        if files.contains_key(m.key.as_str()) && m.latest && set_at >= from && set_at <= to {
+            hits.push((marker.seq, format!("{} hidden by a delete marker of {}", m.key, set_at)));
+        }
+    }
+    for history in case.facts.versions.0.values() {
+        let Some(shown) = history.iter().find(|s| !s.gone) else { continue };
+        let gone = history.iter().find(|s| s.gone && s.at >= from && s.at <= to);
+        if let Some(g) = gone.filter(|_| files.contains_key(shown.value.key.as_str())) {
+            hits.push((g.seq, format!("{} version {} gone", shown.value.key, shown.value.version_id)));
+        }
+    }
+    let (complete, whole) = looks(case, from.max(case.estate.window), to);
+    let line = if !hits.is_empty() {
+        1
+    } else if files.is_empty() {
+        2
+    } else if complete == 0 || !whole {
+        3
+    } else if d.start.is_none() {
+        4
+    } else {
+        5
+    };
+    let note = match line {
+        1 => hits.iter().map(|(_, n)| n.as_str()).collect::<Vec<_>>().join("; "),
+        2 => "no stored files of this version were ever seen".into(),
+        _ => format!("{} files, listed at {complete} looks", files.len()),
+    };
+    let listed = files.values().flatten().map(|s| s.seq);
+    Judged::line(version, line).note(note).evidence(hits.iter().map(|(s, _)| *s)).evidence(d.entries.iter().copied()).evidence(listed)
+}
+
+pub(super) fn stored(case: &Case<'_>) -> Vec<Judged> {
+    let Some(system) = case.system else { return Vec::new() };
+    let deployed = deployments(case, system);
+    let kinds = [crate::act::SourceKind::Gatekeeper, crate::act::SourceKind::ModelArtifacts];
+    let stale = kinds.iter().flat_map(|k| case.estate.sources(*k)).any(|c| c.stale && c.off.is_none());
+    let judge = |(subject, w): (&str, &Seen<Workload>)| {
+        let Some(version) = model_version(&w.value) else { return Judged::line(subject, 1).evidence([w.seq]) };
+        let files = set(case, system, version);
+        let start = deployed.get(version).and_then(|d| d.start);
+        let names: BTreeSet<&str> = files.keys().filter_map(|k| k.rsplit('/').next()).collect();
+        let manifest = case.catalogue.pack.manifest_names.iter().any(|m| names.contains(m.as_str()));
+        let oldest = files.values().filter_map(|v| v.first()?.value.stored).max();
+        let skew = case.catalogue.defaults.clock_skew_seconds;
+        let line = if stale {
+            2
+        } else if files.is_empty() {
+            3
+        } else if contradictory(&files) {
+            5
+        } else if start.is_none() {
+            6
+        } else if oldest.zip(start).is_some_and(|(stored, start)| stored > start.plus_seconds(skew)) {
+            7
+        } else if manifest || oldest.is_none() {
+            // What a manifest names is not read yet: whether the set is whole is not known.
+            9
+        } else {
+            8
+        };
+        let note = match line {
+            3 => format!("{version} runs; no files under …/{}/{version}/ were ever listed", system.id),
+            7 => format!("{version} ran before its files were stored"),
+            _ => format!("{version}: {} files", files.len()),
+        };
+        let listed = files.values().flatten().map(|s| s.seq);
+        Judged::line(subject, line).note(note).evidence([w.seq]).evidence(listed)
+    };
+    serving(case, system).into_iter().map(judge).collect()
+}
+
+/// Whether two sets of one version hold the same file name with different checksums.
+fn contradictory(files: &BTreeMap<&str, Vec<&Seen<Version>>>) -> bool {
+    let mut sums: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (key, versions) in files {
+        let sum = versions.last().and_then(|v| v.value.checksum.as_deref());
+        if let (Some(name), Some(sum)) = (key.rsplit('/').next(), sum) {
+            sums.entry(name).or_default().insert(sum);
+        }
+    }
+    sums.values().any(|s| s.len() > 1)
+}
+
+pub(super) fn versioning(case: &Case<'_>) -> Vec<Judged> {
+    let Some(system) = case.system else { return Vec::new() };
+    let buckets: BTreeSet<&str> = system.artifacts.values().flatten().map(|(b, _)| b.as_str()).collect();
+    let at = case.estate.at;
+    let judge = |bucket: &str| {
+        let state = case.facts.buckets.at(at).map(|(_, b)| b).find(|b| b.value.bucket == bucket);
+        let prefixes = || system.artifacts.values().flatten().filter(|(b, _)| b == bucket);
+        let null = case.facts.versions.at(at).map(|(_, v)| v).find(|v| {
+            v.value.bucket == bucket
+                && v.value.version_id == "null"
+                && prefixes().any(|(_, p)| v.value.key.starts_with(p.as_str()))
+        });
+        let setting = state.and_then(|s| s.value.versioning.as_deref());
+        let line = match (setting, null) {
+            (Some("Suspended" | "Never"), _) => 1,
+            (_, Some(_)) => 2,
+            (Some("Enabled"), None) => 4,
+            _ => 5,
+        };
+        let history = case.facts.own.looks.iter().filter(|(s, _)| state.is_some_and(|b| b.source == **s));
+        let looks = history.flat_map(|(_, l)| l).filter(|l| l.value.complete).count();
+        let note = format!("versioning {}, {looks} complete looks", setting.unwrap_or("not read"));
+        Judged::line(bucket, line).note(note).evidence(state.map(|s| s.seq)).evidence(null.map(|n| n.seq))
+    };
+    buckets.into_iter().map(judge).collect()
+}

@@ -1,0 +1,253 @@
+//! Rules about workloads and the gates in front of them.
+
+use super::super::estate::{ai_workload, annotation, label};
+use super::super::facts::Seen;
+use super::super::findings::{Case, in_force};
+use super::Judged;
+use crate::evidence::Outside;
+use crate::evidence::gatekeeper::{Constraint, Namespace, Webhook, Workload};
+use crate::evidence::register::Exception;
+use crate::reperformance::{Object, covered_by_webhook, in_match_scope, selector_matches};
+use std::collections::{BTreeMap, BTreeSet};
+
+const IGNORE: &str = "admission.gatekeeper.sh/ignore";
+
+/// The environment of a workload: its own label, else that of its namespace.
+fn environment<'a>(case: &Case<'a>, w: &'a Seen<Workload>) -> Option<&'a str> {
+    let name = &case.catalogue.pack.production_label;
+    label(&w.value, name).or_else(|| namespace(case, w)?.value.labels.get(name))
+}
+
+fn namespace<'a>(case: &Case<'a>, w: &Seen<Workload>) -> Option<&'a Seen<Namespace>> {
+    case.facts.cluster.namespace(&w.source, &w.value.namespace, case.estate.at)
+}
+
+/// Every workload is in production unless its environment says otherwise.
+pub(super) fn in_production(case: &Case<'_>, w: &Seen<Workload>) -> bool {
+    case.catalogue.pack.is_production(environment(case, w))
+}
+
+/// AI workloads of the system that are there now.
+fn workloads<'a>(case: &Case<'a>) -> Vec<(&'a str, &'a Seen<Workload>)> {
+    let Some(system) = case.system else { return Vec::new() };
+    let present = case.facts.cluster.workloads.at(case.estate.at);
+    present.filter(|(subject, _)| system.workloads.contains(*subject)).collect()
+}
+
+fn constraints<'a>(case: &Case<'a>, source: &str, kind: &str) -> Vec<&'a Seen<Constraint>> {
+    let all = case.facts.cluster.constraints.at(case.estate.at).map(|(_, c)| c);
+    all.filter(|c| c.source == source && c.value.kind == kind).collect()
+}
+
+/// What matching needs of a workload, with the labels of its namespace.
+fn object<'a>(w: &'a Seen<Workload>, labels: Option<&'a Outside>) -> Object<'a> {
+    let group = match w.value.kind.as_str() {
+        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" => "apps",
+        "Job" | "CronJob" => "batch",
+        "InferenceService" => "serving.kserve.io",
+        _ => "",
+    };
+    let (kind, namespace) = (w.value.kind.as_str(), w.value.namespace.as_str());
+    Object { group, kind, namespace, labels: &w.value.labels, namespace_labels: labels }
+}
+
+fn selects(case: &Case<'_>, c: &Constraint, w: &Seen<Workload>) -> bool {
+    let labels = namespace(case, w).map(|n| &n.value.labels);
+    in_match_scope(&c.r#match, &object(w, labels)) == Some(true)
+}
+
+pub(super) fn required_labels(case: &Case<'_>) -> Vec<Judged> {
+    let pack = &case.catalogue.pack;
+    let judge = |(subject, w): (&str, &Seen<Workload>)| {
+        let lacks = |labels: &Outside| {
+            let missing = pack.required_labels.iter().filter(|l| labels.get(l).is_none_or(|v| pack.is_placeholder(v)));
+            missing.cloned().collect::<BTreeSet<_>>()
+        };
+        let mut missing = lacks(&w.value.labels);
+        missing.extend(w.value.template_labels.as_ref().map(lacks).unwrap_or_default());
+        let asking = constraints(case, &w.source, "K8sRequiredLabels");
+        let scope = asking.iter().find(|c| selects(case, &c.value, w));
+        let line = match (missing.is_empty(), scope) {
+            (false, _) => 1,
+            (true, None) => 6,
+            (true, Some(_)) => 7,
+        };
+        let names: Vec<String> = missing.into_iter().collect();
+        let note = match line {
+            1 => format!("no label {}", names.join(", ")),
+            6 => "holds every label; no constraint asks for them here".into(),
+            _ => "holds every required label".into(),
+        };
+        Judged::line(subject, line).note(note).evidence([w.seq]).evidence(scope.map(|c| c.seq))
+    };
+    workloads(case).into_iter().map(judge).collect()
+}
+
+pub(super) fn registry(case: &Case<'_>) -> Vec<Judged> {
+    let pack = &case.catalogue.pack;
+    let judge = |(subject, w): (&str, &Seen<Workload>)| {
+        if !in_production(case, w) && !pack.is_staging(environment(case, w)) {
+            return None;
+        }
+        let said = annotation(&w.value, &pack.registry_annotation);
+        let line = match said {
+            None => 1,
+            Some(v) if pack.is_placeholder(v) || !(v.contains("://") || v.to_lowercase().starts_with("arn:")) => 1,
+            Some(v) if pack.approves_registry(v) => 7,
+            Some(_) => 2,
+        };
+        let note = said.map_or_else(|| "no annotation model-registry-url".into(), |v| format!("model-registry-url {v}"));
+        Some(Judged::line(subject, line).note(note).evidence([w.seq]))
+    };
+    workloads(case).into_iter().filter_map(judge).collect()
+}
+
+/// Production namespaces of the system: (source, namespace) to its AI workloads.
+fn production<'a>(case: &Case<'a>) -> BTreeMap<(&'a str, &'a str), Vec<&'a Seen<Workload>>> {
+    let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (_, w) in workloads(case).into_iter().filter(|(_, w)| in_production(case, w)) {
+        found.entry((w.source.as_str(), w.value.namespace.as_str())).or_default().push(w);
+    }
+    found
+}
+
+fn webhook<'a>(case: &Case<'a>, source: &str) -> Option<&'a Seen<Webhook>> {
+    let all = case.facts.cluster.webhooks.at(case.estate.at).map(|(_, w)| w);
+    all.into_iter().find(|w| w.source == source && w.value.name == "validation.gatekeeper.sh")
+}
+
+/// Why a namespace is exempt from the gates, where it is.
+fn exempt(case: &Case<'_>, source: &str, name: &str) -> Option<String> {
+    let labels = &case.facts.cluster.namespace(source, name, case.estate.at)?.value.labels;
+    if labels.get(IGNORE).is_some() {
+        return Some(format!("the namespace carries the label {IGNORE}"));
+    }
+    let hook = webhook(case, source)?;
+    let selected = selector_matches(&hook.value.namespace_selector, labels);
+    (!selected).then(|| "the webhook's namespaceSelector leaves it out".into())
+}
+
+pub(super) fn enforced(case: &Case<'_>) -> Vec<Judged> {
+    let mut judged = Vec::new();
+    for ((source, name), workloads) in production(case) {
+        for required in &case.catalogue.pack.constraints {
+            let unit = format!("{} namespace/{name} {source}", required.kind);
+            judged.push(enforced_in(case, source, name, &required.kind, &workloads, unit));
+        }
+    }
+    judged
+}
+
+fn enforced_in(
+    case: &Case<'_>,
+    source: &str,
+    name: &str,
+    kind: &str,
+    workloads: &[&Seen<Workload>],
+    unit: String,
+) -> Judged {
+    let all = constraints(case, source, kind);
+    let ns = case.facts.cluster.namespace(source, name, case.estate.at);
+    let hook = webhook(case, source);
+    let denying: Vec<_> = all.iter().filter(|c| c.value.effective_action == "deny").collect();
+    let covering = denying.iter().find(|c| workloads.iter().all(|w| selects(case, &c.value, w)));
+    let why_exempt = exempt(case, source, name);
+    let labels = ns.map(|n| &n.value.labels);
+    let reached = hook.is_some_and(|h| {
+        workloads.iter().all(|w| {
+            covered_by_webhook(&h.value.namespace_selector, &h.value.rules, &object(w, labels)) == Some(true)
+        })
+    });
+    let pods = covering.map(|c| pods(&c.value)).unwrap_or(Pods::Silent);
+    let line = if all.is_empty() {
+        1
+    } else if denying.is_empty() {
+        2
+    } else if covering.is_none() {
+        3
+    } else if why_exempt.is_some() {
+        4
+    } else if !reached {
+        5
+    } else {
+        match pods {
+            Pods::Refuse => 6,
+            Pods::Silent => 8,
+            Pods::Enforce => 9,
+        }
+    };
+    let note = match line {
+        1 => format!("no constraint of kind {kind}"),
+        2 => "every such constraint only observes".into(),
+        3 => "no deny constraint covers the namespace and the kinds of its workloads".into(),
+        4 => why_exempt.unwrap_or_default(),
+        5 => "the webhook does not cover it".into(),
+        6 => "a webhook pod reports that it is not enforced".into(),
+        8 => "the webhook pods say nothing of the current generation".into(),
+        _ => "deny, enforced by every webhook pod".into(),
+    };
+    let constraint = covering.map(|c| c.seq).or(all.first().map(|c| c.seq));
+    Judged::line(unit, line).note(note).evidence(ns.map(|n| n.seq)).evidence(constraint).evidence(hook.map(|h| h.seq))
+}
+
+enum Pods {
+    Enforce,
+    Refuse,
+    Silent,
+}
+
+/// What the webhook pods report of the current generation of a constraint.
+fn pods(c: &Constraint) -> Pods {
+    let webhook = c.by_pod.iter().filter(|p| p.operations.iter().any(|o| o == "webhook"));
+    let current: Vec<_> = webhook.filter(|p| p.observed_generation == c.generation).collect();
+    match current.as_slice() {
+        [] => Pods::Silent,
+        all if all.iter().any(|p| !p.enforced || !p.errors.is_empty()) => Pods::Refuse,
+        _ => Pods::Enforce,
+    }
+}
+
+pub(super) fn fails_closed(case: &Case<'_>) -> Vec<Judged> {
+    let sources: BTreeSet<&str> = production(case).keys().map(|(source, _)| *source).collect();
+    let judge = |source: &str| {
+        let hook = webhook(case, source);
+        let read = case.facts.own.looks.get(source).and_then(|l| l.last()).is_some_and(|l| l.value.complete);
+        let line = match hook.map(|h| h.value.failure_policy.as_str()) {
+            None if read => 1,
+            None => 5,
+            Some("Fail") => 4,
+            Some(_) => 2,
+        };
+        let policy = hook.map_or("missing", |h| h.value.failure_policy.as_str());
+        Judged::line(source, line).note(format!("failurePolicy {policy}")).evidence(hook.map(|h| h.seq))
+    };
+    sources.into_iter().map(judge).collect()
+}
+
+pub(super) fn exemptions(case: &Case<'_>) -> Vec<Judged> {
+    let Some(system) = case.system else { return Vec::new() };
+    let ai = workloads(case).into_iter().filter(|(_, w)| ai_workload(&w.value, case.catalogue).is_some());
+    let spaces: BTreeSet<(&str, &str)> = ai.map(|(_, w)| (w.source.as_str(), w.value.namespace.as_str())).collect();
+    let judge = |(source, name): (&str, &str)| {
+        let why = exempt(case, source, name)?;
+        let thing = format!("namespace/{name}");
+        let named = |e: &Exception| {
+            e.thing == thing && (e.system.is_empty() || e.system == system.id) && e.control == "constraint-enforced"
+        };
+        let found = case.facts.exceptions.at(case.estate.at).map(|(_, e)| e).find(|e| named(&e.value));
+        let max = 86_400 * case.catalogue.defaults.exception_max_days;
+        let line = match found {
+            None => 1,
+            Some(e) => match &e.value {
+                v if v.owner.is_none() || v.reason.is_none() || v.approver.is_none() || v.expires.is_none() => 2,
+                v if v.approver_is_requester == Some(true) => 3,
+                v if !in_force(v, case.estate.at) => 4,
+                v if v.expires.is_some_and(|x| x > e.at.plus_seconds(max)) => 5,
+                _ => 6,
+            },
+        };
+        let space = case.facts.cluster.namespace(source, name, case.estate.at).map(|n| n.seq);
+        Some(Judged::line(format!("{thing} {source}"), line).note(why).evidence(space).evidence(found.map(|f| f.seq)))
+    };
+    spaces.into_iter().filter_map(judge).collect()
+}

@@ -1,0 +1,110 @@
+//! One function a control: for each unit, the number of the line of its decision list that holds.
+//!
+//! The lines, their status and reason are data (`act/eu-ai-act.toml`); a function only says which one, what was seen,
+//! and which entries show it. To add a control: a catalogue entry, a function, a line in [`judge`], a scenario.
+
+mod artifacts;
+mod cluster;
+mod network;
+mod register;
+mod terraform;
+
+use super::findings::{Basis, Case, Excepted};
+use crate::evidence::Time;
+
+/// What a rule says of one unit.
+pub(super) struct Judged {
+    pub unit: String,
+    pub line: usize,
+    pub note: String,
+    pub evidence: Vec<u64>,
+    pub basis: Option<Basis>,
+    pub excepted: Option<Excepted>,
+    pub happened: Option<Time>,
+    pub article: Option<String>,
+}
+
+impl Judged {
+    /// Line `line` of the decision list, counted from 1, holds for a unit.
+    pub(super) fn line(unit: impl Into<String>, line: usize) -> Judged {
+        Judged {
+            unit: unit.into(),
+            line,
+            note: String::new(),
+            evidence: Vec::new(),
+            basis: None,
+            excepted: None,
+            happened: None,
+            article: None,
+        }
+    }
+    fn note(mut self, note: impl Into<String>) -> Judged {
+        self.note = note.into();
+        self
+    }
+    fn evidence(mut self, entries: impl IntoIterator<Item = u64>) -> Judged {
+        self.evidence.extend(entries);
+        self
+    }
+    fn happened(mut self, at: Time) -> Judged {
+        self.happened = Some(at);
+        self
+    }
+    fn basis(mut self, basis: Basis) -> Judged {
+        self.basis = Some(basis);
+        self
+    }
+}
+
+/// Ids of the controls that have a rule.
+pub const WITH_RULE: [&str; 21] = [
+    "risk-level-declared",
+    "risk-level-consistent",
+    "gpu-instance-control",
+    "ai-resource-tags",
+    "cluster-encryption",
+    "spend-limit",
+    "model-deployment-rules",
+    "override-accountable",
+    "k8s-required-labels",
+    "model-registry-approved",
+    "constraint-enforced",
+    "webhook-fails-closed",
+    "exemptions-written-down",
+    "artifact-versioning-enabled",
+    "artifact-deleted-while-deployed",
+    "deployed-version-has-artifact",
+    "flow-logs-audit-trail",
+    "ml-port-segmentation",
+    "unregistered-ai-workload",
+    "risk-assessment-before-deployment",
+    "transparency-notice-recorded",
+];
+
+/// Asks the rule of the case's control. A control without one has no units.
+pub(super) fn judge(case: &Case<'_>) -> Vec<Judged> {
+    match case.control.id.as_str() {
+        "risk-level-declared" => register::level_declared(case),
+        "risk-level-consistent" => register::level_consistent(case),
+        "risk-assessment-before-deployment" => register::risk_assessment(case),
+        "transparency-notice-recorded" => register::transparency(case),
+        "unregistered-ai-workload" => register::unregistered(case),
+        "gpu-instance-control" => terraform::gpu_instances(case),
+        "ai-resource-tags" => terraform::resource_tags(case),
+        "cluster-encryption" => terraform::encryption(case),
+        "spend-limit" => terraform::spend_limit(case),
+        "model-deployment-rules" => terraform::deployment_rules(case),
+        "override-accountable" => terraform::overrides(case),
+        "k8s-required-labels" => cluster::required_labels(case),
+        "model-registry-approved" => cluster::registry(case),
+        "constraint-enforced" => cluster::enforced(case),
+        "webhook-fails-closed" => cluster::fails_closed(case),
+        "exemptions-written-down" => cluster::exemptions(case),
+        "artifact-versioning-enabled" => artifacts::versioning(case),
+        "artifact-deleted-while-deployed" => artifacts::deleted(case),
+        "deployed-version-has-artifact" => artifacts::stored(case),
+        "flow-logs-audit-trail" => network::audit_trail(case),
+        "ml-port-segmentation" => network::segmentation(case),
+        _ => Vec::new(),
+    }
+}

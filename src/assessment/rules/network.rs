@@ -1,0 +1,143 @@
+//! Rules about flow logs: hour by hour, interface by interface. Accepted, never "reached".
+
+use super::super::coverage::span_start;
+use super::super::facts::{HourSum, Seen};
+use super::super::findings::Case;
+use super::Judged;
+use crate::evidence::Time;
+use crate::evidence::flow_logs::{Initiator, NetworkInterface, PortRow};
+use std::collections::BTreeMap;
+
+const HOUR: i64 = 3600;
+
+/// Whole hours of the window that the record of a source holds, up to its horizon.
+fn hours(case: &Case<'_>, source: &str) -> Vec<Time> {
+    let (Some(begin), horizon) = (case.facts.network.begin(source), case.estate.horizon(source)) else {
+        return Vec::new();
+    };
+    let first = span_start(begin, case.estate.window);
+    let next = |t: &Time| Some(t.plus_seconds(HOUR));
+    std::iter::successors(Some(first), next).take_while(|t| t.plus_seconds(HOUR) <= horizon).collect()
+}
+
+fn interfaces<'a>(case: &Case<'a>) -> Vec<(&'a str, &'a Seen<NetworkInterface>)> {
+    let Some(system) = case.system else { return Vec::new() };
+    let all = case.facts.network.interfaces.at(case.estate.at);
+    let ours = |i: &Seen<NetworkInterface>| system.interfaces.contains(&(i.source.clone(), i.value.interface.clone()));
+    all.map(|(_, i)| i).filter(|i| ours(i)).map(|i| (i.source.as_str(), i)).collect()
+}
+
+fn in_use(interface: &Seen<NetworkInterface>, hour: Time) -> bool {
+    interface.value.attached.unwrap_or(interface.at) <= hour
+}
+
+fn sum<'a>(case: &Case<'a>, source: &str, hour: Time, interface: &str) -> Option<&'a HourSum> {
+    case.facts.network.hours.get(source)?.get(&hour)?.get(interface)
+}
+
+fn any_record(case: &Case<'_>, source: &str, hour: Time) -> bool {
+    case.facts.network.hours.get(source).is_some_and(|h| h.contains_key(&hour))
+}
+
+/// Whether a flow log over all traffic covers an interface; none when no flow log was listed.
+fn covered(case: &Case<'_>, source: &str, i: &NetworkInterface) -> Option<bool> {
+    let logs = case.facts.network.configurations.at(case.estate.at).map(|(_, c)| c).filter(|c| c.source == source);
+    let logs: Vec<_> = logs.map(|c| &c.value).collect();
+    let over = |r: &String| *r == i.vpc || *r == i.subnet || *r == i.interface;
+    (!logs.is_empty()).then(|| logs.iter().any(|c| over(&c.resource) && c.traffic == "ALL"))
+}
+
+pub(super) fn audit_trail(case: &Case<'_>) -> Vec<Judged> {
+    let mut judged = Vec::new();
+    for (source, interface) in interfaces(case) {
+        let i = &interface.value;
+        let covered = covered(case, source, i);
+        for hour in hours(case, source).into_iter().filter(|h| in_use(interface, *h)) {
+            let sum = sum(case, source, hour, &i.interface);
+            let line = match sum {
+                _ if covered == Some(false) => 1,
+                None if !any_record(case, source, hour) => 2,
+                Some(s) if s.skipdata > 0 => 3,
+                None => 4,
+                Some(s) if s.ok + s.nodata > 0 => 5,
+                Some(_) => 6,
+            };
+            let note = match line {
+                1 => "no flow log over all traffic covers it",
+                2 => "nothing of the flow log was read for this hour",
+                3 => "AWS lost records (SKIPDATA)",
+                4 => "others have records, this interface has none",
+                _ => "",
+            };
+            let entries = sum.map(|s| s.entries.clone()).unwrap_or_default();
+            let unit = format!("{} {}", i.interface, hour);
+            judged.push(Judged::line(unit, line).note(note).evidence(entries).evidence([interface.seq]).happened(hour));
+        }
+    }
+    judged
+}
+
+pub(super) fn segmentation(case: &Case<'_>) -> Vec<Judged> {
+    let ours = interfaces(case);
+    if ours.is_empty() {
+        let listed = case.facts.network.interfaces.at(case.estate.at).map(|(_, i)| i.seq).next();
+        let line = if listed.is_some() { 2 } else { 3 };
+        return vec![Judged::line("every hour", line).evidence(listed)];
+    }
+    let mut rows: BTreeMap<Time, Vec<&Seen<PortRow>>> = BTreeMap::new();
+    for row in &case.facts.network.ports {
+        if ours.iter().any(|(source, i)| *source == row.source && i.value.interface == row.value.interface) {
+            rows.entry(row.value.hour).or_default().push(row);
+        }
+    }
+    let mut all: Vec<Time> = ours.iter().flat_map(|(source, _)| hours(case, source)).collect();
+    all.sort_unstable();
+    all.dedup();
+    all.into_iter().map(|hour| segment(case, &ours, hour, rows.get(&hour).map_or(&[], Vec::as_slice))).collect()
+}
+
+fn segment(
+    case: &Case<'_>,
+    ours: &[(&str, &Seen<NetworkInterface>)],
+    hour: Time,
+    rows: &[&Seen<PortRow>],
+) -> Judged {
+    let hits = |who: Initiator| rows.iter().filter(move |r| !r.value.allowed && r.value.initiator == who);
+    let used: Vec<_> = ours.iter().filter(|(_, i)| in_use(i, hour)).collect();
+    let sums: Vec<_> = used.iter().map(|(source, i)| sum(case, source, hour, &i.value.interface)).collect();
+    let line = if hits(Initiator::Peer).next().is_some() {
+        1
+    } else if used.is_empty() {
+        2
+    } else if sums.iter().any(Option::is_none) {
+        5
+    } else if sums.iter().flatten().any(|s| s.skipdata > 0) {
+        6
+    } else if hits(Initiator::Unknown).next().is_some() {
+        7
+    } else {
+        8
+    };
+    let shown = if line == 1 { Initiator::Peer } else { Initiator::Unknown };
+    let entries: Vec<u64> = match line {
+        1 | 7 => hits(shown).map(|r| r.seq).collect(),
+        _ => sums.iter().flatten().flat_map(|s| s.entries.iter().copied()).collect(),
+    };
+    Judged::line(hour.to_string(), line).note(told(line, hits(shown))).evidence(entries).happened(hour)
+}
+
+fn told<'r>(line: usize, hits: impl Iterator<Item = &'r &'r Seen<PortRow>>) -> String {
+    match line {
+        1 | 7 => {
+            let row = |r: &&Seen<PortRow>| {
+                let v = &r.value;
+                let kib = v.bytes_out.parse::<u64>().unwrap_or(0) / 1024;
+                format!("port {} accepted {} connections from {} addresses, {kib} KiB out", v.port, v.connections, v.peer)
+            };
+            hits.map(row).collect::<Vec<_>>().join("; ")
+        }
+        5 => "an interface of the system has no record in this hour".into(),
+        6 => "AWS lost records (SKIPDATA)".into(),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,208 @@
+//! Rules that read the register first.
+
+use super::super::findings::{Basis, Case, Excepted};
+use super::super::level::decision;
+use super::Judged;
+use super::artifacts::{in_use_since, serving};
+use crate::act::{Level, Role, Route, SourceKind};
+use crate::evidence::register::{Record, RecordState};
+use crate::evidence::Time;
+
+const DAY: i64 = 86_400;
+
+pub(super) fn level_declared(case: &Case<'_>) -> Vec<Judged> {
+    let Some(system) = case.system else { return Vec::new() };
+    let unit = |line| Judged::line(&system.id, line);
+    if case.estate.sources(SourceKind::Register).all(|c| c.begin.is_none()) {
+        return vec![unit(1)];
+    }
+    let Some(seen) = decision(case.facts, &system.id, case.estate.at) else {
+        let stated = system.levels.iter().flat_map(|l| &l.stated);
+        let said: Vec<String> = stated.clone().map(|s| format!("{} says {}", s.source, s.raw)).collect();
+        let note = if said.is_empty() { "nobody stated a level".into() } else { format!("no decision; {}", uniq(said)) };
+        return vec![unit(2).note(note).evidence(system.registered.into_iter().chain(stated.map(|s| s.entry)))];
+    };
+    let d = &seen.value;
+    let annex_iii = d.annex.as_deref().and_then(Route::of_annex_point) == Some(Route::AnnexIii);
+    let level = Level::stated(&d.level);
+    let below = annex_iii && matches!(level, Some(Level::Limited | Level::Minimal));
+    let provider = d.role.as_deref().and_then(Role::stated).is_some_and(|r| r.covers(Role::Provider));
+    let lacks = d.role.is_none() || d.annex.is_none() || d.approver.is_none() || d.date.is_none() || d.reason.is_none();
+    let line = if level.is_none() {
+        3
+    } else if lacks || d.review_by.is_none() {
+        4
+    } else if d.review_by.is_some_and(|r| r.plus_seconds(DAY) <= case.estate.at) {
+        5
+    } else if below && system.register.profiles_people == Some(true) {
+        6
+    } else if below && provider && !on_record(&system.register.not_high_assessment) {
+        7
+    } else {
+        8
+    };
+    vec![unit(line).note(format!("decided: {}", d.level)).evidence([seen.seq])]
+}
+
+fn on_record(state: &RecordState) -> bool {
+    matches!(state, RecordState::Given(r) if r.complete())
+}
+
+fn uniq(mut texts: Vec<String>) -> String {
+    texts.sort();
+    texts.dedup();
+    texts.join(", ")
+}
+
+pub(super) fn level_consistent(case: &Case<'_>) -> Vec<Judged> {
+    let Some((system, levels)) = case.system.and_then(|s| Some((s, s.levels.as_ref()?))) else { return Vec::new() };
+    let carriers = [SourceKind::Sentinel, SourceKind::Gatekeeper, SourceKind::ModelArtifacts];
+    let stale = carriers.iter().flat_map(|k| case.estate.sources(*k)).any(|c| c.stale && c.off.is_none());
+    let could_carry = !system.workloads.is_empty() || !system.resources.is_empty() || !system.artifacts.is_empty();
+    let line = match levels.stated.len() {
+        _ if levels.stated.iter().any(|s| s.level.is_none()) => 1,
+        _ if levels.disputed() => 2,
+        _ if stale => 3,
+        2.. => 4,
+        1 if !could_carry => 5,
+        1 => 6,
+        _ => 7,
+    };
+    let said: Vec<String> = levels.stated.iter().map(|s| format!("{} says {}", s.source, s.raw)).collect();
+    let mut judged = Judged::line(&system.id, line).note(uniq(said)).evidence(levels.stated.iter().map(|s| s.entry));
+    if line == 2
+        && let Some(d) = decision(case.facts, &system.id, case.estate.at)
+        && d.value.review_by.is_some_and(|r| case.estate.at < r.plus_seconds(DAY))
+    {
+        judged.excepted = Some(Excepted { entry: d.seq, how: "decision", until: d.value.review_by });
+    }
+    vec![judged]
+}
+
+pub(super) fn risk_assessment(case: &Case<'_>) -> Vec<Judged> {
+    let Some(system) = case.system else { return Vec::new() };
+    let at = case.estate.at;
+    let found = case.facts.risk_assessments.at(at).map(|(_, r)| r).find(|r| r.value.system == system.id);
+    let entry = found.map(|f| f.seq).or(system.registered);
+    let since = in_use_since(case, system);
+    let used = system.register.put_into_service.is_some_and(|d| d <= at);
+    let unit = |line| Judged::line(&system.id, line).evidence(entry);
+    if !used && serving(case, system).is_empty() {
+        return vec![unit(1)];
+    }
+    let Some(RecordState::Given(record)) = found.map(|f| &f.value.record) else {
+        let since = since.map_or_else(String::new, |t| format!(" since {}", day(t)));
+        return vec![unit(2).note(format!("in use{since}, no risk assessment on record"))];
+    };
+    let held = confirmation(case, record);
+    let line = match (held, record.date, since) {
+        _ if !record.complete() => 3,
+        (Held::Contradicted, ..) => 4,
+        (_, Some(date), Some(since)) if day(date) > day(since) => 6,
+        (_, _, None) => 7,
+        _ => 8,
+    };
+    let seen = held == Held::Confirmed && line == 8;
+    let note = format!("on record, dated {}", record.date.map_or_else(|| "-".into(), day));
+    vec![unit(line).note(note).basis(if seen { Basis::Seen } else { Basis::Declared })]
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Held {
+    Confirmed,
+    Contradicted,
+    Unknown,
+}
+
+/// What S3 shows of a record: confirmed by version id and checksum, contradicted when its key is not there or hidden.
+fn confirmation(case: &Case<'_>, record: &Record) -> Held {
+    let place = record.uri.as_deref().and_then(|u| u.strip_prefix("s3://")).and_then(|u| u.split_once('/'));
+    let Some((bucket, key)) = place else { return Held::Unknown };
+    let at = case.estate.at;
+    let here = |b: &str, k: &str| b == bucket && k == key;
+    let listed: Vec<_> = case.facts.versions.at(at).map(|(_, v)| v).filter(|v| here(&v.value.bucket, &v.value.key)).collect();
+    let hidden = case.facts.markers.at(at).any(|(_, m)| here(&m.value.bucket, &m.value.key) && m.value.latest);
+    let bucket_read = case.facts.versions.at(at).any(|(_, v)| v.value.bucket == bucket);
+    if bucket_read && (listed.is_empty() || hidden) {
+        return Held::Contradicted;
+    }
+    let wanted = record.version_id.as_ref();
+    let same = listed.iter().find(|v| wanted == Some(&v.value.version_id));
+    match same.and_then(|v| v.value.checksum.as_deref()).and_then(|c| c.strip_prefix("SHA256:")) {
+        Some(sum) if Some(hex_of(sum)) == record.sha256 => Held::Confirmed,
+        Some(_) => Held::Contradicted,
+        None => Held::Unknown,
+    }
+}
+
+fn hex_of(base64: &str) -> String {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    crate::evidence::hex(&STANDARD.decode(base64).unwrap_or_default())
+}
+
+/// The calendar day of a time in UTC: dates without a time are compared by the day.
+pub(super) fn day(t: Time) -> String {
+    t.to_string().chars().take(10).collect()
+}
+
+pub(super) fn transparency(case: &Case<'_>) -> Vec<Judged> {
+    let Some(system) = case.system else { return Vec::new() };
+    let entry = system.registered;
+    let judge = |paragraph: i64| {
+        let mut judged = Judged::line(format!("Art. 50({paragraph})"), transparency_line(case, paragraph)).evidence(entry);
+        judged.article = Some(format!("Art. 50({paragraph})"));
+        if let Some(said) = system.register.art50.iter().find(|a| a.paragraph == paragraph) {
+            judged = judged.note(match (said.applies, &said.record) {
+                (Some(true), RecordState::Given(_)) => "applies, notice or marking on record",
+                (Some(true), _) => "applies, no notice or marking on record",
+                (Some(false), _) => "does not apply, as the register says",
+                (None, _) => "the register does not say whether it applies",
+            });
+        }
+        judged
+    };
+    (1..=4).map(judge).collect()
+}
+
+fn transparency_line(case: &Case<'_>, paragraph: i64) -> usize {
+    let Some(system) = case.system else { return 10 };
+    let duty = if paragraph <= 2 { Role::Provider } else { Role::Deployer };
+    let said = system.register.art50.iter().find(|a| a.paragraph == paragraph);
+    match (system.role(), said, said.and_then(|s| s.applies)) {
+        (None, ..) => 1,
+        (Some(role), ..) if !role.covers(duty) => 2,
+        (_, None, _) | (_, _, None) => 3,
+        (_, Some(s), Some(false)) if s.reason.as_ref().is_some_and(|r| !r.trim().is_empty()) => 4,
+        (_, _, Some(false)) => 5,
+        (_, Some(s), Some(true)) => match &s.record {
+            RecordState::Given(r) if r.complete() && confirmation(case, r) != Held::Contradicted => {
+                if s.since.is_some_and(|t| t > case.estate.at) {
+                    7
+                } else if s.since.is_some() {
+                    9
+                } else {
+                    10
+                }
+            }
+            _ => 6,
+        },
+    }
+}
+
+pub(super) fn unregistered(case: &Case<'_>) -> Vec<Judged> {
+    let judge = |thing: &super::super::estate::Thing| {
+        let line = match thing.claimed.len() {
+            _ if thing.shared => 3,
+            0 => 1,
+            1 => 3,
+            _ => 2,
+        };
+        let note = match line {
+            1 => format!("{}; no register entry claims it", thing.why),
+            2 => format!("claimed by {}", thing.claimed.iter().cloned().collect::<Vec<_>>().join(" and ")),
+            _ => format!("{}; claimed", thing.why),
+        };
+        Judged::line(&thing.id, line).note(note).evidence(thing.evidence.iter().copied())
+    };
+    case.estate.things.iter().map(judge).collect()
+}

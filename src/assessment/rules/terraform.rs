@@ -1,0 +1,297 @@
+//! Rules about runs, their policies and what was last applied.
+
+use super::super::estate::ai_resource;
+use super::super::facts::{RunFacts, Seen};
+use super::super::findings::{Case, Excepted};
+use super::Judged;
+use crate::evidence::sentinel::{Encryption, Outcome, Override, Resource, Run};
+use crate::reperformance::{CostVerdict, cost, deployment_tags, is_model_resource, required_tags};
+use std::collections::BTreeMap;
+
+type Applied<'a> = (&'a RunFacts, &'a Seen<Run>);
+
+/// Applied runs of the system's workspaces up to the horizon, oldest first.
+fn applied<'a>(case: &Case<'a>) -> Vec<Applied<'a>> {
+    let Some(system) = case.system else { return Vec::new() };
+    let mut runs = case.facts.terraform.applied();
+    runs.retain(|(_, r)| {
+        let at = r.value.applied.unwrap_or(r.at);
+        system.workspaces.contains(&r.value.workspace) && at <= case.estate.horizon(&r.source)
+    });
+    runs
+}
+
+fn in_window<'a>(case: &Case<'a>) -> Vec<Applied<'a>> {
+    let mut runs = applied(case);
+    runs.retain(|(_, r)| r.value.applied.unwrap_or(r.at) >= case.estate.window);
+    runs
+}
+
+/// The last applied run of each workspace of the system.
+fn last_applied<'a>(case: &Case<'a>) -> BTreeMap<&'a str, Applied<'a>> {
+    applied(case).into_iter().map(|a| (a.1.value.workspace.as_str(), a)).collect()
+}
+
+/// What the policy of the pack that this control reads said on a run.
+fn outcome<'a>(case: &Case<'_>, run: &'a RunFacts) -> Option<&'a Seen<Outcome>> {
+    let policy = case.catalogue.pack.policies.iter().find(|p| p.control == case.control.id)?;
+    run.outcomes.iter().rev().find(|o| o.value.policy == policy.name)
+}
+
+fn bad(outcome: Option<&Seen<Outcome>>) -> bool {
+    outcome.is_some_and(|o| ["failed", "errored"].contains(&o.value.status.as_str()))
+}
+
+/// Whether a policy set with the policy applied to the workspace; none when no policy set was read by then.
+fn attached(case: &Case<'_>, run: &Seen<Run>) -> Option<bool> {
+    let policy = &case.catalogue.pack.policies.iter().find(|p| p.control == case.control.id)?.name;
+    let mut sets = case.facts.terraform.sets.at(case.estate.at).peekable();
+    sets.peek()?;
+    let w = &run.value.workspace;
+    Some(sets.any(|(_, s)| {
+        let s = &s.value;
+        s.policies.iter().any(|(name, _)| name == policy) && !s.excluded.contains(w) && (s.global || s.workspaces.contains(w))
+    }))
+}
+
+fn entries(run: &Seen<Run>, outcome: Option<&Seen<Outcome>>) -> Vec<u64> {
+    outcome.map(|o| o.seq).into_iter().chain([run.seq]).collect()
+}
+
+pub(super) fn gpu_instances(case: &Case<'_>) -> Vec<Judged> {
+    let pack = &case.catalogue.pack;
+    let judge = |(facts, run): Applied<'_>| {
+        let plan = &run.value.plan;
+        if plan.state == "read" && plan.compute.is_empty() {
+            return None;
+        }
+        let types: Vec<&String> = plan.compute.iter().flat_map(|c| &c.instance_types).collect();
+        let wrong: Vec<&str> = types.iter().filter(|t| !pack.is_allowed(t)).map(|t| t.as_str()).collect();
+        let said = outcome(case, facts);
+        let level = said.map(|o| o.value.level.as_str()).unwrap_or_default();
+        let line = if !wrong.is_empty() {
+            1
+        } else if bad(said) {
+            2
+        } else if !level.is_empty() && level != "hard-mandatory" && level != "mandatory" {
+            3
+        } else if said.is_none() {
+            if attached(case, run) == Some(false) { 4 } else { 5 }
+        } else if level != "hard-mandatory" {
+            6
+        } else if plan.state == "denied" {
+            7
+        } else if plan.state != "read" {
+            8
+        } else if plan.compute.iter().any(|c| c.unknown) {
+            9
+        } else if said.is_some_and(|o| o.value.status == "passed") {
+            10
+        } else {
+            11
+        };
+        let note = if wrong.is_empty() {
+            format!("{} compute resources, {}", plan.compute.len(), said.map_or("no policy outcome", |o| &o.value.status))
+        } else {
+            format!("not allowed: {}", wrong.join(", "))
+        };
+        let judged = Judged::line(&run.value.run, line).note(note).evidence(entries(run, said));
+        Some(judged.happened(run.value.applied.unwrap_or(run.at)))
+    };
+    in_window(case).into_iter().filter_map(judge).collect()
+}
+
+pub(super) fn spend_limit(case: &Case<'_>) -> Vec<Judged> {
+    let judge = |(facts, run): Applied<'_>| {
+        let r = &run.value;
+        let limit = limit(case, &r.workspace);
+        let said = outcome(case, facts);
+        let verdict = r.cost.as_ref().map(|c| cost(c, limit));
+        let sees_cost = r.stages.iter().any(|s| s == "check");
+        let line = match verdict {
+            Some(CostVerdict::Above) => 1,
+            _ if bad(said) => 2,
+            None => 4,
+            Some(CostVerdict::Unfinished) => 5,
+            _ if !sees_cost => 5,
+            Some(CostVerdict::NothingPriced) => 6,
+            Some(CostVerdict::NotNumbers) => 7,
+            Some(CostVerdict::Within) => 8,
+        };
+        let monthly = r.cost.as_ref().and_then(|c| c.monthly.as_deref()).unwrap_or("no amount");
+        let mut judged = Judged::line(&r.run, line).note(format!("{monthly} USD a month estimated, limit {limit}"));
+        judged = judged.evidence(entries(run, said)).happened(r.applied.unwrap_or(run.at));
+        if line <= 2 {
+            let over = facts.overrides.values().find(|o| accountable(case, run, o).0 == 7);
+            judged.excepted = over.map(|o| Excepted { entry: o.seq, how: "override", until: None });
+            judged.evidence.extend(facts.overrides.values().map(|o| o.seq));
+        }
+        judged
+    };
+    in_window(case).into_iter().map(judge).collect()
+}
+
+/// The lower limit holds for workspaces with AI resources.
+fn limit<'c>(case: &Case<'c>, workspace: &str) -> &'c str {
+    let mut resources = case.facts.terraform.resources.at(case.estate.at).map(|(_, r)| &r.value);
+    let ai = resources.any(|r| r.workspace == workspace && ai_resource(r, case.catalogue).is_some());
+    let pack = &case.catalogue.pack;
+    if ai { &pack.ml_monthly_cost } else { &pack.max_monthly_cost }
+}
+
+pub(super) fn deployment_rules(case: &Case<'_>) -> Vec<Judged> {
+    let pack = &case.catalogue.pack;
+    let judge = |(workspace, (facts, run)): (&str, Applied<'_>)| {
+        let plan = &run.value.plan;
+        let models: Vec<_> = plan.models.iter().filter(|m| is_model_resource(m)).collect();
+        let (missing, later): (Vec<_>, Vec<_>) = models.iter().map(|m| deployment_tags(pack, m)).unzip();
+        let missing: Vec<String> = missing.into_iter().flatten().collect();
+        let said = outcome(case, facts);
+        let line = if bad(said) {
+            1
+        } else if !missing.is_empty() {
+            2
+        } else if said.is_none() {
+            if attached(case, run) == Some(false) { 3 } else { 4 }
+        } else if plan.state == "denied" {
+            5
+        } else if plan.state != "read" {
+            6
+        } else if models.is_empty() {
+            if run.value.targeted { 7 } else { 8 }
+        } else if later.iter().any(|l| !l.is_empty()) {
+            9
+        } else if said.is_some_and(|o| o.value.status == "passed") {
+            10
+        } else {
+            11
+        };
+        let note = if missing.is_empty() {
+            format!("{}: {} model resources", run.value.run, models.len())
+        } else {
+            format!("{}: no tag {}", run.value.run, missing.join(", "))
+        };
+        Judged::line(workspace, line).note(note).evidence(entries(run, said))
+    };
+    last_applied(case).into_iter().map(judge).collect()
+}
+
+/// Resources of the system as last applied, with the last run of their workspace.
+fn resources<'a>(case: &Case<'a>) -> Vec<(&'a Seen<Resource>, Option<Applied<'a>>)> {
+    let Some(system) = case.system else { return Vec::new() };
+    let last = last_applied(case);
+    let present = case.facts.terraform.resources.at(case.estate.at);
+    let ours = present.filter(|(subject, _)| system.resources.contains(*subject));
+    ours.map(|(_, r)| (r, last.get(r.value.workspace.as_str()).copied())).collect()
+}
+
+/// Workspaces whose last applied plan was not read.
+fn unread_workspaces<'a>(case: &Case<'a>) -> impl Iterator<Item = (&'a str, Applied<'a>)> {
+    last_applied(case).into_iter().filter(|(_, (_, run))| run.value.plan.state != "read")
+}
+
+pub(super) fn resource_tags(case: &Case<'_>) -> Vec<Judged> {
+    let pack = &case.catalogue.pack;
+    let of_workspace = |(workspace, (facts, run)): (&str, Applied<'_>)| {
+        let said = outcome(case, facts);
+        let line = if bad(said) { 1 } else if run.value.plan.state == "denied" { 2 } else { 3 };
+        Judged::line(workspace, line).evidence(entries(run, said))
+    };
+    let of_resource = |(seen, last): (&Seen<Resource>, Option<Applied<'_>>)| {
+        let r = &seen.value;
+        let tags = r.tags.as_ref()?;
+        let (missing, later) = required_tags(pack, tags, &r.unknown_tags, ai_resource(r, case.catalogue).is_some());
+        let line = if left_out(seen, last) {
+            4
+        } else if !missing.is_empty() {
+            5
+        } else if !later.is_empty() {
+            6
+        } else {
+            7
+        };
+        let note = if missing.is_empty() { "every required tag".into() } else { format!("no tag {}", missing.join(", ")) };
+        let run = last.map(|(_, run)| run.seq);
+        Some(Judged::line(format!("{}/{}", r.workspace, r.address), line).note(note).evidence([seen.seq]).evidence(run))
+    };
+    let workspaces = unread_workspaces(case).map(of_workspace);
+    workspaces.chain(resources(case).into_iter().filter_map(of_resource)).collect()
+}
+
+/// A targeted plan says nothing of a resource whose state is older than it.
+fn left_out(seen: &Seen<Resource>, last: Option<Applied<'_>>) -> bool {
+    last.is_some_and(|(_, run)| run.value.targeted && seen.at < run.value.applied.unwrap_or(run.at))
+}
+
+pub(super) fn encryption(case: &Case<'_>) -> Vec<Judged> {
+    let of_workspace = |(workspace, (_, run)): (&str, Applied<'_>)| {
+        let line = if run.value.plan.state == "denied" { 1 } else { 2 };
+        Judged::line(workspace, line).evidence([run.seq])
+    };
+    let of_resource = |(seen, last): (&Seen<Resource>, Option<Applied<'_>>)| {
+        let r = &seen.value;
+        let line = match r.encryption? {
+            _ if left_out(seen, last) => 3,
+            Encryption::Off => 4,
+            Encryption::Unknown => 5,
+            Encryption::On => 6,
+        };
+        let note = match line {
+            4 => "the plan sets encryption off",
+            5 => "the plan does not say",
+            _ => "the plan sets encryption on",
+        };
+        let run = last.map(|(_, run)| run.seq);
+        Some(Judged::line(format!("{}/{}", r.workspace, r.address), line).note(note).evidence([seen.seq]).evidence(run))
+    };
+    let workspaces = unread_workspaces(case).map(of_workspace);
+    workspaces.chain(resources(case).into_iter().filter_map(of_resource)).collect()
+}
+
+pub(super) fn overrides(case: &Case<'_>) -> Vec<Judged> {
+    let judge = |run: &Seen<Run>, o: &Seen<Override>| {
+        let (line, note, statement) = accountable(case, run, o);
+        let id = format!("{}/{}", o.value.run, o.value.stage);
+        let judged = Judged::line(id, line).note(note).evidence([o.seq, run.seq]).evidence(statement);
+        judged.happened(o.value.at.unwrap_or(o.at))
+    };
+    in_window(case).iter().flat_map(|(facts, run)| facts.overrides.values().map(|o| judge(run, o))).collect()
+}
+
+/// Who let a policy through and why: the line of override-accountable, a sentence, the entry of a later reason.
+fn accountable(case: &Case<'_>, run: &Seen<Run>, over: &Seen<Override>) -> (usize, String, Option<u64>) {
+    let (o, pack) = (&over.value, &case.catalogue.pack);
+    let statement = case.facts.statements.at(case.estate.at).map(|(_, s)| s).find(|s| {
+        let recorded = s.value.recorded.unwrap_or(s.at).since(o.at.unwrap_or(over.at)).as_secs();
+        s.value.what == "override_reason"
+            && s.value.about == o.run
+            && s.value.reason_chars >= pack.min_reason_chars
+            && recorded <= 86_400 * pack.override_reason_days
+    });
+    let reason = o.reason_chars >= pack.min_reason_chars || statement.is_some();
+    let looked = |place: &str| o.looked_in.iter().any(|l| l == place);
+    let all_read = looked("audit-trail") && looked("run-comments");
+    let line = if o.actor_kind == "service" {
+        1
+    } else if o.actor_is_author == Some(true) {
+        2
+    } else if !reason && all_read {
+        3
+    } else if o.actor.is_none() {
+        4
+    } else if !reason {
+        5
+    } else if run.value.author_kind != "person" || o.actor_is_author.is_none() {
+        6
+    } else {
+        7
+    };
+    let who = o.actor.as_ref().map_or_else(|| "nobody named".into(), |a| case.facts.alias(a));
+    let why = match (statement, reason) {
+        (Some(_), _) => "a reason recorded later in the register",
+        (None, true) => "a reason",
+        (None, false) => "no reason found",
+    };
+    let same = if o.actor_is_author == Some(true) { ", who also started the run" } else { "" };
+    (line, format!("{} let through by {who}{same}; {why}", o.policies.join(", ")), statement.map(|s| s.seq))
+}

@@ -1,0 +1,9 @@
+//! Evaluating the seed's policies and a constraint's match ourselves, on the inputs that were recorded.
+//!
+//! What is here says yes or no of recorded facts; it knows nothing of systems, verdicts or reports.
+
+mod matching;
+mod policies;
+
+pub use matching::{Object, covered_by_webhook, in_match_scope, selector_matches};
+pub use policies::{Amount, CostVerdict, cost, deployment_tags, is_model_resource, required_tags};

@@ -1,0 +1,131 @@
+//! The four Sentinel policies of the pack, on what a plan and an estimate say.
+
+use crate::act::Pack;
+use crate::evidence::Outside;
+use crate::evidence::sentinel::{Cost, ModelResource};
+
+/// Required tags of a resource that are missing or say nothing, and those known only after apply.
+pub fn required_tags(pack: &Pack, tags: &Outside, unknown: &[String], ai: bool) -> (Vec<String>, Vec<String>) {
+    let asked = pack.required_tags.all.iter().chain(pack.required_tags.ai.iter().filter(|_| ai));
+    split(asked, tags, unknown, |name, value| name == "Model-Type" && value.trim().eq_ignore_ascii_case("none"), pack)
+}
+
+/// Deployment tags of a model resource that are missing, and those known only after apply.
+pub fn deployment_tags(pack: &Pack, resource: &ModelResource) -> (Vec<String>, Vec<String>) {
+    let (tags, unknown) = (&resource.tags, &resource.unknown_tags);
+    let mut asked: Vec<&String> = Vec::new();
+    if pack.is_production(tags.get(&pack.production_tag)) {
+        asked.extend(&pack.production_tags);
+    }
+    if tags.get(&pack.risk_tag).is_some_and(|l| l.trim().eq_ignore_ascii_case("high")) {
+        asked.extend(&pack.high_risk_tags);
+    }
+    let (mut missing, mut later) = split(asked.into_iter(), tags, unknown, |_, _| false, pack);
+    let one_of: Vec<_> = split(pack.experiment_tags.iter(), tags, unknown, |_, _| false, pack).0;
+    if one_of.len() == pack.experiment_tags.len() {
+        missing.push(pack.experiment_tags.join(" or "));
+    } else if !pack.experiment_tags.iter().any(|t| tags.get(t).is_some_and(|v| !pack.is_placeholder(v))) {
+        later.push(pack.experiment_tags.join(" or "));
+    }
+    (missing, later)
+}
+
+/// Whether a plan's resource is a model resource: its Model-Type is neither none nor inference-only.
+pub fn is_model_resource(resource: &ModelResource) -> bool {
+    let kind = resource.tags.get("Model-Type").unwrap_or_default().trim().to_lowercase();
+    !["none", "inference-only"].contains(&kind.as_str())
+}
+
+fn split<'a>(
+    asked: impl Iterator<Item = &'a String>,
+    tags: &Outside,
+    unknown: &[String],
+    allowed: impl Fn(&str, &str) -> bool,
+    pack: &Pack,
+) -> (Vec<String>, Vec<String>) {
+    let (mut missing, mut later) = (Vec::new(), Vec::new());
+    for name in asked {
+        match tags.get(name) {
+            Some(v) if !pack.is_placeholder(v) || allowed(name, v) => {}
+            _ if unknown.iter().any(|u| u == name || u == "*") => later.push(name.clone()),
+            _ => missing.push(name.clone()),
+        }
+    }
+    (missing, later)
+}
+
+/// A decimal amount in millionths; money is never a float.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Amount(i128);
+
+impl Amount {
+    /// From a decimal text with at most 18 digits before and any number behind the point; more than six are cut.
+    pub fn parse(text: &str) -> Option<Amount> {
+        let (whole, part) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
+        let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+        let unsigned = whole.strip_prefix('-').unwrap_or(whole);
+        if unsigned.is_empty() || unsigned.len() > 18 || !digits(unsigned) || !digits(part) {
+            return None;
+        }
+        let six: String = part.chars().chain("000000".chars()).take(6).collect();
+        let value = unsigned.parse::<i128>().ok()? * 1_000_000 + six.parse::<i128>().ok()?;
+        Some(Amount(if whole.starts_with('-') { -value } else { value }))
+    }
+}
+
+/// What our own reading of an estimate says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CostVerdict {
+    /// More than the limit.
+    Above,
+    /// Within it.
+    Within,
+    /// No resource has a price.
+    NothingPriced,
+    /// Not finished: there is nothing to compare with.
+    Unfinished,
+    /// The amounts are no decimal numbers.
+    NotNumbers,
+}
+
+/// Compares an estimate with a limit.
+pub fn cost(estimate: &Cost, limit: &str) -> CostVerdict {
+    if estimate.status != "finished" {
+        return CostVerdict::Unfinished;
+    }
+    match (estimate.monthly.as_deref().and_then(Amount::parse), Amount::parse(limit)) {
+        (Some(monthly), Some(limit)) if monthly > limit => CostVerdict::Above,
+        (Some(_), Some(_)) if estimate.priced == 0 => CostVerdict::NothingPriced,
+        (Some(_), Some(_)) => CostVerdict::Within,
+        _ => CostVerdict::NotNumbers,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::act::Catalogue;
+
+    #[test]
+    fn amounts_are_decimal() {
+        assert!(Amount::parse("8000.000001") > Amount::parse("8000"));
+        assert!(Amount::parse("1211.10435") < Amount::parse("1211.2"));
+        assert_eq!(Amount::parse("1e3"), None);
+        assert_eq!(Amount::parse(""), None);
+        let estimate = |m: &str| Cost { status: "finished".into(), monthly: Some(m.into()), delta: None, priced: 1 };
+        assert_eq!(cost(&estimate("8000.01"), "8000"), CostVerdict::Above);
+        assert_eq!(cost(&estimate("8000"), "8000"), CostVerdict::Within);
+        assert_eq!(cost(&estimate("lots"), "8000"), CostVerdict::NotNumbers);
+    }
+
+    #[test]
+    fn tags_that_say_nothing_are_missing() {
+        let pack = Catalogue::built_in().pack;
+        let tags = Outside([("Owner".to_owned(), "TBD".to_owned()), ("Model-Type".to_owned(), "none".to_owned())].into());
+        let (missing, later) = required_tags(&pack, &tags, &["Project".to_owned()], false);
+        assert_eq!((missing, later), (vec!["Environment".into(), "Owner".into(), "ML-Team".into()], vec!["Project".into()]));
+        let model = ModelResource { tags, ..ModelResource::default() };
+        assert!(!is_model_resource(&model));
+        assert_eq!(deployment_tags(&pack, &model).0, ["Model-Version", "Experiment-ID or MLflow-Run-ID"]);
+    }
+}

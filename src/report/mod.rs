@@ -1,0 +1,13 @@
+//! One view model, many outputs: HTML, PDF, JSON, CSV and mail all place what [`model`] says, and say nothing else.
+
+pub mod build;
+pub mod csv;
+pub mod html;
+mod local;
+pub mod model;
+pub mod pdf;
+mod sentences;
+
+pub use build::{Source, build};
+pub use local::Zone;
+pub use model::Report;

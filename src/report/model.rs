@@ -1,0 +1,614 @@
+//! What every output of a report says. The JSON form is an interface: members are added, never renamed.
+
+use crate::act::{ControlKind, Status, Tested};
+use crate::evidence::Time;
+use serde::Serialize;
+
+/// A whole report.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// What it was made from.
+    pub as_of: AsOf,
+    /// What it covers.
+    pub period: Period,
+    /// Name of the organisation.
+    pub organization: String,
+    /// Version of the program.
+    pub version: String,
+    /// Zone of local times.
+    pub timezone: String,
+    /// Whether every page says so.
+    pub demonstration: bool,
+    /// Only these systems, as asked; empty for the whole estate.
+    pub scope: Vec<String>,
+    /// Was the record altered?
+    pub integrity: Integrity,
+    /// Did we see everything?
+    pub coverage: Vec<Coverage>,
+    /// What do the checks say?
+    pub totals: Totals,
+    /// The same by level.
+    pub levels: Vec<LevelRow>,
+    /// Sentences of the first page.
+    pub opening: Vec<String>,
+    /// What somebody has to decide.
+    pub wanted: Vec<Wanted>,
+    /// Per system.
+    pub systems: Vec<System>,
+    /// Findings of the estate.
+    pub estate_findings: Vec<Finding>,
+    /// Who accepted what is not?
+    pub exceptions: Vec<Exception>,
+    /// Decisions on levels in the register.
+    pub decisions: Vec<Decision>,
+    /// What changed in the period.
+    pub changes: Vec<Change>,
+    /// What was not seen, in a line each.
+    pub not_seen: Vec<String>,
+    /// Controls that were asked.
+    pub controls: Vec<Control>,
+    /// The law that was used.
+    pub law: Law,
+}
+
+/// What a report was made from.
+#[derive(Clone, Debug, Serialize)]
+pub struct AsOf {
+    /// Entries; the last one is an `assessment.run`.
+    pub size: u64,
+    /// Root over them, base64.
+    pub root: String,
+    /// The time judged from.
+    pub at: Time,
+    /// The same for people.
+    pub at_local: String,
+}
+
+/// What a report covers.
+#[derive(Clone, Debug, Serialize)]
+pub struct Period {
+    /// `at` of the previous scheduled report; start of the record for the first.
+    pub from: Time,
+    /// Its own `at`.
+    pub to: Time,
+    /// For people.
+    pub from_local: String,
+    /// For people.
+    pub to_local: String,
+    /// Whether there is no earlier report to compare with.
+    pub first: bool,
+    /// Start of the window that event controls look back on, for people.
+    pub window_local: String,
+}
+
+/// Was the record altered?
+#[derive(Clone, Debug, Serialize)]
+pub struct Integrity {
+    /// intact or broken.
+    pub status: &'static str,
+    /// Entries hashed again.
+    pub size: u64,
+    /// Root over them.
+    pub root: String,
+    /// What does not hold.
+    pub first_bad: Option<String>,
+    /// Signed checkpoints up to there.
+    pub checkpoints: u64,
+    /// Verifier key line.
+    pub key: String,
+    /// Name of the log.
+    pub origin: String,
+}
+
+/// Did we see everything, for one source.
+#[derive(Clone, Debug, Serialize)]
+pub struct Coverage {
+    /// Configured name.
+    pub source: String,
+    /// flow_logs, gatekeeper, sentinel, model_artifacts or register.
+    pub kind: &'static str,
+    /// What is counted.
+    pub unit: String,
+    /// How many should be there.
+    pub expected: u64,
+    /// How many are.
+    pub seen: u64,
+    /// The time up to which it can be judged.
+    pub horizon: Time,
+    /// For people.
+    pub horizon_local: String,
+    /// Since when we look, for people.
+    pub begin_local: String,
+    /// Whether nothing complete was read within its limit.
+    pub stale: bool,
+    /// Why it is not collected.
+    pub off: Option<String>,
+    /// Where it was read.
+    pub location: String,
+    /// What is missing.
+    pub gaps: Vec<Gap>,
+    /// Listings that are shorter than the total they state.
+    pub truncated: Vec<String>,
+    /// Looks in the window.
+    pub looks: Vec<Look>,
+}
+
+/// One thing that is missing.
+#[derive(Clone, Debug, Serialize)]
+pub struct Gap {
+    /// Where it begins.
+    pub from: Time,
+    /// Where it ends.
+    pub to: Time,
+    /// For people.
+    pub when: String,
+    /// What is missing.
+    pub what: String,
+    /// Reason code.
+    pub reason: &'static str,
+    /// Entry that tells it.
+    pub entry: Option<u64>,
+}
+
+/// One collection.
+#[derive(Clone, Debug, Serialize)]
+pub struct Look {
+    /// Entry of its `source.run`.
+    pub entry: u64,
+    /// For people.
+    pub when: String,
+    /// What was read.
+    pub read: String,
+    /// New entries.
+    pub entries: u64,
+    /// Items left out.
+    pub skipped: u64,
+    /// Whether everything asked for was read.
+    pub complete: bool,
+    /// What is wrong, located.
+    pub faults: Vec<String>,
+}
+
+/// Findings by status; the four always together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// The rule holds.
+    pub satisfied: u64,
+    /// It does not.
+    pub not_satisfied: u64,
+    /// It was not possible to tell.
+    pub not_assessed: u64,
+    /// The question does not arise.
+    pub not_applicable: u64,
+}
+
+/// Totals over all findings.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Totals {
+    /// All findings.
+    pub checks: u64,
+    /// By status.
+    pub counts: Counts,
+    /// Satisfied because the register says so.
+    pub declared: u64,
+    /// Satisfied because we evaluated the rule ourselves.
+    pub re_performed: u64,
+    /// Not satisfied and accepted.
+    pub accepted: u64,
+    /// Not satisfied and open.
+    pub open: u64,
+    /// Of the open: a duty in force.
+    pub in_force: u64,
+    /// Of the open: a duty to come.
+    pub to_come: u64,
+    /// Of the open: a rule of the house only.
+    pub house: u64,
+    /// Systems.
+    pub systems: u64,
+    /// Of them not in the register.
+    pub unregistered: u64,
+}
+
+/// One level of the first page.
+#[derive(Clone, Debug, Serialize)]
+pub struct LevelRow {
+    /// The level.
+    pub level: &'static str,
+    /// Systems that have it.
+    pub systems: u64,
+    /// Their open findings.
+    pub open: u64,
+    /// Their accepted findings.
+    pub accepted: u64,
+    /// Their findings that could not be assessed.
+    pub not_assessed: u64,
+    /// From when the Act asks something of it.
+    pub first_date: &'static str,
+}
+
+/// Something that somebody has to decide.
+#[derive(Clone, Debug, Serialize)]
+pub struct Wanted {
+    /// `today`, a date, or how long it has been open.
+    pub when: String,
+    /// Number of the finding.
+    pub number: Option<u64>,
+    /// The system, or `estate`.
+    pub system: String,
+    /// Its level.
+    pub level: &'static str,
+    /// What was seen.
+    pub what: String,
+    /// Who acts.
+    pub who: String,
+    /// What to do.
+    pub action: String,
+    /// duty in force, duty to come (date), house rule.
+    pub duty: String,
+    /// Control.
+    pub control: String,
+}
+
+/// One system.
+#[derive(Clone, Debug, Serialize)]
+pub struct System {
+    /// Its id.
+    pub id: String,
+    /// A name for anchors and paths.
+    pub anchor: String,
+    /// Team.
+    pub team: String,
+    /// Owner.
+    pub owner: String,
+    /// One sentence.
+    pub description: String,
+    /// Whether the register has it.
+    pub registered: bool,
+    /// Entry of the register.
+    pub entry: Option<u64>,
+    /// Role of the organisation.
+    pub role: String,
+    /// Annex point.
+    pub annex: String,
+    /// In use since, as the register says.
+    pub in_use: String,
+    /// Its levels.
+    pub risk_level: RiskLevel,
+    /// Findings by status.
+    pub counts: Counts,
+    /// Findings that are open.
+    pub open: u64,
+    /// Findings that were accepted.
+    pub accepted: u64,
+    /// Its findings.
+    pub findings: Vec<Finding>,
+    /// What ran when.
+    pub workloads: Vec<Workload>,
+    /// Runs that were applied in the window.
+    pub runs: Vec<Run>,
+    /// Stored model files per version.
+    pub artifacts: Vec<ArtifactSet>,
+}
+
+/// Levels of a system.
+#[derive(Clone, Debug, Serialize)]
+pub struct RiskLevel {
+    /// The decision's, else the strictest stated.
+    pub effective: &'static str,
+    /// The decision's.
+    pub decided: Option<&'static str>,
+    /// Entry of the decision.
+    pub decision: Option<u64>,
+    /// Whether statements differ.
+    pub disputed: bool,
+    /// Every statement.
+    pub stated: Vec<Stated>,
+    /// Changes so far, for people.
+    pub history: Vec<String>,
+}
+
+/// A level that somebody wrote down.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Stated {
+    /// Where.
+    pub source: String,
+    /// As written.
+    pub level: String,
+    /// The entry.
+    pub entry: u64,
+}
+
+/// One control for one system.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// Number that people use; none while it was never anything but satisfied.
+    pub number: Option<u64>,
+    /// The control.
+    pub control: String,
+    /// Its title.
+    pub title: String,
+    /// The system; empty for the estate.
+    pub system: String,
+    /// act or house.
+    pub kind: ControlKind,
+    /// critical, high, medium, low.
+    pub severity: String,
+    /// Status.
+    pub status: Status,
+    /// Reason code.
+    pub reason: String,
+    /// seen, declared or re-performed.
+    pub basis: &'static str,
+    /// throughout or as-of.
+    pub tested: Tested,
+    /// in-force, to-come or null.
+    pub legal_state: Option<&'static str>,
+    /// From when the duty applies.
+    pub applies_from: Option<Time>,
+    /// duty in force, duty to come (date), house rule.
+    pub duty: String,
+    /// Articles that bind.
+    pub references: Vec<String>,
+    /// Whether all that is not satisfied was accepted.
+    pub excepted: bool,
+    /// Units by status.
+    pub counts: Counts,
+    /// What was seen, in a sentence.
+    pub summary: String,
+    /// How to mend it.
+    pub remediation: String,
+    /// What it does not show.
+    pub limit: String,
+    /// Units not satisfied or not assessed, and at most 20 of the others.
+    pub units: Vec<Unit>,
+}
+
+/// One thing that a control judged.
+#[derive(Clone, Debug, Serialize)]
+pub struct Unit {
+    /// Its id.
+    pub id: String,
+    /// Status.
+    pub status: Status,
+    /// Reason code.
+    pub reason: String,
+    /// new, persisting, resolved, reopened, unknown; empty for what was never open.
+    pub lifecycle: &'static str,
+    /// Why it came to its status.
+    pub cause: String,
+    /// First time that it was not satisfied.
+    pub first_seen: Option<Time>,
+    /// Since when it has its status.
+    pub since: Option<Time>,
+    /// Until when, for what is over.
+    pub until: Option<Time>,
+    /// What was seen.
+    pub note: String,
+    /// Who accepted it.
+    pub excepted: Option<Accepted>,
+    /// Entries that decide.
+    pub evidence: Vec<Evidence>,
+    /// How much was looked at.
+    pub considered: Considered,
+}
+
+/// Who accepted a unit.
+#[derive(Clone, Debug, Serialize)]
+pub struct Accepted {
+    /// exception, override or decision.
+    pub how: &'static str,
+    /// Its entry.
+    pub entry: u64,
+    /// Until when, for people.
+    pub until: String,
+}
+
+/// An entry and its leaf hash.
+#[derive(Clone, Debug, Serialize)]
+pub struct Evidence {
+    /// Sequence number.
+    pub seq: u64,
+    /// Leaf hash, hex.
+    pub leaf: String,
+}
+
+/// What a verdict rests on.
+#[derive(Clone, Debug, Serialize)]
+pub struct Considered {
+    /// Complete looks of the needed sources within the window.
+    pub looks: u64,
+    /// Entries cited.
+    pub count: u64,
+    /// SHA-256 over their leaf hashes, in order.
+    pub digest: String,
+}
+
+/// A workload of a system.
+#[derive(Clone, Debug, Serialize)]
+pub struct Workload {
+    /// `namespace/name`.
+    pub name: String,
+    /// Source.
+    pub cluster: String,
+    /// Model version.
+    pub version: String,
+    /// Image.
+    pub image: String,
+    /// Since when it runs this version, for people.
+    pub since: String,
+    /// Entry.
+    pub entry: u64,
+}
+
+/// An applied run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Run {
+    /// `run-…`
+    pub run: String,
+    /// Workspace.
+    pub workspace: String,
+    /// For people.
+    pub applied: String,
+    /// Policies: `3 passed, 1 failed`.
+    pub policies: String,
+    /// Estimated monthly cost.
+    pub cost: String,
+    /// Overrides, in a sentence each.
+    pub overrides: Vec<String>,
+    /// Entry.
+    pub entry: u64,
+}
+
+/// Stored files of one model version.
+#[derive(Clone, Debug, Serialize)]
+pub struct ArtifactSet {
+    /// Model version.
+    pub version: String,
+    /// Files: key, version id, size, whether it is hidden.
+    pub files: Vec<File>,
+}
+
+/// A stored file.
+#[derive(Clone, Debug, Serialize)]
+pub struct File {
+    /// Key.
+    pub key: String,
+    /// Version id.
+    pub version_id: String,
+    /// Bytes.
+    pub size: u64,
+    /// For people.
+    pub stored: String,
+    /// Whether a delete marker lies over it or it is gone.
+    pub state: &'static str,
+    /// Entry.
+    pub entry: u64,
+}
+
+/// An accepted deviation, an override, an exemption.
+#[derive(Clone, Debug, Serialize)]
+pub struct Exception {
+    /// exception, override, exemption.
+    pub what: &'static str,
+    /// The control.
+    pub control: String,
+    /// The system.
+    pub system: String,
+    /// The thing.
+    pub thing: String,
+    /// Who: role or alias.
+    pub who: String,
+    /// Why, or that nothing says why.
+    pub why: String,
+    /// Until when.
+    pub until: String,
+    /// in force, expired, not written down, accountable, not accountable.
+    pub state: String,
+    /// Entry.
+    pub entry: Option<u64>,
+}
+
+/// A decision on a level in the register.
+#[derive(Clone, Debug, Serialize)]
+pub struct Decision {
+    /// The system.
+    pub system: String,
+    /// The level.
+    pub level: String,
+    /// Annex point.
+    pub annex: String,
+    /// Who, as an alias.
+    pub approver: String,
+    /// When.
+    pub date: String,
+    /// Why.
+    pub reason: String,
+    /// To be looked at again by.
+    pub review_by: String,
+    /// Entry.
+    pub entry: u64,
+}
+
+/// A finding whose status changed in the period.
+#[derive(Clone, Debug, Serialize)]
+pub struct Change {
+    /// new, resolved, reopened, unknown, other.
+    pub what: &'static str,
+    /// Number of the finding.
+    pub number: u64,
+    /// Control.
+    pub control: String,
+    /// System.
+    pub system: String,
+    /// Units that changed so.
+    pub units: Vec<String>,
+    /// Why.
+    pub cause: String,
+    /// In a sentence.
+    pub note: String,
+    /// Entries of the transitions.
+    pub entries: Vec<u64>,
+}
+
+/// A control that was asked.
+#[derive(Clone, Debug, Serialize)]
+pub struct Control {
+    /// Its id.
+    pub id: String,
+    /// What is so when it is satisfied.
+    pub title: String,
+    /// The question.
+    pub question: String,
+    /// act or house.
+    pub kind: ControlKind,
+    /// What is counted.
+    pub unit: String,
+    /// throughout or as-of.
+    pub tested: Tested,
+    /// What it does not show.
+    pub limit: String,
+    /// How to mend it.
+    pub remediation: String,
+    /// The decision list, for people.
+    pub rule: Vec<String>,
+    /// Articles.
+    pub references: Vec<String>,
+    /// Findings by status.
+    pub counts: Counts,
+    /// (system, its anchor, status, units) of each finding.
+    pub findings: Vec<ControlRow>,
+}
+
+/// One finding on a control's page.
+#[derive(Clone, Debug, Serialize)]
+pub struct ControlRow {
+    /// The system, or `estate`.
+    pub system: String,
+    /// Its anchor.
+    pub anchor: String,
+    /// Status.
+    pub status: Status,
+    /// Whether accepted.
+    pub excepted: bool,
+    /// Units by status.
+    pub counts: Counts,
+    /// What was seen.
+    pub summary: String,
+}
+
+/// The law that was used.
+#[derive(Clone, Debug, Serialize)]
+pub struct Law {
+    /// The regulation as amended.
+    pub text: String,
+    /// Day of the timetable.
+    pub checked: String,
+    /// Version and SHA-256 of the catalogue.
+    pub catalogue: String,
+    /// Art. 40.
+    pub presumption: String,
+    /// The next date.
+    pub next: String,
+    /// Articles for which no source of ours has evidence.
+    pub no_evidence: Vec<(String, String)>,
+}

@@ -1,0 +1,61 @@
+//! Words for people, made from counts and codes. Accepted for connections, on record for documents, never "breach".
+
+use crate::act::Status;
+use crate::assessment::Finding;
+use crate::evidence::Time;
+
+/// `1 system`, `2 systems`.
+pub(super) fn count(n: u64, one: &str, many: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {many}") }
+}
+
+/// What the legal state of a finding is called.
+pub(super) fn duty(finding: &Finding, day: impl Fn(Time) -> String) -> String {
+    match (finding.legal_state, finding.applies_from) {
+        (Some("in-force"), _) => "duty in force".into(),
+        (Some(_), Some(from)) => format!("duty to come ({})", day(from)),
+        _ => "house rule".into(),
+    }
+}
+
+/// The sentence of a finding: what its deciding units showed.
+pub(super) fn summary(finding: &Finding) -> String {
+    let deciding: Vec<_> = finding.units.iter().filter(|u| u.status == finding.status).collect();
+    let first = deciding.first().map(|u| if u.note.is_empty() { reason(&u.reason) } else { u.note.clone() });
+    let first = first.unwrap_or_default();
+    match (finding.status, deciding.len()) {
+        (_, 0) => String::new(),
+        (Status::Satisfied, n) if n > 1 => format!("{n} units, each satisfied"),
+        (_, 1) => first,
+        (_, n) => format!("{first} (and {} more)", n - 1),
+    }
+}
+
+/// What a reason code means.
+pub(super) fn reason(code: &str) -> String {
+    let text = match code {
+        "source-gap" => "it lies in a gap of the source, or the source is stale",
+        "source-denied" => "the source answered that we may not read it",
+        "not-collected" => "no such source is collected",
+        "truncated" => "the listing is shorter than its total",
+        "records-lost" => "AWS lost records",
+        "unknown-history" => "it happened before our first look",
+        "inventory-unknown" => "we do not know which interfaces the system had",
+        "format" => "the format does not show what the rule needs",
+        "level-unknown" => "nobody stated a risk level",
+        "register-incomplete" => "the register does not say",
+        "value-unknown" => "the value is absent or not of a form that we can judge",
+        "partial-plan" => "the plan was targeted and leaves it out",
+        "vacuous" => "there was nothing to compare with",
+        "not-reperformable" => "the gate is of a kind that we cannot evaluate",
+        "too-young" => "the store is younger than the time it is to keep",
+        "not-due" => "the date that decides has not come",
+        "out-of-scope" => "the level takes it out of scope",
+        "other-role" => "the duty falls on another role",
+        "other-route" => "the duty belongs to another route",
+        "nothing-to-check" => "there is no such thing",
+        "declared-not-applicable" => "the register says that it does not apply",
+        other => other,
+    };
+    text.to_owned()
+}
