@@ -23,3 +23,21 @@ pub mod reperformance;
 pub mod assessment;
 /// The only SQL: ledger.db and state.db.
 pub mod store;
+/// `[p]` The one view model; HTML, PDF, CSV and the words of mails.
+pub mod report;
+/// `[p]` Bundle, OSCAL, OCSF.
+pub mod export;
+/// Mail: SMTP, folder, memory.
+pub mod mail;
+/// Ingest, assess, report, mail: no input, idempotent, a typed status; the same functions for the command line and the daemon.
+pub mod jobs;
+/// When a job is due, catching up, one at a time.
+pub mod schedule;
+/// Pages, JSON, health; read-only.
+pub mod web;
+/// The composition root: open, verify, wire, wait, drain.
+pub mod daemon;
+
+
+/// The subcommands.
+pub mod cli;

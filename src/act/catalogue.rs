@@ -196,6 +196,16 @@ impl Status {
             Status::NotApplicable => "not-applicable",
         }
     }
+
+    /// The words for people, with a sign, so that colour never tells it alone.
+    pub fn marked(self) -> &'static str {
+        match self {
+            Status::NotSatisfied => "\u{2717} not satisfied",
+            Status::NotAssessed => "? not assessed",
+            Status::Satisfied => "\u{2713} satisfied",
+            Status::NotApplicable => "\u{2013} not applicable",
+        }
+    }
 }
 
 /// Whether an article asks the question, or the organisation's own rule.

@@ -3,6 +3,7 @@
 //! Parsing does no I/O: what a path names is looked at by those who use it.
 
 mod check;
+pub mod cron;
 mod network;
 
 pub use check::ConfigError;

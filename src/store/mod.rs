@@ -8,7 +8,7 @@ mod schema;
 mod state;
 
 pub use append::{Appended, Writer};
-pub use read::Reader;
+pub use read::{Reader, Verified};
 pub use state::{FindingRow, State};
 
 use crate::clock::Clock;

@@ -89,6 +89,15 @@ impl<'a> Reader<'a> {
         row.optional().map_err(sql("reading a checkpoint"))
     }
 
+    /// How many checkpoints were signed up to a size.
+    ///
+    /// # Errors
+    /// SQLite's reason.
+    pub fn checkpoints_below(&self, size: u64) -> Result<u64, StoreError> {
+        let query = "SELECT count(*) FROM checkpoint WHERE size <= ?1";
+        self.db().query_row(query, [size], |r| r.get(0)).map_err(sql("counting checkpoints"))
+    }
+
     /// The canonical bytes of an entry.
     ///
     /// # Errors

@@ -1,0 +1,201 @@
+//! What may stand on the command line.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// The audit ledger of AI policy-as-code.
+#[derive(Parser)]
+#[command(name = "actledger", version, about, max_term_width = 100)]
+pub(super) struct Arguments {
+    /// Config file.
+    #[arg(long, global = true, env = "ACTLEDGER_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Write a commented actledger.toml, systems.toml and the signing key.
+    Init,
+    /// Reach every source and the mail server; say what is missing and what is lost without it.
+    Check(Json),
+    /// One pass over the sources now.
+    Ingest(Ingest),
+    /// Bring findings and risk levels up to date.
+    Assess,
+    /// Make a report; without --as-of, assess first.
+    Report(Report),
+    /// Make an evidence bundle that an auditor checks without us.
+    Export(Export),
+    /// Check the whole record, a copy of it, or a bundle.
+    Verify(Verify),
+    /// The daemon: schedules and pages.
+    Serve,
+    /// Send what waits, or a test.
+    #[command(subcommand)]
+    Mail(Mail),
+    /// Access tokens of the pages.
+    #[command(subcommand)]
+    Token(Token),
+    /// Look at the record, copy it, look after its key and its private values.
+    #[command(subcommand)]
+    Ledger(Ledger),
+}
+
+#[derive(Args)]
+pub(super) struct Json {
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Ingest {
+    /// Only these sources.
+    pub names: Vec<String>,
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Report {
+    /// Size, time or file with a checkpoint: the latest assessment not after it.
+    #[arg(long, value_name = "SIZE|TIME|FILE")]
+    pub as_of: Option<String>,
+    /// Start of the period.
+    #[arg(long, value_name = "T")]
+    pub from: Option<String>,
+    /// End of the period: the latest assessment not after it.
+    #[arg(long, value_name = "T")]
+    pub to: Option<String>,
+    /// Only this system.
+    #[arg(long = "system", value_name = "ID")]
+    pub systems: Vec<String>,
+    /// Only systems of this team.
+    #[arg(long, value_name = "NAME")]
+    pub team: Option<String>,
+    /// html, pdf, json, csv, oscal, ocsf.
+    #[arg(long, value_delimiter = ',', default_value = "html,pdf,json")]
+    pub format: Vec<String>,
+    /// Folder that the files go to.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub out: PathBuf,
+    /// Exit with 3 when a finding has this status.
+    #[arg(long, value_name = "STATUS")]
+    pub fail_on: Option<String>,
+}
+
+#[derive(Args)]
+pub(super) struct Export {
+    /// Entries recorded from this time on.
+    #[arg(long, value_name = "T")]
+    pub from: Option<String>,
+    /// Entries recorded up to this time.
+    #[arg(long, value_name = "T")]
+    pub to: Option<String>,
+    /// Size, time or file with a checkpoint.
+    #[arg(long, value_name = "SIZE|TIME|FILE")]
+    pub as_of: Option<String>,
+    /// Only evidence of this system.
+    #[arg(long = "system", value_name = "ID")]
+    pub systems: Vec<String>,
+    /// Only evidence of this control.
+    #[arg(long = "control", value_name = "ID")]
+    pub controls: Vec<String>,
+    /// Withhold private values; their places are proved all the same.
+    #[arg(long)]
+    pub redact: bool,
+    /// The ZIP.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+#[derive(Args)]
+pub(super) struct Verify {
+    /// Another ledger, a backup for example.
+    #[arg(long, value_name = "FILE", conflicts_with = "bundle")]
+    pub ledger: Option<PathBuf>,
+    /// A bundle.
+    #[arg(long, value_name = "FILE")]
+    pub bundle: Option<PathBuf>,
+    /// The key that you were given: a file, or NAME+HASH+KEY.
+    #[arg(long, value_name = "FILE|VKEY")]
+    pub public_key: Option<String>,
+    /// A file with an old checkpoint, a saved mail for example.
+    #[arg(long, value_name = "FILE")]
+    pub since: Option<PathBuf>,
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Verify {
+    /// Whether no config is needed.
+    pub(super) fn stands_alone(&self) -> bool {
+        self.ledger.is_some() || self.bundle.is_some()
+    }
+}
+
+#[derive(Subcommand)]
+pub(super) enum Mail {
+    /// Send what waits.
+    Send {
+        /// Print the mails instead.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Send one line to every list.
+    Test,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Token {
+    /// Make a token; it is shown once.
+    Add {
+        /// Whose it is.
+        name: String,
+    },
+    /// Names of all tokens.
+    List,
+    /// Take a token away.
+    Revoke {
+        /// Whose it was.
+        name: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum Ledger {
+    /// Size, root, key, last look of each source.
+    Info(Json),
+    /// One entry with its proof.
+    Show {
+        /// Its number.
+        seq: u64,
+    },
+    /// The last signed checkpoint.
+    Checkpoint,
+    /// Copy the ledger as of now into a new file.
+    Backup {
+        /// The new file.
+        file: PathBuf,
+    },
+    /// Build state.db anew from the entries.
+    Rebuild,
+    /// Make a new signing key and hand the signing over to it.
+    RotateKey,
+    /// Erase private values for good; the proof stays.
+    ErasePrivate {
+        /// Values of entries recorded before this time.
+        #[arg(long, value_name = "T", required_unless_present = "value")]
+        before: Option<String>,
+        /// This value, wherever it stands.
+        #[arg(long, value_name = "V")]
+        value: Option<String>,
+        /// Why.
+        #[arg(long, value_name = "TEXT", default_value = "not stated")]
+        reason: String,
+    },
+}

@@ -1,0 +1,155 @@
+//! `actledger check`
+
+use super::{CliError, Ended, output};
+use crate::assessment::Facts;
+use crate::config::cron;
+use crate::jobs::Desk;
+use crate::mail::Transport;
+use crate::report::Zone;
+use crate::sources::{Context, Gathered, files, gather};
+use crate::store::Reader;
+use serde_json::{Value, json};
+
+struct Line {
+    what: String,
+    name: String,
+    state: &'static str,
+    said: String,
+    more: Vec<String>,
+}
+
+fn line(what: &str, name: impl Into<String>, ok: bool, said: impl Into<String>) -> Line {
+    let state = if ok { "ok" } else { "PART" };
+    Line { what: what.into(), name: name.into(), state, said: said.into(), more: Vec::new() }
+}
+
+pub(super) fn run(desk: &Desk, as_json: bool) -> Result<Ended, CliError> {
+    let mut lines = vec![config(desk), ledger(desk)];
+    lines.extend(sources(desk));
+    lines.push(mail(desk));
+    let stubs = stubs(desk);
+    let zone = Zone::named(&desk.config.timezone);
+    let next = |e: &str| cron::next(e, &desk.config.timezone, desk.clock.now()).map_or_else(|| "never".into(), |t| zone.minute(t));
+    let (ingest, report) = (next(&desk.config.schedule.ingest), next(&desk.config.schedule.report));
+    let parts = lines.iter().filter(|l| l.state != "ok").count();
+    if as_json {
+        let rows: Vec<Value> = lines
+            .iter()
+            .map(|l| json!({"what": l.what, "name": l.name, "state": l.state, "said": l.said, "more": l.more}))
+            .collect();
+        output::json(&json!({ "checks": rows, "stubs": stubs, "next": { "ingest": ingest, "report": report } }));
+    } else {
+        for l in &lines {
+            output::line(format!("{:<16}{:<22}{:<6}{}", l.what, l.name, l.state, l.said));
+            l.more.iter().for_each(|m| output::line(format!("                {m}")));
+        }
+        if !stubs.is_empty() {
+            output::line("\nSeen and not registered. If it is yours, add to the register:");
+            stubs.iter().for_each(|s| output::line(format!("\n{s}")));
+        }
+        output::line(format!("\nnext runs   ingest {ingest} · report {report} ({})", desk.config.timezone));
+        output::line(format!("{} of {} are well.", lines.len() - parts, lines.len()));
+    }
+    Ok(if parts == 0 { Ended::Well } else { Ended::Something })
+}
+
+fn config(desk: &Desk) -> Line {
+    let (sources, lists) = (desk.config.sources().count(), desk.config.mail.len());
+    let register = if desk.config.register.is_some() { "a register" } else { "no register" };
+    let said = format!("{sources} sources, {lists} mail lists, {register}");
+    let mut l = line("config", &desk.config.organization, sources > 0 && desk.config.register.is_some(), said);
+    if sources == 0 {
+        l.more.push("no source is configured: nothing can be seen".into());
+    }
+    l
+}
+
+fn ledger(desk: &Desk) -> Line {
+    let path = &desk.config.ledger.path;
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    if !path.exists() {
+        return line("ledger", name, true, "not there yet: the first ingest makes it");
+    }
+    match Reader::open(path).and_then(|r| r.size()) {
+        Ok(size) => line("ledger", name, true, format!("{size} entries; `actledger verify` checks them")),
+        Err(e) => line("ledger", name, false, e.to_string()),
+    }
+}
+
+/// Parses the newest look of each source, writes nothing.
+fn sources(desk: &Desk) -> Vec<Line> {
+    let ports = desk.config.network.watched(&desk.catalogue.pack.ports);
+    let mut lines = Vec::new();
+    for (kind, source) in desk.config.sources() {
+        if !source.collect {
+            let why = source.reason.clone().unwrap_or_default();
+            lines.push(line(kind.name(), &source.name, false, format!("switched off: {why}")));
+            continue;
+        }
+        let context = Context { source, network: &desk.config.network, ports: &ports };
+        lines.push(match files::looks(&source.folder(&desk.config.base)) {
+            Err(why) => {
+                let mut l = line(kind.name(), &source.name, false, why);
+                l.more.push(lost(desk, kind));
+                l
+            }
+            Ok(looks) => match looks.last() {
+                None => line(kind.name(), &source.name, false, "no look"),
+                Some(last) => {
+                    let g = gather(kind, &context, last.at, desk.clock.now(), files::read(last));
+                    let when = if last.at.is_some() { last.name.clone() } else { "look time unknown".into() };
+                    let mut l = line(kind.name(), &source.name, g.gaps.is_empty() && g.counts.quarantined == 0, format!("{} looks, newest {when}: {}", looks.len(), g.read));
+                    l.more = remarks(&g);
+                    l
+                }
+            },
+        });
+    }
+    lines
+}
+
+fn remarks(g: &Gathered) -> Vec<String> {
+    let faults = g.faults.iter().take(5).map(|f| format!("{} {}: {}", f.file, f.place, f.what));
+    faults.chain(g.gaps.iter().take(5).map(|t| format!("missing: {t}"))).chain(g.truncated.iter().cloned()).collect()
+}
+
+/// What cannot be judged without a source.
+fn lost(desk: &Desk, kind: crate::act::SourceKind) -> String {
+    let needs = desk.catalogue.controls.iter().filter(|c| c.needed.contains(&kind));
+    let names: Vec<&str> = needs.map(|c| c.id.as_str()).collect();
+    format!("until then not assessed: {}", names.join(", "))
+}
+
+fn mail(desk: &Desk) -> Line {
+    let Some(smtp) = &desk.config.smtp else {
+        return line("mail", "-", desk.config.mail.is_empty(), "no [smtp]: nobody is told by mail");
+    };
+    match Transport::of(smtp).and_then(|t| t.probe()) {
+        Ok(()) => line("mail", smtp.url.split("://").next().unwrap_or("mail"), true, "reached; nothing was sent"),
+        Err(e) => line("mail", "smtp", false, e.to_string()),
+    }
+}
+
+/// Register entries for discovered systems, as of the last assessment.
+fn stubs(desk: &Desk) -> Vec<String> {
+    let Ok(reader) = Reader::open(&desk.config.ledger.path) else { return Vec::new() };
+    let mut facts = Facts::default();
+    let Ok(size) = reader.size() else { return Vec::new() };
+    let folded = reader.each(0, size, |mut p| {
+        p.entry = reader.with_blobs(p.entry)?;
+        facts.fold(&p);
+        Ok(())
+    });
+    let (Ok(()), Some(run)) = (folded, facts.own.runs.last().map(|r| r.value.clone())) else { return Vec::new() };
+    let estate = crate::assessment::Estate::of(&facts, &desk.catalogue, &run);
+    let discovered = estate.systems.values().filter(|s| s.registered.is_none());
+    discovered
+        .map(|s| {
+            let name = s.id.rsplit(':').next().unwrap_or(&s.id);
+            format!(
+                "[[system]]\nid = \"{name}\"\nadopts = [\"{}\"]\nteam = \"\"          # who answers for it\nrisk_level = \"\"    # prohibited, high, limited, minimal\nrole = \"\"          # provider, deployer, both",
+                s.id
+            )
+        })
+        .collect()
+}

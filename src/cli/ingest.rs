@@ -1,0 +1,71 @@
+//! `actledger ingest`
+
+use super::args::Ingest;
+use super::output::{self, Progress};
+use super::{CliError, Ended};
+use crate::jobs::{self, Desk, SourceStatus};
+
+pub(super) fn run(desk: &Desk, options: &Ingest) -> Result<Ended, CliError> {
+    let known: Vec<&str> = desk.config.sources().map(|(_, s)| s.name.as_str()).chain(["register"]).collect();
+    if let Some(name) = options.names.iter().find(|n| !known.contains(&n.as_str())) {
+        return Err(CliError::Usage(format!("no source is named {name:?}; there are {}", known.join(", "))));
+    }
+    let _lock = desk.lock("ingest")?;
+    let mut store = desk.store()?;
+    let progress = Progress::new();
+    let status = jobs::ingest(desk, &mut store, &options.names, &|name, done, all| progress.step(name, done, all))?;
+    progress.finish();
+    let ended = if status.failed() { Ended::Something } else { Ended::Well };
+    if options.json {
+        output::json(&status);
+        return Ok(ended);
+    }
+    let head = ["source", "read", "new entries", "kept", "quarantined", "refused", "not seen"].map(str::to_owned);
+    let mut rows = vec![head.to_vec()];
+    rows.extend(status.sources.iter().map(row));
+    output::table(&rows);
+    let complete = status.sources.iter().filter(|s| s.failed.is_none()).count();
+    let size = status.size;
+    output::line(format!("{complete} of {} sources read, {} new entries. Size {size}.", status.sources.len(), status.entries));
+    for s in &status.sources {
+        faults(s);
+    }
+    output::line("Next: actledger report");
+    Ok(ended)
+}
+
+fn row(s: &SourceStatus) -> Vec<String> {
+    let read = match (&s.failed, s.looks) {
+        (Some(_), _) => "FAILED".to_owned(),
+        (None, 0) => "nothing new".to_owned(),
+        (None, 1) => s.read.clone(),
+        (None, n) => format!("{n} looks; last: {}", s.read),
+    };
+    let c = s.counts;
+    let unseen = if s.not_seen.is_empty() { "-".into() } else { s.not_seen.join("; ") };
+    vec![
+        s.source.clone(),
+        read,
+        s.entries.to_string(),
+        c.kept.to_string(),
+        c.quarantined.to_string(),
+        c.refused.to_string(),
+        unseen,
+    ]
+}
+
+fn faults(s: &SourceStatus) {
+    if let Some(why) = &s.failed {
+        output::line(format!("\n{}  FAILED: {why}", s.source));
+        output::line("  The gap is written in the record.");
+    }
+    if !s.faults.is_empty() {
+        output::line(format!("\n{}  skipped, or kept with a remark:", s.source));
+    }
+    for fault in s.faults.iter().take(20) {
+        output::line(format!("  {}\n    {}: {}", fault.file, if fault.place.is_empty() { "whole file" } else { &fault.place }, fault.what));
+    }
+    if s.faults.len() > 20 {
+        output::line(format!("  and {} more", s.faults.len() - 20));
+    }
+}

@@ -1,0 +1,35 @@
+//! `actledger init`
+
+use super::{CliError, Ended, keys, output};
+use crate::clock::Randomness;
+use crate::config::Config;
+use anyhow::Context;
+use std::path::Path;
+
+const CONFIG: &str = include_str!("actledger.toml");
+const REGISTER: &str = include_str!("systems.toml");
+
+pub(super) fn run(path: &Path) -> Result<Ended, CliError> {
+    let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let config = Config::parse(CONFIG, "the template", dir)?;
+    let register = dir.join("systems.toml");
+    let key = &config.ledger.signing_key;
+    if let Some(there) = [path, &register, key].into_iter().find(|p| p.exists()) {
+        return Err(CliError::Usage(format!("{} is there already; nothing was written", there.display())));
+    }
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let secret = Randomness::System.bytes("key").context("no random bytes for a key")?;
+    let vkey = keys::write(key, &config.ledger.origin, &secret)?;
+    std::fs::write(path, CONFIG).with_context(|| format!("cannot write {}", path.display()))?;
+    std::fs::write(&register, REGISTER).with_context(|| format!("cannot write {}", register.display()))?;
+    output::table(&[
+        vec![format!("wrote {}", path.display()), "four sources prepared, all commented out: switch on those you have".into()],
+        vec![format!("wrote {}", register.display()), "empty register with one example in comments".into()],
+        vec![format!("wrote {}", key.display()), "signing key, readable by you only. Back it up; keep it out of git.".into()],
+        vec![format!("wrote {}", key.with_extension("vkey").display()), vkey],
+        vec![String::new(), "give this line to your auditor today: a key handed over later proves less".into()],
+    ]);
+    output::line("\nNext: 1. two lines per source in actledger.toml   2. actledger check   3. actledger ingest");
+    output::line("To see a finished one first: actledger --config deploy/demo/actledger.toml serve");
+    Ok(Ended::Well)
+}

@@ -1,0 +1,69 @@
+//! `actledger mail`
+
+use super::args::Mail;
+use super::{CliError, Ended, output};
+use crate::evidence::record;
+use crate::jobs::{self, AsOf, Desk};
+use crate::mail::{Letter, Transport, masked};
+use crate::report::Zone;
+
+pub(super) fn run(desk: &Desk, command: &Mail) -> Result<Ended, CliError> {
+    let Some(smtp) = &desk.config.smtp else {
+        return Err(CliError::Usage("no [smtp] in the config: mail has no way out".into()));
+    };
+    match command {
+        Mail::Send { dry_run: true } => dry_run(desk),
+        Mail::Send { dry_run: false } => {
+            let mut store = desk.store()?;
+            let status = jobs::flush(desk, &mut store, &Transport::of(smtp).map_err(jobs::JobError::from)?)?;
+            output::line(format!("{} sent, {} stay queued", status.sent, status.failed.len()));
+            status.failed.iter().for_each(|f| output::line(format!("  {f}")));
+            Ok(if status.failed.is_empty() { Ended::Well } else { Ended::Something })
+        }
+        Mail::Test => test(desk, &Transport::of(smtp).map_err(jobs::JobError::from)?),
+    }
+}
+
+/// What each list would get of the last assessment.
+fn dry_run(desk: &Desk) -> Result<Ended, CliError> {
+    let store = desk.store()?;
+    let as_of = jobs::resolve(desk, &store, &AsOf::Latest)?;
+    let at = store.reader().entry(as_of - 1)?.entry.occurred_at;
+    for (i, list) in desk.config.mail.iter().enumerate() {
+        let message_id = format!("dry-run-{i}@localhost");
+        let mail = record::Mail { message_id, list: i as u64, as_of, at, sha256: None };
+        let letter = jobs::compose(desk, &store, &mail, list)?;
+        let names: Vec<&str> = letter.attachments.iter().map(|a| a.name.as_str()).collect();
+        output::line(format!("To: {}\nSubject: {}\n\n{}", letter.to.join(", "), letter.subject, letter.text));
+        output::line(format!("Attached: {}\n", if names.is_empty() { "nothing".into() } else { names.join(", ") }));
+    }
+    Ok(Ended::Well)
+}
+
+fn test(desk: &Desk, transport: &Transport) -> Result<Ended, CliError> {
+    let now = desk.clock.now();
+    let mut ended = Ended::Well;
+    for (i, list) in desk.config.mail.iter().enumerate() {
+        let smtp = desk.config.smtp.as_ref();
+        let letter = Letter {
+            from: smtp.map(|s| s.from.clone()).unwrap_or_default(),
+            reply_to: smtp.and_then(|s| s.reply_to.clone()),
+            to: list.to.clone(),
+            subject: format!("[{}] Actledger test mail", desk.config.organization),
+            date: Zone::named(&desk.config.timezone).mail(now),
+            message_id: format!("actledger-test-{}-{i}@localhost", now.millis()),
+            text: "This is a test. The nightly report will come to this address.\n".into(),
+            html: None,
+            attachments: Vec::new(),
+        };
+        let to: Vec<String> = list.to.iter().map(|t| masked(t)).collect();
+        match transport.send(&letter) {
+            Ok(_) => output::line(format!("sent to {}", to.join(", "))),
+            Err(e) => {
+                output::line(format!("NOT sent to {}: {e}", to.join(", ")));
+                ended = Ended::Something;
+            }
+        }
+    }
+    Ok(ended)
+}

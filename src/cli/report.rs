@@ -1,0 +1,122 @@
+//! `actledger assess`, `report`, `export`
+
+use super::args::{Export, Report};
+use super::{CliError, Ended, output};
+use crate::act::Status;
+use crate::evidence::{Time, sha256_hex};
+use crate::jobs::{self, AsOf, Desk, Request};
+use anyhow::Context;
+
+pub(super) fn assess(desk: &Desk) -> Result<Ended, CliError> {
+    let _lock = desk.lock("report")?;
+    let mut store = desk.store()?;
+    let status = jobs::assess(desk, &mut store, false)?;
+    for differs in &status.state_differs {
+        output::line(format!("state.db was changed by somebody else and is built anew: {differs}"));
+    }
+    output::line(format!("As of entry {}: {} open, {} transitions written.", status.as_of, status.open, status.changes));
+    Ok(if status.state_differs.is_empty() { Ended::Well } else { Ended::Something })
+}
+
+/// SIZE, TIME or a file with a checkpoint.
+fn as_of(text: &str) -> Result<AsOf, CliError> {
+    if let Ok(size) = text.parse() {
+        return Ok(AsOf::Size(size));
+    }
+    if let Ok(time) = text.parse() {
+        return Ok(AsOf::Time(time));
+    }
+    let read = std::fs::read_to_string(text);
+    read.map(AsOf::Checkpoint).map_err(|e| CliError::Usage(format!("--as-of {text}: neither a size, a time nor a file ({e})")))
+}
+
+fn time(name: &str, text: Option<&String>) -> Result<Option<Time>, CliError> {
+    let parse = |t: &String| t.parse().map_err(|_| CliError::Usage(format!("{name} {t}: a day (2026-11-22) or a time (RFC 3339)")));
+    text.map(parse).transpose()
+}
+
+pub(super) fn run(desk: &Desk, o: &Report) -> Result<Ended, CliError> {
+    let known = ["html", "pdf", "json", "csv", "oscal", "ocsf"];
+    if let Some(f) = o.format.iter().find(|f| !known.contains(&f.as_str())) {
+        return Err(CliError::Usage(format!("--format {f}: one of {}", known.join(", "))));
+    }
+    let fail_on = o.fail_on.as_deref().map(status).transpose()?;
+    let _lock = desk.lock("report")?;
+    let mut store = desk.store()?;
+    let question = match (&o.as_of, time("--to", o.to.as_ref())?) {
+        (Some(text), _) => as_of(text)?,
+        (None, Some(t)) => AsOf::Time(t),
+        (None, None) => {
+            jobs::assess(desk, &mut store, false)?;
+            AsOf::Latest
+        }
+    };
+    time("--from", o.from.as_ref())?;
+    let size = jobs::resolve(desk, &store, &question)?;
+    let systems = systems(desk, &store, size, o)?;
+    let rendered = jobs::render(desk, &store, size, &systems, &o.format)?;
+    std::fs::create_dir_all(&o.out).with_context(|| format!("cannot make {}", o.out.display()))?;
+    output::line(format!("As of entry {size}, judged from {}.", rendered.report.as_of.at_local));
+    for (name, bytes) in &rendered.files {
+        let path = o.out.join(name);
+        std::fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+        output::line(format!("{}  {}", sha256_hex(bytes), path.display()));
+    }
+    let t = rendered.report.totals;
+    output::line(format!(
+        "{} checks: {} satisfied, {} not, {} not assessed, {} not applicable.",
+        t.checks, t.counts.satisfied, t.counts.not_satisfied, t.counts.not_assessed, t.counts.not_applicable
+    ));
+    let mut all = rendered.report.systems.iter().flat_map(|s| &s.findings).chain(&rendered.report.estate_findings);
+    Ok(if fail_on.is_some_and(|s| all.any(|f| f.status == s)) { Ended::FailOn } else { Ended::Well })
+}
+
+fn status(text: &str) -> Result<Status, CliError> {
+    let all = [Status::NotSatisfied, Status::NotAssessed, Status::Satisfied, Status::NotApplicable];
+    all.into_iter().find(|s| s.name() == text).ok_or_else(|| {
+        CliError::Usage(format!("--fail-on {text}: one of {}", all.map(Status::name).join(", ")))
+    })
+}
+
+fn systems(desk: &Desk, store: &crate::store::Store, size: u64, o: &Report) -> Result<Vec<String>, CliError> {
+    let mut asked = o.systems.clone();
+    if asked.is_empty() && o.team.is_none() {
+        return Ok(asked);
+    }
+    let (report, _) = jobs::view(desk, store, size, &[])?;
+    if let Some(team) = &o.team {
+        asked.extend(report.systems.iter().filter(|s| s.team == *team).map(|s| s.id.clone()));
+    }
+    match asked.iter().find(|id| !report.systems.iter().any(|s| s.id == **id)) {
+        Some(id) => Err(CliError::Usage(format!("no system is named {id:?} as of entry {size}"))),
+        None if asked.is_empty() => Err(CliError::Usage("no system belongs to this team".into())),
+        None => Ok(asked),
+    }
+}
+
+pub(super) fn export(desk: &Desk, o: &Export) -> Result<Ended, CliError> {
+    let _lock = desk.lock("report")?;
+    let mut store = desk.store()?;
+    let question = o.as_of.as_deref().map(as_of).transpose()?;
+    let question = match question {
+        Some(question) => question,
+        None => {
+            if matches!(jobs::resolve(desk, &store, &AsOf::Latest), Err(jobs::JobError::AsOf(_))) {
+                jobs::assess(desk, &mut store, false)?;
+            }
+            AsOf::Latest
+        }
+    };
+    let request = Request {
+        from: time("--from", o.from.as_ref())?,
+        to: time("--to", o.to.as_ref())?,
+        systems: o.systems.clone(),
+        controls: o.controls.clone(),
+        redact: o.redact,
+    };
+    let exported = jobs::export(desk, &mut store, &question, &request)?;
+    std::fs::write(&o.out, &exported.bytes).with_context(|| format!("cannot write {}", o.out.display()))?;
+    output::line(format!("{}  {}", sha256_hex(&exported.bytes), o.out.display()));
+    output::line(format!("{} entries, as of entry {}. Check it without us: unzip it, then python3 verify.py .", exported.entries, exported.as_of));
+    Ok(Ended::Well)
+}

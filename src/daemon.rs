@@ -1,0 +1,233 @@
+//! The composition root of `serve`: open, verify, serve pages, wake when the cron says so, drain at the end.
+
+use crate::config::WebAuth;
+use crate::evidence::{Evidence, Kind, Time};
+use crate::jobs::{self, BrokenRecord, Desk, JobError, demo_nights};
+use crate::mail::{Letter, Transport};
+use crate::report::{Zone, html};
+use crate::store::{Reader, Store};
+use crate::{schedule, web};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio_cron_scheduler::{Job, JobScheduler};
+
+/// Why the daemon stops.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// A job that cannot be done.
+    #[error(transparent)]
+    Job(#[from] JobError),
+    /// The address of the pages.
+    #[error("cannot listen on {0}")]
+    Listen(String, #[source] std::io::Error),
+    /// The pages.
+    #[error("the pages stopped")]
+    Serve(#[source] std::io::Error),
+    /// The waker.
+    #[error("the schedule cannot be started: {0}")]
+    Schedule(String),
+}
+
+/// What is told while a demonstration lives through its nights: night, of how many, the time.
+pub type Told<'a> = &'a (dyn Fn(u64, u64, Time) + Sync);
+
+/// Lives through the nights of a demonstration that the ledger does not have yet.
+///
+/// # Errors
+/// See [`JobError`].
+pub fn live_through(desk: &Desk, told: Told<'_>) -> Result<(), JobError> {
+    let nights = demo_nights(&desk.config).map_err(|e| JobError::Render(e.to_string()))?;
+    let done = match Reader::open(&desk.config.ledger.path) {
+        Ok(reader) => schedule::last_report(&reader)?,
+        Err(_) => None,
+    };
+    let all = nights.len() as u64;
+    for (i, night) in nights.into_iter().enumerate() {
+        if done.is_some_and(|d| night <= d) {
+            continue;
+        }
+        desk.clock.set(night);
+        let mut store = desk.store()?;
+        jobs::nightly(desk, &mut store, &|_, _, _| {})?;
+        send(desk, &mut store)?;
+        told(i as u64 + 1, all, night);
+    }
+    Ok(())
+}
+
+/// Sends what waits; failures are logged and tried again at the next chance.
+fn send(desk: &Desk, store: &mut Store) -> Result<(), JobError> {
+    let Some(smtp) = &desk.config.smtp else { return Ok(()) };
+    let status = jobs::flush(desk, store, &Transport::of(smtp)?)?;
+    for failed in status.failed {
+        tracing::warn!(%failed, "mail stays queued");
+    }
+    Ok(())
+}
+
+/// Serves until a signal comes. `ready` hears the address.
+///
+/// # Errors
+/// See [`DaemonError`]. A broken record does not stop it: pages and mail say so.
+pub async fn serve(desk: Arc<Desk>, ready: impl FnOnce(std::net::SocketAddr)) -> Result<(), DaemonError> {
+    let lock = desk.lock("daemon")?;
+    let started = Arc::clone(&desk);
+    let (site, broken) = blocking(move || start(&started)).await??;
+    let listen = desk.config.web.listen.clone();
+    let listener = TcpListener::bind(&listen).await.map_err(|e| DaemonError::Listen(listen.clone(), e))?;
+    ready(listener.local_addr().map_err(|e| DaemonError::Listen(listen, e))?);
+    let stop = Arc::new(Notify::new());
+    let work = if desk.config.demo.is_none() && !broken { Some(wake(&desk, &site, &stop).await?) } else { None };
+    let stopping = Arc::clone(&stop);
+    let served = axum::serve(listener, web::router(site)).with_graceful_shutdown(async move {
+        signal().await;
+        stopping.notify_waiters();
+    });
+    served.await.map_err(DaemonError::Serve)?;
+    if let Some(work) = work {
+        // A job that runs is let finish: its transaction is the commit point.
+        work.await.map_err(|e| DaemonError::Schedule(e.to_string()))?;
+    }
+    drop(lock);
+    Ok(())
+}
+
+async fn blocking<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> Result<T, DaemonError> {
+    tokio::task::spawn_blocking(f).await.map_err(|e| DaemonError::Schedule(e.to_string()))
+}
+
+/// Opens the ledger, writes down the start, checks everything, makes the pages.
+fn start(desk: &Desk) -> Result<(web::Site, bool), JobError> {
+    let mut store = desk.store()?;
+    let snapshot = web::load(desk, &store)?;
+    let broken = matches!(snapshot, web::Snapshot::Broken { .. });
+    if !broken && desk.config.demo.is_none() {
+        let now = desk.clock.now();
+        let payload = serde_json::json!({ "version": crate::assessment::RULES });
+        let entry = Evidence::event(Kind::DaemonStarted, "actledger", now.to_string(), "daemon".into(), now, &payload);
+        store.append(&desk.writer(), vec![entry])?;
+    }
+    let tokens = match desk.config.web.auth {
+        WebAuth::None => None,
+        WebAuth::Token => {
+            let secret = desk.signer.secret();
+            let rows = store.state().tokens()?;
+            let ours = rows.into_iter().filter(|[n, s, c, m]| web::mac(secret, n, s, c) == *m);
+            Some(ours.map(|[_, sha256, _, _]| sha256).collect())
+        }
+    };
+    Ok((web::Site::new(snapshot, desk.config.ledger.path.clone(), tokens), broken))
+}
+
+/// Starts the waker and the one task that does jobs.
+async fn wake(
+    desk: &Arc<Desk>,
+    site: &web::Site,
+    stop: &Arc<Notify>,
+) -> Result<tokio::task::JoinHandle<()>, DaemonError> {
+    let failed = |e: tokio_cron_scheduler::JobSchedulerError| DaemonError::Schedule(e.to_string());
+    let bell = Arc::new(Notify::new());
+    let scheduler = JobScheduler::new().await.map_err(failed)?;
+    let ring = Arc::clone(&bell);
+    let each_minute = Job::new("0 * * * * *", move |_, _| ring.notify_one()).map_err(failed)?;
+    scheduler.add(each_minute).await.map_err(failed)?;
+    scheduler.start().await.map_err(failed)?;
+    let (desk, site, stop) = (Arc::clone(desk), site.clone(), Arc::clone(stop));
+    bell.notify_one();
+    Ok(tokio::task::spawn(async move {
+        let mut scheduler = scheduler;
+        let stopped = stop.notified();
+        tokio::pin!(stopped);
+        loop {
+            tokio::select! {
+                () = &mut stopped => break,
+                () = bell.notified() => {
+                    let (desk, site) = (Arc::clone(&desk), site.clone());
+                    if let Err(e) = blocking(move || tick(&desk, &site)).await {
+                        tracing::error!(error = %e, "a job ended badly");
+                    }
+                }
+            }
+        }
+        if let Err(e) = scheduler.shutdown().await {
+            tracing::warn!(error = %e, "the waker did not stop");
+        }
+    }))
+}
+
+/// Does what is due. Whatever happens is told: by the log, by the page, and by mail when the record is broken.
+fn tick(desk: &Desk, site: &web::Site) {
+    match due_jobs(desk) {
+        Ok(true) => match desk.store().and_then(|s| web::load(desk, &s)) {
+            Ok(snapshot) => site.replace(snapshot),
+            Err(e) => tracing::error!(error = %e, "the pages stay as they were"),
+        },
+        Ok(false) => {}
+        Err(JobError::Broken(broken)) => {
+            tracing::error!(%broken, "the record does not verify; collection has stopped");
+            tell_broken(desk, &broken);
+            if let Ok(page) = html::broken(&broken.0.first_bad, &broken.0.what, broken.0.intact_up_to) {
+                site.replace(web::Snapshot::Broken { first_bad: broken.0.first_bad, page });
+            }
+        }
+        Err(e) => tracing::error!(error = %e, "a job could not be done; it is tried again in a minute"),
+    }
+}
+
+/// Whether a report was made.
+fn due_jobs(desk: &Desk) -> Result<bool, JobError> {
+    let mut store = desk.store()?;
+    let (now, c) = (desk.clock.now(), &desk.config);
+    if schedule::due(&c.schedule.report, &c.timezone, schedule::last_report(&store.reader())?, now) {
+        jobs::nightly(desk, &mut store, &|_, _, _| {})?;
+        send(desk, &mut store)?;
+        return Ok(true);
+    }
+    if schedule::due(&c.schedule.ingest, &c.timezone, schedule::last_ingest(&store.reader())?, now) {
+        jobs::ingest(desk, &mut store, &[], &|_, _, _| {})?;
+    }
+    send(desk, &mut store)?;
+    Ok(false)
+}
+
+/// The mail of a night without statement: from config and error alone.
+fn tell_broken(desk: &Desk, broken: &BrokenRecord) {
+    let Some(smtp) = &desk.config.smtp else { return };
+    let now = desk.clock.now();
+    let zone = Zone::named(&desk.config.timezone);
+    let day = zone.short_day(now);
+    let Ok(words) = html::broken_mail(&desk.config.organization, &day, &format!("{broken}.")) else { return };
+    for list in &desk.config.mail {
+        let letter = Letter {
+            from: smtp.from.clone(),
+            reply_to: smtp.reply_to.clone(),
+            to: list.to.clone(),
+            subject: words.subject.clone(),
+            date: zone.mail(now),
+            message_id: format!("actledger-broken-{}@localhost", now.seconds()),
+            text: words.text.clone(),
+            html: None,
+            attachments: Vec::new(),
+        };
+        if let Err(e) = Transport::of(smtp).and_then(|t| t.send(&letter)) {
+            tracing::error!(error = %e, "nobody could be told by mail that the record is broken");
+        }
+    }
+}
+
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminate = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut s) => {
+                s.recv().await;
+            }
+            Err(_) => std::future::pending::<()>().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+    }
+}

@@ -1,0 +1,84 @@
+//! Bringing findings and risk levels up to date: check and fold the whole record, judge, write what changed.
+
+use super::{BrokenRecord, Desk, JobError};
+use crate::assessment::{self, Assessment, Facts, changes};
+use crate::evidence::record::{AssessmentRun, LedgerVerified};
+use crate::evidence::{Evidence, Kind, sha256_hex};
+use crate::store::{Store, Verified};
+use std::fmt::Write;
+
+/// What an assessment wrote.
+#[derive(Clone, Debug)]
+pub struct AssessStatus {
+    /// Size of the ledger with the `assessment.run` as its last entry: the as-of.
+    pub as_of: u64,
+    /// Transitions of findings and levels.
+    pub changes: u64,
+    /// Findings that are not satisfied and not accepted.
+    pub open: u64,
+    /// What was found wrong in state.db, and mended.
+    pub state_differs: Vec<String>,
+}
+
+/// Checks every entry, folds them, judges, and writes an `assessment.run`.
+///
+/// # Errors
+/// The record does not verify; the store's reason.
+pub fn assess(desk: &Desk, store: &mut Store, scheduled: bool) -> Result<AssessStatus, JobError> {
+    let mut facts = Facts::default();
+    let verified = verified(store, u64::MAX, |p| facts.fold(p))?;
+    let state_differs = store.rebuild_state()?;
+    let at = desk.clock.now();
+    let mut run = AssessmentRun {
+        at,
+        size: facts.size,
+        scheduled,
+        catalogue: (desk.catalogue.version.clone(), desk.catalogue.sha256.clone()),
+        rules: assessment::RULES.into(),
+        config: desk.assessment_config(),
+        verdicts: String::new(),
+    };
+    let judged = assessment::assess(&facts, &desk.catalogue, &run);
+    run.verdicts = digest(&judged);
+    let mut batch = vec![checked(&verified, &state_differs, &run)];
+    batch.extend(changes::between(&facts, &desk.catalogue, &run, &judged));
+    let transitions = batch.len() as u64 - 1;
+    let key = format!("{at} {}", run.size);
+    batch.push(Evidence::event(Kind::AssessmentRun, "actledger", key, "assessment".into(), at, &run));
+    let appended = store.append(&desk.writer(), batch)?;
+    let open = judged.findings.iter().filter(|f| f.open()).count() as u64;
+    Ok(AssessStatus { as_of: appended.size, changes: transitions, open, state_differs })
+}
+
+/// Checks the record and folds entries below `upto`.
+///
+/// # Errors
+/// The record does not verify; the store's reason.
+pub(super) fn verified(
+    store: &Store,
+    upto: u64,
+    fold: impl FnMut(&crate::ledger::entry::Placed),
+) -> Result<Verified, JobError> {
+    store.verified(upto, fold)?.map_err(|b| JobError::Broken(BrokenRecord(b)))
+}
+
+fn checked(verified: &Verified, differs: &[String], run: &AssessmentRun) -> Evidence {
+    let payload = LedgerVerified {
+        size: verified.intact.checkpoint.size,
+        root: verified.intact.checkpoint.root_base64(),
+        state_differs: differs.to_vec(),
+    };
+    let key = format!("{} {}", run.at, run.size);
+    Evidence::event(Kind::LedgerVerified, "actledger", key, "ledger".into(), run.at, &payload)
+}
+
+/// One digest over every unit of every finding: two assessments of the same entries have the same.
+pub(super) fn digest(judged: &Assessment) -> String {
+    let mut text = String::new();
+    for f in &judged.findings {
+        for u in &f.units {
+            let _ = writeln!(text, "{}\t{}\t{}\t{}\t{:?}", f.key(), u.id, u.status.name(), u.reason, u.evidence);
+        }
+    }
+    sha256_hex(text.as_bytes())
+}

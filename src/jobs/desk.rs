@@ -1,0 +1,156 @@
+//! Everything a job needs at hand: config, key, clock, randomness, catalogue.
+
+use super::JobError;
+use crate::act::Catalogue;
+use crate::clock::{Clock, Randomness};
+use crate::config::Config;
+use crate::evidence::Time;
+use crate::evidence::record::{AssessmentConfig, SourceConfig};
+use crate::ledger::{Signer, note};
+use crate::sources::files;
+use crate::store::{Store, Writer};
+use ed25519_dalek::pkcs8::DecodePrivateKey;
+use std::fs::File;
+use std::path::Path;
+
+/// What jobs work with.
+pub struct Desk {
+    /// The config.
+    pub config: Config,
+    /// The right to sign.
+    pub signer: Signer,
+    /// The time.
+    pub clock: Clock,
+    /// Salts and tokens.
+    pub randomness: Randomness,
+    /// The catalogue.
+    pub catalogue: Catalogue,
+}
+
+/// Why the desk cannot be laid.
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    /// No key.
+    #[error("cannot read the signing key {0}: `actledger init` makes one")]
+    NoKey(std::path::PathBuf, #[source] std::io::Error),
+    /// A key that others can read signs nothing that anyone should believe.
+    #[error("{0} can be read by everyone on this machine: chmod o-rwx it, and think about a new key")]
+    OpenKey(std::path::PathBuf),
+    /// Not a key.
+    #[error("{0} is no Ed25519 key in PKCS#8 PEM (`openssl genpkey -algorithm ed25519` makes one)")]
+    NotAKey(std::path::PathBuf),
+    /// No randomness, no looks.
+    #[error("{0}")]
+    Demo(String),
+}
+
+impl Desk {
+    /// Reads the key; in a demonstration, derives it from the seed and sets the clock to the end of the looks.
+    ///
+    /// # Errors
+    /// See [`DeskError`].
+    pub fn lay(config: Config) -> Result<Desk, DeskError> {
+        let catalogue = Catalogue::built_in();
+        let origin = config.ledger.origin.clone();
+        if let Some(demo) = config.demo {
+            let randomness = Randomness::seeded(demo.seed);
+            let secret = randomness.bytes("signing key").map_err(|e| DeskError::Demo(e.to_string()))?;
+            let last = demo_nights(&config)?.last().copied().unwrap_or_default();
+            let (signer, clock) = (Signer::new(&origin, &secret), Clock::at(last));
+            return Ok(Desk { config, signer, clock, randomness, catalogue });
+        }
+        let signer = read_key(&config.ledger.signing_key, &origin)?;
+        Ok(Desk { config, signer, clock: Clock::System, randomness: Randomness::System, catalogue })
+    }
+
+    /// What writing needs.
+    pub fn writer(&self) -> Writer<'_> {
+        Writer { signer: &self.signer, clock: &self.clock, randomness: &self.randomness }
+    }
+
+    /// Opens the ledger, and makes one where there is none.
+    ///
+    /// # Errors
+    /// The store's reason.
+    pub fn store(&self) -> Result<Store, JobError> {
+        Ok(Store::open_or_create(&self.config.ledger.path, &self.writer(), "first use")?)
+    }
+
+    /// Keeps other processes from doing the same job while the value lives.
+    ///
+    /// # Errors
+    /// Another process does it.
+    pub fn lock(&self, job: &str) -> Result<File, JobError> {
+        let path = self.config.ledger.path.with_extension(format!("{job}.lock"));
+        let failed = |e| JobError::Io(format!("cannot make the lock file {}", path.display()), e);
+        if let Some(dir) = path.parent() {
+            std::fs::create_dir_all(dir).map_err(failed)?;
+        }
+        let file = File::create(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) => Err(JobError::Locked(path)),
+            Err(std::fs::TryLockError::Error(e)) => Err(failed(e)),
+        }
+    }
+
+    /// Values of the config that verdicts and reports depend on: they go into `assessment.run`.
+    pub fn assessment_config(&self) -> AssessmentConfig {
+        let c = &self.config;
+        let register = c.register.iter().map(|_| {
+            let location = "files of people, in their git".to_owned();
+            ("register".to_owned(), SourceConfig { kind: "register".into(), location, off: None })
+        });
+        let sources = c.sources().map(|(kind, s)| {
+            let off = (!s.collect).then(|| s.reason.clone().unwrap_or_else(|| "no reason given".into()));
+            (s.name.clone(), SourceConfig { kind: kind.name().into(), location: s.location.clone(), off })
+        });
+        AssessmentConfig {
+            organization: c.organization.clone(),
+            timezone: c.timezone.clone(),
+            profile: c.act.profile.clone(),
+            own: c.network.own.iter().map(ToString::to_string).collect(),
+            ingest_interval: crate::config::cron::interval(&c.schedule.ingest, &c.timezone),
+            sources: sources.chain(register).collect(),
+            demonstration: c.demo.is_some(),
+            parameters: serde_json::Value::Null,
+        }
+    }
+}
+
+/// The scheduled report times of a demonstration: one after each day that has a look.
+///
+/// # Errors
+/// A folder of looks that cannot be read, or without any.
+pub fn demo_nights(config: &Config) -> Result<Vec<Time>, DeskError> {
+    let mut times = Vec::new();
+    for (_, source) in config.sources() {
+        let looks = files::looks(&source.folder(&config.base)).map_err(DeskError::Demo)?;
+        times.extend(looks.iter().filter_map(|l| l.at));
+    }
+    let (Some(first), Some(last)) = (times.iter().min(), times.iter().max()) else {
+        return Err(DeskError::Demo("a demonstration needs looks in folders named by their time".into()));
+    };
+    let mut nights = Vec::new();
+    let mut due = crate::config::cron::next(&config.schedule.report, &config.timezone, *first);
+    while let Some(t) = due {
+        nights.push(t);
+        if t >= *last {
+            break;
+        }
+        due = crate::config::cron::next(&config.schedule.report, &config.timezone, t);
+    }
+    Ok(nights)
+}
+
+fn read_key(path: &Path, origin: &str) -> Result<Signer, DeskError> {
+    use std::os::unix::fs::PermissionsExt;
+    let missing = |e| DeskError::NoKey(path.to_owned(), e);
+    let mode = std::fs::metadata(path).map_err(missing)?.permissions().mode();
+    if mode & 0o007 != 0 {
+        return Err(DeskError::OpenKey(path.to_owned()));
+    }
+    let pem = std::fs::read_to_string(path).map_err(missing)?;
+    let key = ed25519_dalek::SigningKey::from_pkcs8_pem(&pem).map_err(|_| DeskError::NotAKey(path.to_owned()))?;
+    Ok(note::Signer::new(origin, &key.to_bytes()))
+}

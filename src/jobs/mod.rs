@@ -1,0 +1,55 @@
+//! What is done, each a function without input: ingest, assess, report, mail. Doing one twice does no harm; the next
+//! run repairs. The command line and the daemon call the same ones.
+
+mod assess;
+mod desk;
+mod export;
+mod ingest;
+mod outbox;
+mod report;
+
+pub use assess::{AssessStatus, assess};
+pub use export::{Exported, Request, export};
+pub use desk::{Desk, DeskError, demo_nights};
+pub use ingest::{IngestStatus, SourceStatus, ingest, repository};
+pub use outbox::{MailStatus, compose, flush, queue};
+pub use report::{AsOf, Issued, Rendered, ReportStatus, nightly, render, resolve, view};
+
+use crate::ledger::Broken;
+use crate::store::StoreError;
+
+/// Why a job could not be done at all. A source that fails is no such reason: it is in the status.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// The record does not verify; nothing was appended.
+    #[error("the record does not verify: {0}")]
+    Broken(BrokenRecord),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file of our own.
+    #[error("{0}")]
+    Io(String, #[source] std::io::Error),
+    /// An output could not be made.
+    #[error("{0}")]
+    Render(String),
+    /// No assessment answers an as-of.
+    #[error("{0}")]
+    AsOf(String),
+    /// Mail could not be made or sent.
+    #[error(transparent)]
+    Mail(#[from] crate::mail::MailError),
+    /// Another process does this job now.
+    #[error("another process is running this job: {0} is locked")]
+    Locked(std::path::PathBuf),
+}
+
+/// What does not hold.
+#[derive(Clone, Debug)]
+pub struct BrokenRecord(pub Broken);
+
+impl std::fmt::Display for BrokenRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}; intact up to size {}", self.0.first_bad, self.0.what, self.0.intact_up_to)
+    }
+}

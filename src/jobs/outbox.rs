@@ -1,0 +1,135 @@
+//! The outbox is the ledger: a mail that is queued and not sent goes out at the next chance, with the same Message-ID.
+
+use super::report::render;
+use super::{Desk, JobError};
+use crate::config::{MailContent, MailList};
+use crate::evidence::record::Mail;
+use crate::evidence::{Evidence, Kind, sha256_hex};
+use crate::mail::{Attachment, Letter, Transport, masked};
+use crate::report::{Report, Zone, html};
+use crate::store::Store;
+
+/// What sending came to.
+#[derive(Clone, Debug, Default)]
+pub struct MailStatus {
+    /// Mails that went out.
+    pub sent: u64,
+    /// Why others did not; they stay queued.
+    pub failed: Vec<String>,
+}
+
+/// Queues a mail for each list.
+///
+/// # Errors
+/// The store's reason.
+pub fn queue(desk: &Desk, store: &mut Store, report: &Report) -> Result<u64, JobError> {
+    let domain = domain(desk);
+    let mail = |(i, _): (usize, &MailList)| {
+        let at = report.as_of.at;
+        let message_id = format!("actledger-{}-{}-{i}@{domain}", at.to_string()[..10].replace('-', ""), report.as_of.size);
+        let payload = Mail { message_id: message_id.clone(), list: i as u64, as_of: report.as_of.size, at, sha256: None };
+        Evidence::event(Kind::MailQueued, "actledger", message_id, "mail".into(), at, &payload)
+    };
+    let batch: Vec<Evidence> = desk.config.mail.iter().enumerate().map(mail).collect();
+    let queued = batch.len() as u64;
+    if queued > 0 {
+        store.append(&desk.writer(), batch)?;
+    }
+    Ok(queued)
+}
+
+fn domain(desk: &Desk) -> String {
+    let from = desk.config.smtp.as_ref().map(|s| s.from.as_str()).unwrap_or_default();
+    let domain = from.rsplit('@').next().unwrap_or_default().trim_end_matches('>').trim();
+    if domain.is_empty() { "localhost".into() } else { domain.to_owned() }
+}
+
+/// Sends what waits. A mail that cannot go out stays queued.
+///
+/// # Errors
+/// The record does not verify; the store's reason.
+pub fn flush(desk: &Desk, store: &mut Store, transport: &Transport) -> Result<MailStatus, JobError> {
+    let mut status = MailStatus::default();
+    for mail in waiting(store)? {
+        let Some(list) = usize::try_from(mail.list).ok().and_then(|i| desk.config.mail.get(i)) else {
+            status.failed.push(format!("{}: its list is no longer in the config", mail.message_id));
+            continue;
+        };
+        let letter = compose(desk, store, &mail, list)?;
+        match transport.send(&letter) {
+            Ok(bytes) => {
+                let sent = Mail { sha256: Some(sha256_hex(&bytes)), ..mail.clone() };
+                let now = desk.clock.now();
+                let entry = Evidence::event(Kind::MailSent, "actledger", mail.message_id, "mail".into(), now, &sent);
+                store.append(&desk.writer(), vec![entry])?;
+                status.sent += 1;
+            }
+            Err(e) => {
+                let to = list.to.first().map(|t| masked(t)).unwrap_or_default();
+                status.failed.push(format!("to {to}: {e}"));
+            }
+        }
+    }
+    Ok(status)
+}
+
+fn waiting(store: &Store) -> Result<Vec<Mail>, JobError> {
+    let reader = store.reader();
+    let mut open: std::collections::BTreeMap<String, Mail> = std::collections::BTreeMap::new();
+    reader.each(0, reader.size()?, |p| {
+        match (p.entry.kind, serde_json::from_value::<Mail>(p.entry.payload)) {
+            (Kind::MailQueued, Ok(mail)) => {
+                open.insert(mail.message_id.clone(), mail);
+            }
+            (Kind::MailSent, Ok(mail)) => {
+                open.remove(&mail.message_id);
+            }
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(open.into_values().collect())
+}
+
+/// Writes a mail from the as-of it speaks of: the same bytes whenever it is written.
+///
+/// # Errors
+/// The record does not verify; an output that cannot be made.
+pub fn compose(desk: &Desk, store: &Store, mail: &Mail, list: &MailList) -> Result<Letter, JobError> {
+    let systems = team_systems(desk, store, mail, list)?;
+    let rendered = render(desk, store, mail.as_of, &systems, &list.attach)?;
+    let zone = Zone::named(&desk.config.timezone);
+    let smtp = desk.config.smtp.as_ref();
+    let day = mail.at.to_string()[..10].to_owned();
+    let attachments = rendered.files.iter().map(|(name, bytes)| Attachment {
+        name: format!("actledger-{day}-{name}"),
+        media_type: if name.ends_with("pdf") { "application/pdf" } else { "application/json" },
+        bytes: bytes.clone(),
+    });
+    let failed = |e: askama::Error| JobError::Render(e.to_string());
+    let report = &rendered.report;
+    let digest = rendered.files.get("report.pdf").map(|b| sha256_hex(b));
+    let words = match list.content {
+        MailContent::Report => html::mail(report, &rendered.note, digest.as_deref(), desk.config.web.url.as_deref()),
+        MailContent::Checkpoint => html::checkpoint_mail(report, &rendered.note),
+    };
+    let words = words.map_err(failed)?;
+    Ok(Letter {
+        from: smtp.map(|s| s.from.clone()).unwrap_or_default(),
+        reply_to: smtp.and_then(|s| s.reply_to.clone()),
+        to: list.to.clone(),
+        subject: words.subject,
+        date: zone.mail(mail.at),
+        message_id: mail.message_id.clone(),
+        text: words.text,
+        html: words.html,
+        attachments: attachments.collect(),
+    })
+}
+
+/// Ids of the systems of a list's team; empty for the whole estate.
+fn team_systems(desk: &Desk, store: &Store, mail: &Mail, list: &MailList) -> Result<Vec<String>, JobError> {
+    let Some(team) = &list.team else { return Ok(Vec::new()) };
+    let (report, _) = super::report::view(desk, store, mail.as_of, &[])?;
+    Ok(report.systems.iter().filter(|s| s.team == *team).map(|s| s.id.clone()).collect())
+}

@@ -1,0 +1,198 @@
+//! Making reports: of an earlier assessment, and the nightly one with everything that goes with it.
+
+use super::assess::{assess, verified};
+use super::{Desk, IngestStatus, JobError, ingest};
+use crate::assessment::{self, Facts};
+use crate::evidence::record::{AssessmentRun, ReportIssued};
+use crate::evidence::{Evidence, Kind, Time, sha256_hex};
+use crate::ledger::tree::Frontier;
+use crate::ledger::{Checkpoint, Hash, verify};
+use crate::report::{Report, Source, build, csv, html, pdf};
+use crate::store::Store;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Which assessment a report is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AsOf {
+    /// The last one.
+    Latest,
+    /// The last one whose checkpoint is not over this size.
+    Size(u64),
+    /// The last one judged not after this time.
+    Time(Time),
+    /// The last one not over a signed checkpoint.
+    Checkpoint(String),
+}
+
+/// A report in its forms.
+pub struct Rendered {
+    /// The view model.
+    pub report: Report,
+    /// Checkpoint note over the as-of.
+    pub note: String,
+    /// Leaf hashes of the whole ledger, checked.
+    pub leaves: Vec<Hash>,
+    /// File name to bytes.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+/// A report that was issued and kept.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// Where it lies.
+    pub folder: PathBuf,
+    /// Size of its as-of.
+    pub as_of: u64,
+}
+
+/// What a night came to.
+pub struct ReportStatus {
+    /// The pass over the sources.
+    pub ingest: IngestStatus,
+    /// The report.
+    pub issued: Issued,
+    /// Mails that were queued.
+    pub queued: u64,
+}
+
+/// Size of the as-of that answers a question.
+///
+/// # Errors
+/// No assessment by then, or a checkpoint that this key did not sign or that is no prefix of this ledger.
+pub fn resolve(desk: &Desk, store: &Store, as_of: &AsOf) -> Result<u64, JobError> {
+    let reader = store.reader();
+    let limit = match as_of {
+        AsOf::Size(n) => *n,
+        AsOf::Latest | AsOf::Time(_) => reader.size()?,
+        AsOf::Checkpoint(text) => {
+            let origin = desk.signer.verifier().name();
+            let found = Checkpoint::find(origin, text).ok_or_else(|| JobError::AsOf(format!("no checkpoint of {origin} in it")))?;
+            let said = desk.signer.verifier().open(&found).and_then(Checkpoint::parse).map_err(|e| JobError::AsOf(e.to_string()))?;
+            if said.size > reader.size()? || reader.root_at(said.size)? != said.root {
+                return Err(JobError::AsOf("the checkpoint is no prefix of this ledger".into()));
+            }
+            said.size
+        }
+    };
+    for seq in (0..limit.min(reader.size()?)).rev() {
+        let e = reader.entry(seq)?.entry;
+        let early = match as_of {
+            AsOf::Time(t) => e.occurred_at <= *t,
+            _ => true,
+        };
+        if e.kind == Kind::AssessmentRun && early {
+            return Ok(seq + 1);
+        }
+    }
+    Err(JobError::AsOf("no assessment was made by then: run `actledger assess`".into()))
+}
+
+/// The view model of an as-of, from a record that is checked on the way.
+///
+/// # Errors
+/// The record does not verify; the store's reason; no assessment ends there.
+pub fn view(desk: &Desk, store: &Store, size: u64, systems: &[String]) -> Result<(Report, Vec<Hash>), JobError> {
+    let (mut facts, mut edge) = (Facts::default(), Frontier::default());
+    let mut last = None;
+    let verified = verified(store, size, |p| {
+        facts.fold(p);
+        edge.push(p.leaf);
+        if p.seq + 1 == size {
+            last = serde_json::from_value::<AssessmentRun>(p.entry.payload.clone()).ok();
+        }
+    })?;
+    let run = last.ok_or_else(|| JobError::AsOf(format!("entry {} is no assessment", size.saturating_sub(1))))?;
+    let judged_of = facts_below(store, run.size)?;
+    let judged = assessment::assess(&judged_of, &desk.catalogue, &run);
+    let source = Source {
+        facts: &facts,
+        catalogue: &desk.catalogue,
+        run: &run,
+        assessment: &judged,
+        leaves: &verified.leaves,
+        as_of: (size, verify::root_base64(&edge.root())),
+        checkpoints: store.reader().checkpoints_below(size)?,
+        key: facts.own.opened.as_ref().map(|o| o.value.public_key.clone()).unwrap_or_default(),
+        systems: systems.to_vec(),
+    };
+    Ok((build(&source), verified.leaves))
+}
+
+/// Facts as they stood when the assessment judged: its own transitions left out.
+fn facts_below(store: &Store, size: u64) -> Result<Facts, JobError> {
+    let mut facts = Facts::default();
+    let reader = store.reader();
+    reader.each(0, size, |mut p| {
+        p.entry = reader.with_blobs(p.entry)?;
+        facts.fold(&p);
+        Ok(())
+    })?;
+    Ok(facts)
+}
+
+/// Makes the asked forms of a report: html, pdf, json, csv.
+///
+/// # Errors
+/// See [`view`]; typst's reason for a PDF that cannot be made.
+pub fn render(desk: &Desk, store: &Store, size: u64, systems: &[String], formats: &[String]) -> Result<Rendered, JobError> {
+    let (report, leaves) = view(desk, store, size, systems)?;
+    let note = store.reader().checkpoint(size)?.map(|(_, n)| n).unwrap_or_default();
+    let mut files = BTreeMap::new();
+    for format in formats {
+        let bytes = match format.as_str() {
+            "html" => html::document(&report).map_err(|e| JobError::Render(e.to_string()))?.into_bytes(),
+            "pdf" => pdf::render(&report).map_err(|e| JobError::Render(e.to_string()))?,
+            "json" => json_bytes(&report),
+            "csv" => csv::render(&report).into_bytes(),
+            "oscal" => crate::export::oscal::render(&report).into_bytes(),
+            "ocsf" => crate::export::ocsf::render(&report).into_bytes(),
+            other => return Err(JobError::Render(format!("no such format: {other}"))),
+        };
+        let ending = match format.as_str() {
+            "oscal" => "oscal.json",
+            "ocsf" => "ocsf.json",
+            f => f,
+        };
+        files.insert(format!("report.{ending}"), bytes);
+    }
+    Ok(Rendered { report, note, leaves, files })
+}
+
+fn json_bytes(report: &Report) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(report).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}
+
+/// The nightly job: ingest, assess, report, queue mail.
+///
+/// # Errors
+/// The record does not verify; the store's reason; an output that cannot be made.
+pub fn nightly(desk: &Desk, store: &mut Store, progress: &dyn Fn(&str, u64, u64)) -> Result<ReportStatus, JobError> {
+    let _lock = desk.lock("report")?;
+    verified(store, 0, |_| {})?;
+    let status = ingest(desk, store, &[], progress)?;
+    let assessed = assess(desk, store, true)?;
+    let formats = ["html", "pdf", "json"].map(str::to_owned);
+    let rendered = render(desk, store, assessed.as_of, &[], &formats)?;
+    let issued = issue(desk, store, &rendered)?;
+    let queued = super::queue(desk, store, &rendered.report)?;
+    Ok(ReportStatus { ingest: status, issued, queued })
+}
+
+/// Keeps a report as issued, by digest, and writes that down.
+fn issue(desk: &Desk, store: &mut Store, rendered: &Rendered) -> Result<Issued, JobError> {
+    let (at, as_of) = (rendered.report.as_of.at, rendered.report.as_of.size);
+    let folder = desk.config.reports_dir.join(format!("{}-{as_of}", at.to_string()[..10].replace('-', "")));
+    let failed = |e| JobError::Io(format!("cannot write the report to {}", folder.display()), e);
+    std::fs::create_dir_all(&folder).map_err(failed)?;
+    for (name, bytes) in &rendered.files {
+        std::fs::write(folder.join(name), bytes).map_err(failed)?;
+    }
+    let files = rendered.files.iter().map(|(n, b)| (n.clone(), sha256_hex(b))).collect();
+    let payload = ReportIssued { as_of, at, scheduled: true, files };
+    let entry = Evidence::event(Kind::ReportIssued, "actledger", format!("{as_of}"), "report".into(), at, &payload);
+    store.append(&desk.writer(), vec![entry])?;
+    Ok(Issued { folder, as_of })
+}

@@ -1,0 +1,429 @@
+//! HTML pages and the words of mails. Templates place what the view model says.
+
+use super::local::Zone;
+use super::model::{Control, Coverage, Finding, Report, System};
+use super::sentences::count;
+use crate::act::{ControlKind, Status, Tested};
+use crate::evidence::Time;
+use askama::Template;
+
+/// Lines of a mail are at most this wide.
+const WIDTH: usize = 78;
+/// Decisions that a mail tells; the report has all.
+const TOLD: usize = 12;
+
+/// How pages refer to each other: anchors of one document, or paths of a site.
+#[derive(Clone, Copy, Debug)]
+pub struct Links {
+    /// Whether the pages are a site.
+    pub site: bool,
+}
+
+impl Links {
+    fn to(self, page: &str, anchor: &str) -> String {
+        if self.site { format!("/{page}") } else { format!("#{anchor}") }
+    }
+    fn first(self) -> String {
+        self.to("", "first")
+    }
+    fn systems(self) -> String {
+        self.to("systems", "systems")
+    }
+    fn controls(self) -> String {
+        self.to("controls", "controls")
+    }
+    fn sources(self) -> String {
+        self.to("sources", "sources")
+    }
+    fn exceptions(self) -> String {
+        self.to("exceptions", "exceptions")
+    }
+    fn integrity(self) -> String {
+        self.to("integrity", "integrity")
+    }
+    fn system(self, anchor: &str) -> String {
+        self.to(&format!("systems/{anchor}"), &format!("system-{anchor}"))
+    }
+    fn control(self, id: &str) -> String {
+        self.to(&format!("controls/{id}"), &format!("control-{id}"))
+    }
+    fn source(self, name: &str) -> String {
+        self.to(&format!("sources/{name}"), &format!("source-{name}"))
+    }
+    /// A reference to an entry: a link where there are entry pages.
+    fn entry(self, seq: &u64) -> String {
+        if self.site { format!("<a href=\"/entries/{seq}\">entry {seq}</a>") } else { format!("entry {seq}") }
+    }
+}
+
+macro_rules! page {
+    ($(#[$doc:meta])* $name:ident $path:literal { $($field:ident: $type:ty),* }) => {
+        $(#[$doc])*
+        #[derive(Template)]
+        #[template(path = $path)]
+        struct $name<'a> { links: Links, $($field: $type),* }
+    };
+}
+
+page!(Document "document.html" { r: &'a Report, title: &'a str, body: &'a str });
+page!(First "first.html" { r: &'a Report });
+page!(Systems "systems.html" { r: &'a Report });
+page!(SystemPage "system.html" { s: &'a System, zone: &'a Zone });
+page!(FindingPart "finding.html" { f: &'a Finding, zone: &'a Zone });
+page!(Controls "controls.html" { r: &'a Report });
+page!(ControlPage "control.html" { c: &'a Control, estate: Vec<&'a Finding>, zone: &'a Zone });
+page!(Sources "sources.html" { r: &'a Report });
+page!(SourcePage "source.html" { s: &'a Coverage });
+page!(Exceptions "exceptions.html" { r: &'a Report });
+page!(Integrity "integrity.html" { r: &'a Report });
+page!(EntryPage "entry.html" { r: &'a Report, seq: u64, kind: &'a str, subject: &'a str, source: &'a str, occurred: &'a str, recorded: &'a str, canonical: &'a str, blobs: &'a [(String, String)], leaf: &'a str, proof: &'a [String], used: Vec<&'a Finding> });
+
+#[derive(Template)]
+#[template(path = "broken.html")]
+struct BrokenPage<'a> {
+    first_bad: &'a str,
+    what: &'a str,
+    intact: u64,
+}
+
+impl SystemPage<'_> {
+    fn finding(&self, f: &Finding) -> String {
+        part(f, self.links, self.zone)
+    }
+}
+impl ControlPage<'_> {
+    fn finding(&self, f: &Finding) -> String {
+        part(f, self.links, self.zone)
+    }
+}
+impl FindingPart<'_> {
+    fn local(&self, t: &Time) -> String {
+        self.zone.minute(*t)
+    }
+}
+
+fn part(f: &Finding, links: Links, zone: &Zone) -> String {
+    FindingPart { links, f, zone }.render().unwrap_or_default()
+}
+
+impl Finding {
+    fn open(&self) -> bool {
+        self.status == Status::NotSatisfied && !self.excepted
+    }
+    fn urgent(&self) -> bool {
+        self.status <= Status::NotAssessed
+    }
+    fn throughout(&self) -> bool {
+        self.tested == Tested::Throughout
+    }
+}
+
+impl Control {
+    fn by_act(&self) -> bool {
+        self.kind == ControlKind::Act
+    }
+}
+
+/// A page of the site.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Page {
+    /// The first page.
+    First,
+    /// All systems.
+    Systems,
+    /// One, by its anchor.
+    System(String),
+    /// All controls.
+    Controls,
+    /// One, by its id.
+    Control(String),
+    /// All sources.
+    Sources,
+    /// One, by its name.
+    Source(String),
+    /// Exceptions and decisions.
+    Exceptions,
+    /// Integrity.
+    Integrity,
+}
+
+/// What an entry's page shows.
+pub struct EntryView<'a> {
+    /// Sequence number.
+    pub seq: u64,
+    /// Kind.
+    pub kind: &'a str,
+    /// Subject.
+    pub subject: &'a str,
+    /// Source.
+    pub source: &'a str,
+    /// When it happened.
+    pub occurred: Time,
+    /// When it was recorded.
+    pub recorded: Time,
+    /// Canonical bytes as text.
+    pub canonical: &'a str,
+    /// Blobs that it names: digest and text.
+    pub blobs: &'a [(String, String)],
+    /// Leaf hash, hex.
+    pub leaf: &'a str,
+    /// Inclusion proof, hex.
+    pub proof: &'a [String],
+}
+
+/// One page of the site; none when there is no such thing.
+///
+/// # Errors
+/// The template's reason.
+pub fn page(r: &Report, page: &Page) -> Result<Option<String>, askama::Error> {
+    let links = Links { site: true };
+    let zone = Zone::named(&r.timezone);
+    let (title, body) = match page {
+        Page::First => ("AI compliance report".to_owned(), First { links, r }.render()?),
+        Page::Systems => ("Systems".to_owned(), Systems { links, r }.render()?),
+        Page::Controls => ("Controls".to_owned(), Controls { links, r }.render()?),
+        Page::Sources => ("Sources".to_owned(), Sources { links, r }.render()?),
+        Page::Exceptions => ("Exceptions".to_owned(), Exceptions { links, r }.render()?),
+        Page::Integrity => ("Integrity".to_owned(), Integrity { links, r }.render()?),
+        Page::System(anchor) => match r.systems.iter().find(|s| s.anchor == *anchor) {
+            Some(s) => (s.id.clone(), SystemPage { links, s, zone: &zone }.render()?),
+            None => return Ok(None),
+        },
+        Page::Control(id) => match r.controls.iter().find(|c| c.id == *id) {
+            Some(c) => (c.id.clone(), control(r, c, links, &zone)?),
+            None => return Ok(None),
+        },
+        Page::Source(name) => match r.coverage.iter().find(|c| c.source == *name) {
+            Some(s) => (s.source.clone(), SourcePage { links, s }.render()?),
+            None => return Ok(None),
+        },
+    };
+    let title = format!("{title} · {}", r.organization);
+    Document { links, r, title: &title, body: &body }.render().map(Some)
+}
+
+fn control(r: &Report, c: &Control, links: Links, zone: &Zone) -> Result<String, askama::Error> {
+    let estate = r.estate_findings.iter().filter(|f| f.control == c.id).collect();
+    ControlPage { links, c, estate, zone }.render()
+}
+
+/// The page of an entry.
+///
+/// # Errors
+/// The template's reason.
+pub fn entry(r: &Report, e: &EntryView<'_>) -> Result<String, askama::Error> {
+    let links = Links { site: true };
+    let zone = Zone::named(&r.timezone);
+    let cites = |f: &&Finding| f.units.iter().any(|u| u.evidence.iter().any(|x| x.seq == e.seq));
+    let used = r.systems.iter().flat_map(|s| &s.findings).chain(&r.estate_findings).filter(cites).collect();
+    let EntryView { seq, kind, subject, source, canonical, blobs, leaf, proof, .. } = *e;
+    let (occurred, recorded) = (e.occurred.to_string(), format!("{} ({})", e.recorded, zone.minute(e.recorded)));
+    let (occurred, recorded) = (occurred.as_str(), recorded.as_str());
+    let body =
+        EntryPage { links, r, seq, kind, subject, source, occurred, recorded, canonical, blobs, leaf, proof, used }.render()?;
+    let title = format!("Entry {seq} · {}", r.organization);
+    Document { links, r, title: &title, body: &body }.render()
+}
+
+/// The page that stands in place of all others when the record does not verify.
+///
+/// # Errors
+/// The template's reason.
+pub fn broken(first_bad: &str, what: &str, intact: u64) -> Result<String, askama::Error> {
+    BrokenPage { first_bad, what, intact }.render()
+}
+
+/// The whole report as one file that asks for nothing from outside.
+///
+/// # Errors
+/// The template's reason.
+pub fn document(r: &Report) -> Result<String, askama::Error> {
+    let links = Links { site: false };
+    let zone = Zone::named(&r.timezone);
+    let mut body = First { links, r }.render()?;
+    body += &Systems { links, r }.render()?;
+    for s in &r.systems {
+        body += &SystemPage { links, s, zone: &zone }.render()?;
+    }
+    body += &Exceptions { links, r }.render()?;
+    body += &Sources { links, r }.render()?;
+    for s in &r.coverage {
+        body += &SourcePage { links, s }.render()?;
+    }
+    body += &Controls { links, r }.render()?;
+    for c in &r.controls {
+        body += &control(r, c, links, &zone)?;
+    }
+    body += &Integrity { links, r }.render()?;
+    let title = format!("AI compliance report · {} · {}", r.organization, r.period.to_local);
+    Document { links, r, title: &title, body: &body }.render()
+}
+
+/// Subject, text and HTML of a mail.
+pub struct Words {
+    /// One line.
+    pub subject: String,
+    /// Plain text.
+    pub text: String,
+    /// HTML.
+    pub html: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "mail/report/subject.txt")]
+struct Subject<'a> {
+    r: &'a Report,
+    day: &'a str,
+    new: usize,
+    resolved: usize,
+    reopened: usize,
+}
+
+#[derive(Template)]
+#[template(path = "mail/report/body.txt")]
+struct Body<'a> {
+    r: &'a Report,
+    estate: &'a str,
+    wanted: Vec<String>,
+    more: usize,
+    sections: Vec<(&'static str, Vec<String>)>,
+    not_seen: Vec<String>,
+    note: &'a str,
+    digest: Option<&'a str>,
+    url: Option<&'a str>,
+}
+
+#[derive(Template)]
+#[template(path = "mail/report/body.html")]
+struct BodyHtml<'a> {
+    subject: &'a str,
+    text: &'a str,
+}
+
+/// The nightly mail.
+///
+/// # Errors
+/// The template's reason.
+pub fn mail(r: &Report, note: &str, digest: Option<&str>, url: Option<&str>) -> Result<Words, askama::Error> {
+    let zone = Zone::named(&r.timezone);
+    let day = zone.short_day(r.period.to);
+    let of = |what: &str| r.changes.iter().filter(|c| c.what == what).count();
+    let subject = Subject { r, day: &day, new: of("new"), resolved: of("resolved"), reopened: of("reopened") }.render()?;
+    let number = |n: Option<u64>| n.map_or_else(String::new, |n| format!(" (#{n})"));
+    let wanted = r.wanted.iter().take(TOLD).map(|w| {
+        let text = format!("{}, {}{}: {}. {}: {} [{}]", w.system, w.level, number(w.number), w.what, w.who, w.action, w.duty);
+        wrap(&format!(" {:<8} ", w.when), &text)
+    });
+    let sections = [("NEW SINCE THE LAST REPORT", "new", '+'), ("REOPENED", "reopened", '*'), ("RESOLVED", "resolved", '-'), ("NO LONGER KNOWN", "unknown", '?')];
+    let sections = sections.into_iter().map(|(title, what, sign)| {
+        let lines = r.changes.iter().filter(|c| c.what == what).map(|c| {
+            let system = if c.system.is_empty() { "estate" } else { &c.system };
+            wrap(&format!(" {sign} "), &format!("{system} (#{}), {}: {}", c.number, c.control, c.note))
+        });
+        (title, lines.collect::<Vec<_>>())
+    });
+    let text = Body {
+        r,
+        estate: &estate_line(r),
+        wanted: wanted.collect(),
+        more: r.wanted.len().saturating_sub(TOLD),
+        sections: sections.filter(|(t, l)| !l.is_empty() || ["NEW SINCE THE LAST REPORT", "RESOLVED"].contains(t)).collect(),
+        not_seen: r.not_seen.iter().map(|l| wrap(" ", l)).collect(),
+        note: note.trim_end(),
+        digest,
+        url,
+    }
+    .render()?;
+    let subject = subject.trim().to_owned();
+    let html = BodyHtml { subject: &subject, text: &text }.render()?;
+    Ok(Words { subject, text, html: Some(html) })
+}
+
+fn estate_line(r: &Report) -> String {
+    let of = |l: &&super::model::LevelRow| l.systems > 0;
+    let levels: Vec<String> = r.levels.iter().filter(of).map(|l| format!("{} {}", l.systems, l.level)).collect();
+    let disputed = r.systems.iter().filter(|s| s.risk_level.disputed).count() as u64;
+    let disputed = if disputed > 0 { format!(" ({disputed} disputed)") } else { String::new() };
+    let stray = match r.totals.unregistered {
+        0 => String::new(),
+        n => format!("; {n} not registered"),
+    };
+    format!("{}: {}{disputed}{stray}.", count(r.totals.systems, "AI system", "AI systems"), levels.join(", "))
+}
+
+#[derive(Template)]
+#[template(path = "mail/checkpoint/subject.txt")]
+struct CheckpointSubject<'a> {
+    r: &'a Report,
+}
+
+#[derive(Template)]
+#[template(path = "mail/checkpoint/body.txt")]
+struct CheckpointBody<'a> {
+    r: &'a Report,
+    note: &'a str,
+}
+
+/// The mail to a witness: a checkpoint and what it is for.
+///
+/// # Errors
+/// The template's reason.
+pub fn checkpoint_mail(r: &Report, note: &str) -> Result<Words, askama::Error> {
+    let subject = CheckpointSubject { r }.render()?.trim().to_owned();
+    Ok(Words { subject, text: CheckpointBody { r, note: note.trim_end() }.render()?, html: None })
+}
+
+#[derive(Template)]
+#[template(path = "mail/broken/subject.txt")]
+struct BrokenSubject<'a> {
+    organization: &'a str,
+    day: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "mail/broken/body.txt")]
+struct BrokenBody<'a> {
+    sentence: &'a str,
+}
+
+/// The mail of a night on which the record does not verify: from config and error alone.
+///
+/// # Errors
+/// The template's reason.
+pub fn broken_mail(organization: &str, day: &str, sentence: &str) -> Result<Words, askama::Error> {
+    let subject = BrokenSubject { organization, day }.render()?.trim().to_owned();
+    let sentence = wrap("", sentence);
+    Ok(Words { subject, text: BrokenBody { sentence: &sentence }.render()?, html: None })
+}
+
+/// Text after a head, in lines of at most 78 characters, the next lines indented to the head.
+fn wrap(head: &str, text: &str) -> String {
+    let indent = " ".repeat(head.chars().count());
+    let (mut out, mut width) = (head.to_owned(), head.chars().count());
+    for (i, word) in text.split_whitespace().enumerate() {
+        let long = word.chars().count();
+        if i > 0 && width + 1 + long > WIDTH {
+            out.push('\n');
+            out.push_str(&indent);
+            width = indent.len();
+        } else if i > 0 {
+            out.push(' ');
+            width += 1;
+        }
+        out.push_str(word);
+        width += long;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrap;
+
+    #[test]
+    fn lines_are_short_and_indented() {
+        let text = wrap(" today   ", &"word ".repeat(40));
+        assert!(text.lines().all(|l| l.chars().count() <= 78), "{text}");
+        assert!(text.lines().skip(1).all(|l| l.starts_with("         word")));
+    }
+}

@@ -1,0 +1,57 @@
+//! When a job is due: from the expression, the zone, and the last time that the ledger shows. A cron only wakes; missed
+//! nights are made up by one run, and a job never runs twice at once (its lock file says so).
+
+use crate::config::cron;
+use crate::evidence::{Kind, Time};
+use crate::store::{Reader, StoreError};
+
+/// Whether something is due now: it fired since it last ran.
+pub fn due(expression: &str, zone: &str, last: Option<Time>, now: Time) -> bool {
+    match last {
+        None => true,
+        Some(last) => cron::next(expression, zone, last).is_some_and(|t| t <= now),
+    }
+}
+
+/// When the last scheduled assessment was judged.
+///
+/// # Errors
+/// The store's reason.
+pub fn last_report(reader: &Reader<'_>) -> Result<Option<Time>, StoreError> {
+    last(reader, |kind, payload| kind == Kind::ReportIssued && payload["scheduled"] == true)
+}
+
+/// When a source was last looked at.
+///
+/// # Errors
+/// The store's reason.
+pub fn last_ingest(reader: &Reader<'_>) -> Result<Option<Time>, StoreError> {
+    last(reader, |kind, _| kind == Kind::SourceRun)
+}
+
+fn last(
+    reader: &Reader<'_>,
+    wanted: impl Fn(Kind, &serde_json::Value) -> bool,
+) -> Result<Option<Time>, StoreError> {
+    for seq in (0..reader.size()?).rev() {
+        let entry = reader.entry(seq)?.entry;
+        if wanted(entry.kind, &entry.payload) {
+            return Ok(Some(entry.recorded_at));
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missed_night_is_made_up_once() {
+        let t = |s: &str| s.parse::<Time>().unwrap();
+        let at = |last: &str, now: &str| due("30 5 * * *", "UTC", Some(t(last)), t(now));
+        assert!(!at("2026-11-22T05:30:00Z", "2026-11-22T23:00:00Z"));
+        assert!(at("2026-11-20T05:30:00Z", "2026-11-22T23:00:00Z"));
+        assert!(due("30 5 * * *", "UTC", None, t("2026-11-22T00:00:00Z")));
+    }
+}

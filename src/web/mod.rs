@@ -1,0 +1,136 @@
+//! The pages: read-only, from the last assessment of a record that was checked. No script, nothing from outside.
+
+mod auth;
+mod pages;
+
+pub use auth::{mac, token_sha256};
+pub use pages::{Snapshot, load};
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use axum::{Router, middleware};
+use std::sync::{Arc, RwLock};
+
+use crate::report::html::{self, Page};
+
+/// What the pages are served from; the daemon puts a new one in place after each assessment.
+#[derive(Clone)]
+pub struct Site {
+    snapshot: Arc<RwLock<Arc<Snapshot>>>,
+    tokens: Option<Arc<Vec<String>>>,
+    ledger: std::path::PathBuf,
+}
+
+impl Site {
+    /// A site over a snapshot. With tokens, every page but health asks for one of them (SHA-256, hex).
+    pub fn new(snapshot: Snapshot, ledger: std::path::PathBuf, tokens: Option<Vec<String>>) -> Site {
+        Site { snapshot: Arc::new(RwLock::new(Arc::new(snapshot))), tokens: tokens.map(Arc::new), ledger }
+    }
+
+    /// Serves another snapshot from now on.
+    pub fn replace(&self, snapshot: Snapshot) {
+        if let Ok(mut held) = self.snapshot.write() {
+            *held = Arc::new(snapshot);
+        }
+    }
+
+    fn get(&self) -> Arc<Snapshot> {
+        match self.snapshot.read() {
+            Ok(held) => Arc::clone(&held),
+            Err(poisoned) => Arc::clone(&poisoned.into_inner()),
+        }
+    }
+}
+
+/// All routes.
+pub fn router(site: Site) -> Router {
+    Router::new()
+        .route("/", get(|s: State<Site>| page(s, Page::First)))
+        .route("/systems", get(|s: State<Site>| page(s, Page::Systems)))
+        .route("/systems/{id}", get(|s: State<Site>, Path(id): Path<String>| page(s, Page::System(id))))
+        .route("/controls", get(|s: State<Site>| page(s, Page::Controls)))
+        .route("/controls/{id}", get(|s: State<Site>, Path(id): Path<String>| page(s, Page::Control(id))))
+        .route("/sources", get(|s: State<Site>| page(s, Page::Sources)))
+        .route("/sources/{id}", get(|s: State<Site>, Path(id): Path<String>| page(s, Page::Source(id))))
+        .route("/exceptions", get(|s: State<Site>| page(s, Page::Exceptions)))
+        .route("/integrity", get(|s: State<Site>| page(s, Page::Integrity)))
+        .route("/entries/{seq}", get(entry))
+        .route("/report.html", get(|s: State<Site>| file(s, "report.html", "text/html; charset=utf-8")))
+        .route("/report.pdf", get(|s: State<Site>| file(s, "report.pdf", "application/pdf")))
+        .route("/report.json", get(|s: State<Site>| file(s, "report.json", "application/json")))
+        .layer(middleware::from_fn_with_state(site.clone(), auth::guard))
+        .route("/healthz", get(health))
+        .layer(middleware::map_response(headers))
+        .with_state(site)
+}
+
+/// Nothing but our own inline style may be loaded, no page may be framed.
+async fn headers(mut response: Response) -> Response {
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    let set = [
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    for (name, value) in set {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn page(State(site): State<Site>, page: Page) -> Response {
+    match &*site.get() {
+        Snapshot::Broken { page, .. } => (StatusCode::SERVICE_UNAVAILABLE, Html(page.clone())).into_response(),
+        Snapshot::Empty => (StatusCode::SERVICE_UNAVAILABLE, "No assessment was made yet.\n").into_response(),
+        Snapshot::Ready { report, .. } => match html::page(report, &page) {
+            Ok(Some(text)) => Html(text).into_response(),
+            Ok(None) => not_found(),
+            Err(e) => failed(&e),
+        },
+    }
+}
+
+async fn entry(State(site): State<Site>, Path(seq): Path<u64>) -> Response {
+    let snapshot = site.get();
+    let ledger = site.ledger.clone();
+    match tokio::task::spawn_blocking(move || pages::entry(&snapshot, &ledger, seq)).await {
+        Ok(Ok(Some(text))) => Html(text).into_response(),
+        Ok(Ok(None)) => not_found(),
+        Ok(Err(e)) => failed(&e),
+        Err(e) => failed(&e),
+    }
+}
+
+async fn file(State(site): State<Site>, name: &'static str, media_type: &'static str) -> Response {
+    match &*site.get() {
+        Snapshot::Ready { files, .. } => match files.get(name) {
+            Some(bytes) => ([(header::CONTENT_TYPE, media_type)], bytes.clone()).into_response(),
+            None => not_found(),
+        },
+        Snapshot::Broken { page, .. } => (StatusCode::SERVICE_UNAVAILABLE, Html(page.clone())).into_response(),
+        Snapshot::Empty => not_found(),
+    }
+}
+
+async fn health(State(site): State<Site>, _headers: HeaderMap) -> Response {
+    match &*site.get() {
+        Snapshot::Ready { report, .. } => format!("ok, as of entry {}\n", report.as_of.size).into_response(),
+        Snapshot::Empty => "ok, no assessment yet\n".into_response(),
+        Snapshot::Broken { first_bad, .. } => {
+            (StatusCode::SERVICE_UNAVAILABLE, format!("the record does not verify: {first_bad}\n")).into_response()
+        }
+    }
+}
+
+fn not_found() -> Response {
+    (StatusCode::NOT_FOUND, "There is no such page in the last report.\n").into_response()
+}
+
+/// Internals stay in the log.
+fn failed(error: &dyn std::fmt::Display) -> Response {
+    tracing::error!(%error, "a page could not be made");
+    (StatusCode::INTERNAL_SERVER_ERROR, "The page could not be made; the log says why.\n").into_response()
+}

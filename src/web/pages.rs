@@ -1,0 +1,95 @@
+//! What the pages show: the report of the last assessment, and single entries checked against its root.
+
+use crate::jobs::{AsOf, Desk, JobError, render, resolve};
+use crate::ledger::entry::blob_references;
+use crate::ledger::{Hash, tree, verify};
+use crate::report::Report;
+use crate::report::html::{self, EntryView};
+use crate::store::{Reader, Store};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Everything that pages are made from.
+pub enum Snapshot {
+    /// Nothing was assessed yet.
+    Empty,
+    /// The last assessment.
+    Ready {
+        /// The view model.
+        report: Box<Report>,
+        /// Leaf hashes below the as-of, checked.
+        leaves: Vec<Hash>,
+        /// Files as they are handed out.
+        files: BTreeMap<String, Vec<u8>>,
+    },
+    /// The record does not verify: one page stands for all.
+    Broken {
+        /// What does not hold.
+        first_bad: String,
+        /// The page.
+        page: String,
+    },
+}
+
+/// Checks the record and makes the pages of its last assessment.
+///
+/// # Errors
+/// The store's reason; an output that cannot be made. A broken record is a snapshot.
+pub fn load(desk: &Desk, store: &Store) -> Result<Snapshot, JobError> {
+    let size = match resolve(desk, store, &AsOf::Latest) {
+        Ok(size) => size,
+        Err(JobError::AsOf(_)) => return Ok(Snapshot::Empty),
+        Err(e) => return Err(e),
+    };
+    let formats = ["html", "pdf", "json"].map(str::to_owned);
+    match render(desk, store, size, &[], &formats) {
+        Ok(mut rendered) => {
+            rendered.leaves.truncate(usize::try_from(size).unwrap_or(usize::MAX));
+            let (report, files) = (Box::new(rendered.report), rendered.files);
+            Ok(Snapshot::Ready { report, leaves: rendered.leaves, files })
+        }
+        Err(JobError::Broken(b)) => {
+            let page = html::broken(&b.0.first_bad, &b.0.what, b.0.intact_up_to).map_err(|e| JobError::Render(e.to_string()))?;
+            Ok(Snapshot::Broken { first_bad: b.0.first_bad, page })
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// The page of an entry below the as-of. Its bytes are read anew and checked against the root before they are shown.
+pub(super) fn entry(snapshot: &Snapshot, ledger: &Path, seq: u64) -> Result<Option<String>, JobError> {
+    let Snapshot::Ready { report, leaves, .. } = snapshot else { return Ok(None) };
+    let Some(index) = usize::try_from(seq).ok().filter(|i| *i < leaves.len()) else { return Ok(None) };
+    let reader = Reader::open(ledger)?;
+    let bytes = reader.bytes(seq)?;
+    let leaf = tree::leaf(&bytes);
+    let proof = tree::inclusion(leaves, index);
+    let root = tree::root_of_inclusion(leaf, seq, leaves.len() as u64, &proof);
+    if root.map(|r| verify::root_base64(&r)).as_ref() != Some(&report.as_of.root) {
+        return Err(JobError::Render(format!("entry {seq} does not fit the root of the last assessment")));
+    }
+    let placed = reader.entry(seq)?;
+    let mut blobs = Vec::new();
+    for sha256 in blob_references(&placed.entry.payload) {
+        if let Some(blob) = reader.blob(sha256)? {
+            let text: String = String::from_utf8_lossy(&blob.bytes).chars().take(20_000).collect();
+            blobs.push((format!("sha256:{sha256}, {} bytes", blob.bytes.len()), text));
+        }
+    }
+    let proof: Vec<String> = proof.iter().map(|h| STANDARD.encode(h)).collect();
+    let e = &placed.entry;
+    let view = EntryView {
+        seq,
+        kind: e.kind.name(),
+        subject: &e.subject,
+        source: &e.source,
+        occurred: e.occurred_at,
+        recorded: e.recorded_at,
+        canonical: &String::from_utf8_lossy(&bytes),
+        blobs: &blobs,
+        leaf: &crate::evidence::hex(&leaf),
+        proof: &proof,
+    };
+    html::entry(report, &view).map(Some).map_err(|e| JobError::Render(e.to_string()))
+}
