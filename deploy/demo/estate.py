@@ -82,6 +82,7 @@ class Estate:
         self.seed, self.out = seed, out
         self.org = self.d.pick("org", ORGS)
         self.slug = self.org.split()[0].lower()
+        self.domain = "example.com" if self.slug == "example" else f"{self.slug}.example"
         self.teams = self.d.pick("teams", TEAMS)
         self.names = {role: self.d.pick(f"name/{role}", names) for role, names in NAMES.items()}
         self.account = str(self.d.number("account", 111111111111, 999999999999))
@@ -324,7 +325,7 @@ class Estate:
                               "metadata": self.meta("Deployment", "mlflow", "mlflow", {"app": "mlflow"}),
                               "spec": {"replicas": 1, "template": {"metadata": {"labels": {"app": "mlflow"}},
                                        "spec": {"containers": [{"name": "mlflow", "image": "mlflow:2"}]}}}})
-        web = self.violations if cluster == "prod" else 0
+        web = self.violations - 1 if cluster == "prod" else 0
         for i in range(web):
             name = f"web-{self.d.hexes(f'web/{i}', 6)}"
             workloads.append({"apiVersion": "apps/v1", "kind": "Deployment",
@@ -588,7 +589,7 @@ class Estate:
     def plan(self, role, what):
         name, team = self.names[role], self.teams[TEAM[role]]
         level = {"disputed": "minimal"}.get(role, LEVEL[role])
-        tags = {"Environment": "production", "Project": name, "Owner": f"{team}@{self.slug}.example", "ML-Team": team,
+        tags = {"Environment": "production", "Project": name, "Owner": f"{team}@{self.domain}", "ML-Team": team,
                 "Model-Type": "classifier", "AI-System": name, "AI-Risk-Level": level,
                 "Compliance-Review": (self.begin - timedelta(days=30)).strftime("%Y-%m-%d"),
                 "MLflow-Run-ID": self.d.hexes(f"mlflow/{role}", 32), "Model-Version": self.version(role, 0)}
@@ -623,7 +624,7 @@ class Estate:
             name, team, level = self.names[role], self.teams[TEAM[role]], LEVEL[role]
             toml += ["[[system]]", f'id = "{name}"', f'description = "{DESCRIPTION[role]}"', f'team = "{team}"',
                      f'owner = "Head of {team}"', 'role = "provider"', f'annex = "{ANNEX.get(role, "none")}"',
-                     f"put_into_service = {day(-40)}"]
+                     f"put_into_service = {day(-100 if role == 'generative' else -40)}"]
             if level:
                 toml.append(f'risk_level = "{level}"')
             toml.append(f'select = [{{ terraform = {{ workspace = "{self.workspace(role)[0]}" }} }}]')
@@ -664,7 +665,7 @@ reports_dir = "var/reports"
 
 [ledger]
 path = "var/ledger.db"
-origin = "actledger.{self.slug}.example/demonstration"
+origin = "actledger.{self.domain}/demonstration"
 
 [schedule]
 ingest = "0 5 * * *"
@@ -687,12 +688,12 @@ location = "file:looks/artifacts"
 own = ["10.{self.block}.0.0/16"]
 
 [[mail]]
-to = ["ai-compliance@{self.slug}.example"]
+to = ["ai-compliance@{self.domain}"]
 attach = ["pdf"]
 
 [smtp]
 url = "folder:var/mail"
-from = "Actledger <actledger@{self.slug}.example>"
+from = "Actledger <actledger@{self.domain}>"
 
 # Fixed clock, key and salts: every page, mail and bundle says "demonstration".
 [demo]

@@ -119,6 +119,8 @@ pub struct Control {
     pub weight: Weight,
     /// critical, high, medium, low.
     pub severity: String,
+    /// The severity instead, when a public address is involved.
+    pub severity_when_public: Option<String>,
     /// core or full.
     pub profile: String,
     /// Asked of each system, or once.
@@ -409,6 +411,13 @@ pub struct Port {
     pub name: String,
     /// The port.
     pub port: u16,
+}
+
+impl Control {
+    /// Whether its units are spans of time, given by the clock and not found in a source.
+    pub fn counts_hours(&self) -> bool {
+        ["hour", "interface-hour"].contains(&self.unit.as_str())
+    }
 }
 
 impl Catalogue {

@@ -73,6 +73,8 @@ pub struct Unit {
     pub happened: Option<Time>,
     /// Article that this unit alone is about.
     pub article: Option<String>,
+    /// Whether a public address is involved.
+    pub public: bool,
 }
 
 /// How many units have which status. Counts always come as four.
@@ -132,6 +134,11 @@ impl Finding {
     pub fn key(&self) -> String {
         key(&self.control, self.system.as_deref())
     }
+    /// The control's severity, raised when a public address is involved.
+    pub fn severity<'c>(&self, control: &'c Control) -> &'c str {
+        let raised = control.severity_when_public.as_ref().filter(|_| self.units.iter().any(|u| u.public));
+        raised.unwrap_or(&control.severity)
+    }
     /// Not satisfied and not accepted.
     pub fn open(&self) -> bool {
         self.status == Status::NotSatisfied && !self.excepted
@@ -180,7 +187,7 @@ fn judge(case: &Case<'_>) -> Finding {
         Some((status, reason)) => vec![bare("scope", status, reason, "")],
         None => {
             let mut judged: Vec<Unit> = rules::judge(case).into_iter().map(|j| unit(case, j)).collect();
-            if case.control.no_units.is_empty() {
+            if !case.control.counts_hours() {
                 judged.extend(unseen(case));
             }
             if judged.is_empty() {
@@ -265,6 +272,7 @@ fn unit(case: &Case<'_>, judged: Judged) -> Unit {
         excepted: judged.excepted,
         happened: judged.happened,
         article: judged.article,
+        public: judged.public,
     }
 }
 
@@ -279,6 +287,7 @@ fn bare(id: &str, status: Status, reason: &str, note: &str) -> Unit {
         excepted: None,
         happened: None,
         article: None,
+        public: false,
     }
 }
 

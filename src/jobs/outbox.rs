@@ -1,6 +1,6 @@
 //! The outbox is the ledger: a mail that is queued and not sent goes out at the next chance, with the same Message-ID.
 
-use super::report::render;
+use super::report::{kept, render};
 use super::{Desk, JobError};
 use crate::config::{MailContent, MailList};
 use crate::evidence::record::Mail;
@@ -8,6 +8,7 @@ use crate::evidence::{Evidence, Kind, sha256_hex};
 use crate::mail::{Attachment, Letter, Transport, masked};
 use crate::report::{Report, Zone, html};
 use crate::store::Store;
+use std::collections::BTreeMap;
 
 /// What sending came to.
 #[derive(Clone, Debug, Default)]
@@ -75,7 +76,7 @@ pub fn flush(desk: &Desk, store: &mut Store, transport: &Transport) -> Result<Ma
 
 fn waiting(store: &Store) -> Result<Vec<Mail>, JobError> {
     let reader = store.reader();
-    let mut open: std::collections::BTreeMap<String, Mail> = std::collections::BTreeMap::new();
+    let mut open: BTreeMap<String, Mail> = BTreeMap::new();
     reader.each(0, reader.size()?, |p| {
         match (p.entry.kind, serde_json::from_value::<Mail>(p.entry.payload)) {
             (Kind::MailQueued, Ok(mail)) => {
@@ -97,7 +98,8 @@ fn waiting(store: &Store) -> Result<Vec<Mail>, JobError> {
 /// The record does not verify; an output that cannot be made.
 pub fn compose(desk: &Desk, store: &Store, mail: &Mail, list: &MailList) -> Result<Letter, JobError> {
     let systems = team_systems(desk, store, mail, list)?;
-    let rendered = render(desk, store, mail.as_of, &systems, &list.attach)?;
+    let mut rendered = render(desk, store, mail.as_of, &systems, &[])?;
+    rendered.files = files(desk, store, mail, list, &systems)?;
     let zone = Zone::named(&desk.config.timezone);
     let smtp = desk.config.smtp.as_ref();
     let day = mail.at.to_string()[..10].to_owned();
@@ -125,6 +127,31 @@ pub fn compose(desk: &Desk, store: &Store, mail: &Mail, list: &MailList) -> Resu
         html: words.html,
         attachments: attachments.collect(),
     })
+}
+
+/// What is attached: the report as it was issued, where it is kept unchanged; else made again.
+fn files(
+    desk: &Desk,
+    store: &Store,
+    mail: &Mail,
+    list: &MailList,
+    systems: &[String],
+) -> Result<BTreeMap<String, Vec<u8>>, JobError> {
+    let mut files = BTreeMap::new();
+    let mut missing = Vec::new();
+    for format in &list.attach {
+        let name = format!("report.{format}");
+        match kept(desk, store, mail.as_of, &name)?.filter(|_| systems.is_empty()) {
+            Some(bytes) => {
+                files.insert(name, bytes);
+            }
+            None => missing.push(format.clone()),
+        }
+    }
+    if !missing.is_empty() {
+        files.extend(render(desk, store, mail.as_of, systems, &missing)?.files);
+    }
+    Ok(files)
 }
 
 /// Ids of the systems of a list's team; empty for the whole estate.

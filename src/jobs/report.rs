@@ -181,10 +181,29 @@ pub fn nightly(desk: &Desk, store: &mut Store, progress: &dyn Fn(&str, u64, u64)
     Ok(ReportStatus { ingest: status, issued, queued })
 }
 
+/// A file of an issued report, when it is still there with the digest that was written down.
+pub(crate) fn kept(desk: &Desk, store: &Store, as_of: u64, name: &str) -> Result<Option<Vec<u8>>, JobError> {
+    let reader = store.reader();
+    for seq in (as_of..reader.size()?).rev() {
+        let e = reader.entry(seq)?.entry;
+        let Some(issued) = Some(e).filter(|e| e.kind == Kind::ReportIssued) else { continue };
+        let Ok(issued) = serde_json::from_value::<ReportIssued>(issued.payload) else { continue };
+        if issued.as_of == as_of {
+            let bytes = std::fs::read(folder(desk, issued.at, as_of).join(name)).ok();
+            return Ok(bytes.filter(|b| Some(&sha256_hex(b)) == issued.files.get(name)));
+        }
+    }
+    Ok(None)
+}
+
+fn folder(desk: &Desk, at: Time, as_of: u64) -> PathBuf {
+    desk.config.reports_dir.join(format!("{}-{as_of}", at.to_string()[..10].replace('-', "")))
+}
+
 /// Keeps a report as issued, by digest, and writes that down.
 fn issue(desk: &Desk, store: &mut Store, rendered: &Rendered) -> Result<Issued, JobError> {
     let (at, as_of) = (rendered.report.as_of.at, rendered.report.as_of.size);
-    let folder = desk.config.reports_dir.join(format!("{}-{as_of}", at.to_string()[..10].replace('-', "")));
+    let folder = folder(desk, at, as_of);
     let failed = |e| JobError::Io(format!("cannot write the report to {}", folder.display()), e);
     std::fs::create_dir_all(&folder).map_err(failed)?;
     for (name, bytes) in &rendered.files {

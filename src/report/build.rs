@@ -164,8 +164,9 @@ impl<'a> Builder<'a> {
     }
 
     fn system(&self, x: &System) -> m::System {
-        let findings: Vec<m::Finding> =
-            self.s.assessment.findings.iter().filter(|f| f.system.as_ref() == Some(&x.id)).map(|f| self.finding(f)).collect();
+        let ours = self.s.assessment.findings.iter().filter(|f| f.system.as_ref() == Some(&x.id));
+        let mut findings: Vec<m::Finding> = ours.map(|f| self.finding(f)).collect();
+        findings.sort_by_key(|f| (f.status, f.excepted, rank(&f.severity)));
         let mut counts = m::Counts::default();
         findings.iter().for_each(|f| add(&mut counts, f.status));
         let dash = |t: &Option<String>| t.clone().unwrap_or_else(|| "not stated".into());
@@ -230,7 +231,7 @@ impl<'a> Builder<'a> {
             title: text(|c| &c.title),
             system: f.system.clone().unwrap_or_default(),
             kind: control.map_or(crate::act::ControlKind::House, |c| c.kind),
-            severity: text(|c| &c.severity),
+            severity: control.map(|c| f.severity(c).to_owned()).unwrap_or_default(),
             status: f.status,
             reason: f.reason.clone(),
             basis: f.basis.name(),
@@ -405,12 +406,19 @@ impl<'a> Builder<'a> {
 
     /// Open findings by weight: severity first, then level, then number; and exceptions that end within 14 days.
     fn wanted(&self) -> Vec<m::Wanted> {
-        let rank = |s: &str| ["critical", "high", "medium", "low"].iter().position(|x| *x == s).unwrap_or(4);
-        let severity = |f: &Finding| self.s.catalogue.control(&f.control).map_or("", |c| c.severity.as_str());
+        let severity = |f: &Finding| self.s.catalogue.control(&f.control).map_or("", |c| f.severity(c));
         let mut open: Vec<&Finding> = self.findings().filter(|f| f.open()).collect();
         let level = |f: &Finding| f.system.as_ref().and_then(|id| self.s.assessment.estate.systems.get(id)).map_or(Level::Unclassified, System::level);
         open.sort_by_key(|f| (rank(severity(f)), level(f), self.s.facts.own.numbers.get(&f.key()).copied()));
-        let mut wanted: Vec<m::Wanted> = open.into_iter().map(|f| self.want(f, level(f))).collect();
+        let mut wanted: Vec<m::Wanted> = Vec::new();
+        for f in open {
+            let want = self.want(f, level(f));
+            // One webhook that fails open is one decision, however many systems stand behind it.
+            match wanted.iter_mut().find(|w| w.control == want.control && w.what == want.what && !want.what.is_empty()) {
+                Some(same) => same.join(want),
+                None => wanted.push(want),
+            }
+        }
         wanted.extend(self.ending());
         wanted
     }
@@ -423,9 +431,10 @@ impl<'a> Builder<'a> {
         let control = self.s.catalogue.control(&f.control);
         m::Wanted {
             when: if days == 0 { "new".into() } else { format!("day {days}") },
-            number: self.s.facts.own.numbers.get(&key).copied(),
-            system: f.system.clone().unwrap_or_else(|| "estate".into()),
+            numbers: self.s.facts.own.numbers.get(&key).copied().into_iter().collect(),
+            systems: vec![f.system.clone().unwrap_or_else(|| "estate".into())],
             level: level.name(),
+            severity: control.map(|c| f.severity(c).to_owned()).unwrap_or_default(),
             what: summary(f),
             who: system.map(System::team).filter(|t| *t != "-").unwrap_or("AI governance").to_owned(),
             action: control.map(|c| c.remediation.clone()).unwrap_or_default(),
@@ -445,9 +454,10 @@ impl<'a> Builder<'a> {
             let system = self.s.assessment.estate.systems.get(&v.system);
             m::Wanted {
                 when: v.expires.map(|t| self.zone.short_day(t)).unwrap_or_default(),
-                number: self.s.facts.own.numbers.get(&key).copied(),
-                system: v.system.clone(),
+                numbers: self.s.facts.own.numbers.get(&key).copied().into_iter().collect(),
+                systems: vec![v.system.clone()],
                 level: system.map_or(Level::Unclassified, System::level).name(),
+                severity: "medium".into(),
                 what: format!("the exception to {} ends", v.control),
                 who: v.owner.clone().unwrap_or_else(|| "nobody named".into()),
                 action: "Mend it, or write a new exception with another approver and expiry.".into(),
@@ -538,10 +548,10 @@ impl<'a> Builder<'a> {
                 continue;
             }
             let state = self.s.facts.own.units.get(&(c.finding.clone(), c.unit.clone()));
-            let Some((rank, what)) = kind_of_change(c, state) else { continue };
+            let Some((order, what)) = kind_of_change(c, state) else { continue };
             let finding = self.s.assessment.findings.iter().find(|f| f.key() == c.finding);
             let unit = finding.and_then(|f| f.units.iter().find(|u| u.id == c.unit));
-            let entry = found.entry((rank, c.number, what)).or_insert_with(|| m::Change {
+            let entry = found.entry((order, c.number, what)).or_insert_with(|| m::Change {
                 what,
                 number: c.number,
                 control: control.to_owned(),
@@ -651,7 +661,7 @@ impl<'a> Builder<'a> {
                 count(t.house, "only a rule of the house", "only rules of the house"),
             ),
         };
-        let first: Vec<String> = wanted.iter().filter(|w| w.when != "new" || t.open > 0).take(3).map(|w| format!("{}: {}", w.system, w.what)).collect();
+        let first: Vec<String> = wanted.iter().take(3).map(|w| format!("{}: {}", w.told(), w.what)).collect();
         let unseen = self.s.assessment.estate.coverage.values().filter(|c| !c.gaps.is_empty() || c.stale || !c.truncated.is_empty());
         let unseen: Vec<&str> = unseen.map(|c| c.source.as_str()).collect();
         let seen = if unseen.is_empty() {
@@ -668,6 +678,40 @@ impl<'a> Builder<'a> {
             lines.push("There is no earlier report to compare with, so nothing is called new or resolved.".into());
         }
         lines
+    }
+}
+
+/// The most severe first.
+fn rank(severity: &str) -> usize {
+    ["critical", "high", "medium", "low"].iter().position(|x| *x == severity).unwrap_or(4)
+}
+
+impl m::Wanted {
+    /// Adds another finding of which the same was seen.
+    fn join(&mut self, other: m::Wanted) {
+        self.numbers.extend(other.numbers);
+        self.systems.extend(other.systems);
+        if !self.who.split(", ").any(|w| w == other.who) {
+            self.who = format!("{}, {}", self.who, other.who);
+        }
+        if self.duty == "house rule" && other.duty != "house rule" {
+            self.duty = other.duty;
+        }
+    }
+
+    /// The first three systems, and how many more there are.
+    pub fn told(&self) -> String {
+        let first: Vec<&str> = self.systems.iter().take(3).map(String::as_str).collect();
+        match self.systems.len().saturating_sub(3) {
+            0 => first.join(", "),
+            more => format!("{} and {more} more", first.join(", ")),
+        }
+    }
+
+    /// The first four numbers.
+    pub fn marks(&self) -> String {
+        let first: Vec<String> = self.numbers.iter().take(4).map(|n| format!("#{n}")).collect();
+        if self.numbers.len() > 4 { format!("{} …", first.join(" ")) } else { first.join(" ") }
     }
 }
 

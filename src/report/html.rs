@@ -309,9 +309,8 @@ pub fn mail(r: &Report, note: &str, digest: Option<&str>, url: Option<&str>) -> 
     let day = zone.short_day(r.period.to);
     let of = |what: &str| r.changes.iter().filter(|c| c.what == what).count();
     let subject = Subject { r, day: &day, new: of("new"), resolved: of("resolved"), reopened: of("reopened") }.render()?;
-    let number = |n: Option<u64>| n.map_or_else(String::new, |n| format!(" (#{n})"));
     let wanted = r.wanted.iter().take(TOLD).map(|w| {
-        let text = format!("{}, {}{}: {}. {}: {} [{}]", w.system, w.level, number(w.number), w.what, w.who, w.action, w.duty);
+        let text = format!("{}, {} ({}): {}. {}. {}.", w.told(), w.level, w.marks(), w.what, w.who, w.duty);
         wrap(&format!(" {:<8} ", w.when), &text)
     });
     let sections = [("NEW SINCE THE LAST REPORT", "new", '+'), ("REOPENED", "reopened", '*'), ("RESOLVED", "resolved", '-'), ("NO LONGER KNOWN", "unknown", '?')];

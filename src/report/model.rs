@@ -231,12 +231,14 @@ pub struct LevelRow {
 pub struct Wanted {
     /// `today`, a date, or how long it has been open.
     pub when: String,
-    /// Number of the finding.
-    pub number: Option<u64>,
-    /// The system, or `estate`.
-    pub system: String,
-    /// Its level.
+    /// Numbers of the findings.
+    pub numbers: Vec<u64>,
+    /// The system, or `estate`; several when the same thing was seen of them.
+    pub systems: Vec<String>,
+    /// Their strictest level.
     pub level: &'static str,
+    /// critical, high, medium, low.
+    pub severity: String,
     /// What was seen.
     pub what: String,
     /// Who acts.

@@ -3,7 +3,7 @@
 use super::super::estate::{System, model_version};
 use super::super::facts::Seen;
 use super::super::findings::Case;
-use super::Judged;
+use super::{Judged, utc};
 use super::cluster::in_production;
 use crate::evidence::Time;
 use crate::evidence::artifacts::Version;
@@ -112,7 +112,7 @@ fn deleted_version(case: &Case<'_>, system: &System, version: &str, d: &Deployme
         let m = &marker.value;
         let set_at = m.set.unwrap_or(marker.at);
         if files.contains_key(m.key.as_str()) && m.latest && set_at >= from && set_at <= to {
-            hits.push((marker.seq, format!("{} hidden by a delete marker of {}", m.key, set_at)));
+            hits.push((marker.seq, format!("{} hidden by a delete marker of {}", m.key, utc(set_at))));
         }
     }
     for history in case.facts.versions.0.values() {
@@ -173,7 +173,7 @@ pub(super) fn stored(case: &Case<'_>) -> Vec<Judged> {
             8
         };
         let note = match line {
-            3 => format!("{version} runs; no files under …/{}/{version}/ were ever listed", system.id),
+            3 => format!("{version} runs; no files under …/{}/{version}/ were ever listed", system.id.rsplit(':').next().unwrap_or(&system.id)),
             7 => format!("{version} ran before its files were stored"),
             _ => format!("{version}: {} files", files.len()),
         };

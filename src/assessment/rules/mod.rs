@@ -22,6 +22,7 @@ pub(super) struct Judged {
     pub excepted: Option<Excepted>,
     pub happened: Option<Time>,
     pub article: Option<String>,
+    pub public: bool,
 }
 
 impl Judged {
@@ -36,6 +37,7 @@ impl Judged {
             excepted: None,
             happened: None,
             article: None,
+            public: false,
         }
     }
     fn note(mut self, note: impl Into<String>) -> Judged {
@@ -54,6 +56,11 @@ impl Judged {
         self.basis = Some(basis);
         self
     }
+}
+
+/// A time in a sentence of evidence: UTC, to the minute.
+fn utc(t: Time) -> String {
+    t.timestamp().strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// Ids of the controls that have a rule.

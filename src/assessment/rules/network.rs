@@ -123,7 +123,9 @@ fn segment(
         1 | 7 => hits(shown).map(|r| r.seq).collect(),
         _ => sums.iter().flatten().flat_map(|s| s.entries.iter().copied()).collect(),
     };
-    Judged::line(hour.to_string(), line).note(told(line, hits(shown))).evidence(entries).happened(hour)
+    let mut judged = Judged::line(hour.to_string(), line).note(told(line, hits(shown)));
+    judged.public = line == 1 && hits(shown).any(|r| r.value.peer == "public");
+    judged.evidence(entries).happened(hour)
 }
 
 fn told<'r>(line: usize, hits: impl Iterator<Item = &'r &'r Seen<PortRow>>) -> String {
