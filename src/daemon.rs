@@ -10,6 +10,7 @@ use crate::{schedule, web};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio_cron_scheduler::{Job, JobScheduler};
 
 /// Why the daemon stops.
@@ -78,7 +79,8 @@ pub async fn serve(desk: Arc<Desk>, ready: impl FnOnce(std::net::SocketAddr)) ->
     let listener = TcpListener::bind(&listen).await.map_err(|e| DaemonError::Listen(listen.clone(), e))?;
     ready(listener.local_addr().map_err(|e| DaemonError::Listen(listen, e))?);
     let stop = Arc::new(Notify::new());
-    let work = if desk.config.demo.is_none() && !broken { Some(wake(&desk, &site, &stop).await?) } else { None };
+    let work =
+        if desk.config.demo.is_none() && !broken { Some(wake(&desk, &site, &stop).await?) } else { None };
     let stopping = Arc::clone(&stop);
     let served = axum::serve(listener, web::router(site)).with_graceful_shutdown(async move {
         signal().await;
@@ -87,7 +89,7 @@ pub async fn serve(desk: Arc<Desk>, ready: impl FnOnce(std::net::SocketAddr)) ->
     served.await.map_err(DaemonError::Serve)?;
     if let Some(work) = work {
         // A job that runs is let finish: its transaction is the commit point.
-        work.await.map_err(|e| DaemonError::Schedule(e.to_string()))?;
+        work.join_all().await;
     }
     drop(lock);
     Ok(())
@@ -105,7 +107,14 @@ fn start(desk: &Desk) -> Result<(web::Site, bool), JobError> {
     if !broken && desk.config.demo.is_none() {
         let now = desk.clock.now();
         let payload = serde_json::json!({ "version": crate::assessment::RULES });
-        let entry = Evidence::event(Kind::DaemonStarted, "actledger", now.to_string(), "daemon".into(), now, &payload);
+        let entry = Evidence::event(
+            Kind::DaemonStarted,
+            "actledger",
+            now.to_string(),
+            "daemon".into(),
+            now,
+            &payload,
+        );
         store.append(&desk.writer(), vec![entry])?;
     }
     let tokens = match desk.config.web.auth {
@@ -121,11 +130,7 @@ fn start(desk: &Desk) -> Result<(web::Site, bool), JobError> {
 }
 
 /// Starts the waker and the one task that does jobs.
-async fn wake(
-    desk: &Arc<Desk>,
-    site: &web::Site,
-    stop: &Arc<Notify>,
-) -> Result<tokio::task::JoinHandle<()>, DaemonError> {
+async fn wake(desk: &Arc<Desk>, site: &web::Site, stop: &Arc<Notify>) -> Result<JoinSet<()>, DaemonError> {
     let failed = |e: tokio_cron_scheduler::JobSchedulerError| DaemonError::Schedule(e.to_string());
     let bell = Arc::new(Notify::new());
     let scheduler = JobScheduler::new().await.map_err(failed)?;
@@ -135,7 +140,8 @@ async fn wake(
     scheduler.start().await.map_err(failed)?;
     let (desk, site, stop) = (Arc::clone(desk), site.clone(), Arc::clone(stop));
     bell.notify_one();
-    Ok(tokio::task::spawn(async move {
+    let mut work = JoinSet::new();
+    work.spawn(async move {
         let mut scheduler = scheduler;
         let stopped = stop.notified();
         tokio::pin!(stopped);
@@ -153,7 +159,8 @@ async fn wake(
         if let Err(e) = scheduler.shutdown().await {
             tracing::warn!(error = %e, "the waker did not stop");
         }
-    }))
+    });
+    Ok(work)
 }
 
 /// Does what is due. Whatever happens is told: by the log, by the page, and by mail when the record is broken.

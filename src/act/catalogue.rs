@@ -508,11 +508,18 @@ mod tests {
         let pack = Catalogue::built_in().pack;
         assert!(pack.is_gpu("p4d.24xlarge") && pack.is_gpu("ml.g5.xlarge") && pack.is_gpu("trn1.2xlarge"));
         assert!(!pack.is_gpu("t3.micro") && !pack.is_gpu("m5.large") && !pack.is_gpu("r6g.large"));
-        assert!(pack.approves_registry("mlflow://models/x/1") && pack.approves_registry("ARN:aws:sagemaker:eu:1:m/x"));
+        assert!(
+            pack.approves_registry("mlflow://models/x/1")
+                && pack.approves_registry("ARN:aws:sagemaker:eu:1:m/x")
+        );
         assert!(pack.approves_registry("https://mlflow.internal/models"));
         assert!(!pack.approves_registry("https://mlflow.internal.evil.example/models"));
         assert!(!pack.approves_registry("https://u@evil.example/mlflow.internal"));
         assert!(!pack.approves_registry("mlflow:"));
-        assert!(pack.is_production(None) && pack.is_production(Some("prod")) && !pack.is_production(Some(" Dev ")));
+        assert!(
+            pack.is_production(None)
+                && pack.is_production(Some("prod"))
+                && !pack.is_production(Some(" Dev "))
+        );
     }
 }

@@ -4,7 +4,7 @@ mod catalogue;
 mod level;
 
 pub use catalogue::{
-    Catalogue, Constraint, Control, ControlKind, Defaults, Law, Line, NoEvidence, Pack, Policy, Port, Reference,
-    Registry, SourceKind, Status, Subject, Tested, Weight,
+    Catalogue, Constraint, Control, ControlKind, Defaults, Law, Line, NoEvidence, Pack, Policy, Port,
+    Reference, Registry, SourceKind, Status, Subject, Tested, Weight,
 };
 pub use level::{Level, Role, Route};

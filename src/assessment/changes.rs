@@ -17,7 +17,8 @@ pub fn between(facts: &Facts, catalogue: &Catalogue, run: &AssessmentRun, now: &
         Evidence::event(Kind::AssessmentRiskLevel, "actledger", key, subject, run.at, c)
     };
     let finding = |c: &FindingChange| {
-        let (key, subject) = (format!("{} {} {}", c.finding, c.unit, run.size), format!("finding:{}", c.finding));
+        let (key, subject) =
+            (format!("{} {} {}", c.finding, c.unit, run.size), format!("finding:{}", c.finding));
         Evidence::event(Kind::AssessmentFinding, "actledger", key, subject, run.at, c)
     };
     levels.iter().map(level).chain(findings.iter().map(finding)).collect()
@@ -45,7 +46,14 @@ fn level_changes(facts: &Facts, run: &AssessmentRun, now: &Assessment) -> Vec<Ri
     for id in facts.own.levels.keys().filter(|id| !now.estate.systems.contains_key(*id)) {
         if let Some(b) = last(id).filter(|b| b.to.is_some()) {
             let (system, from) = (id.clone(), b.to.clone());
-            changes.push(RiskLevelChange { system, from, to: None, basis: "none".into(), stated: Vec::new(), at: run.at });
+            changes.push(RiskLevelChange {
+                system,
+                from,
+                to: None,
+                basis: "none".into(),
+                stated: Vec::new(),
+                at: run.at,
+            });
         }
     }
     changes
@@ -136,7 +144,9 @@ impl Causes<'_> {
             "parameter-changed"
         } else if level_moved && !first && unit.id == "scope" {
             "level-changed"
-        } else if unit.status == Status::NotAssessed || before == Some("not-assessed") && unit.status != Status::NotSatisfied {
+        } else if unit.status == Status::NotAssessed
+            || before == Some("not-assessed") && unit.status != Status::NotSatisfied
+        {
             "coverage"
         } else if unit.evidence.is_empty() && unit.id == "scope" {
             "register-changed"
@@ -170,6 +180,8 @@ impl Causes<'_> {
 
     fn parameters_changed(&self) -> bool {
         let last = self.facts.own.runs.last().map(|r| &r.value);
-        last.is_some_and(|r| r.config.parameters != self.run.config.parameters || r.config.profile != self.run.config.profile)
+        last.is_some_and(|r| {
+            r.config.parameters != self.run.config.parameters || r.config.profile != self.run.config.profile
+        })
     }
 }

@@ -110,8 +110,18 @@ fn one(
     }
     for look in told.iter().filter(|l| l.at >= window) {
         let what = look.value.gaps.iter().chain(&look.value.error);
-        let reason = if look.value.error.as_ref().is_some_and(|e| e.contains("denied")) { "source-denied" } else { "source-gap" };
-        coverage.gaps.extend(what.map(|w| Gap { from: look.at, to: look.at, what: w.clone(), reason, entry: Some(look.seq) }));
+        let reason = if look.value.error.as_ref().is_some_and(|e| e.contains("denied")) {
+            "source-denied"
+        } else {
+            "source-gap"
+        };
+        coverage.gaps.extend(what.map(|w| Gap {
+            from: look.at,
+            to: look.at,
+            what: w.clone(),
+            reason,
+            entry: Some(look.seq),
+        }));
     }
     coverage.gaps.sort_by_key(|g| (g.from, g.to));
     coverage
@@ -183,10 +193,11 @@ fn runs(facts: &Facts, coverage: &mut Coverage, window: Time) {
             continue;
         }
         coverage.expected += 1;
-        let missing: Vec<&str> = [(run.outcomes.is_empty(), "policy outcomes"), (seen.value.plan.state != "read", "the plan")]
-            .into_iter()
-            .filter_map(|(lacks, what)| lacks.then_some(what))
-            .collect();
+        let missing: Vec<&str> =
+            [(run.outcomes.is_empty(), "policy outcomes"), (seen.value.plan.state != "read", "the plan")]
+                .into_iter()
+                .filter_map(|(lacks, what)| lacks.then_some(what))
+                .collect();
         if missing.is_empty() {
             coverage.seen += 1;
         } else {
@@ -202,7 +213,8 @@ fn passes(coverage: &mut Coverage, told: &[&Look], interval: i64, window: Time) 
     coverage.unit = if coverage.kind == SourceKind::Register { "readings" } else { "looks" };
     let Some(begin) = coverage.begin else { return };
     let interval = interval.max(60);
-    let times: Vec<Time> = told.iter().filter(|l| l.value.complete).filter_map(|l| l.value.looked_at).collect();
+    let times: Vec<Time> =
+        told.iter().filter(|l| l.value.complete).filter_map(|l| l.value.looked_at).collect();
     if coverage.kind == SourceKind::Register {
         coverage.expected = 1;
         coverage.seen = u64::from(!coverage.stale);
@@ -214,14 +226,23 @@ fn passes(coverage: &mut Coverage, told: &[&Look], interval: i64, window: Time) 
     while due <= coverage.horizon {
         coverage.expected += 1;
         let until = due.plus_seconds(interval + slack);
-        match times.iter().find(|t| **t >= due.plus_seconds(-slack) && **t < due.plus_seconds(interval - slack)) {
+        match times
+            .iter()
+            .find(|t| **t >= due.plus_seconds(-slack) && **t < due.plus_seconds(interval - slack))
+        {
             Some(time) => {
                 coverage.seen += 1;
                 due = time.plus_seconds(interval);
             }
             None => {
                 let what = "no complete look".to_owned();
-                coverage.gaps.push(Gap { from: due, to: until.min(coverage.horizon), what, reason: "source-gap", entry: None });
+                coverage.gaps.push(Gap {
+                    from: due,
+                    to: until.min(coverage.horizon),
+                    what,
+                    reason: "source-gap",
+                    entry: None,
+                });
                 due = due.plus_seconds(interval);
             }
         }

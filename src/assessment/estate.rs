@@ -121,7 +121,10 @@ pub fn ai_workload(w: &Workload, catalogue: &Catalogue) -> Option<&'static str> 
     let notes = [&w.annotations, &w.template_annotations];
     if sets().any(|l| l.get("model-version").is_some() || l.get("ml-team").is_some()) {
         Some("label model-version or ml-team")
-    } else if notes.iter().any(|n| n.get(&pack.registry_annotation).or(n.get(&pack.risk_annotation)).is_some()) {
+    } else if notes
+        .iter()
+        .any(|n| n.get(&pack.registry_annotation).or(n.get(&pack.risk_annotation)).is_some())
+    {
         Some("annotation of the pack")
     } else if w.gpus > 0 {
         Some("requests a GPU")
@@ -178,16 +181,27 @@ impl<'a> Tying<'a> {
             let s = &seen.value;
             let parsed = s.select.iter().filter_map(|v| serde_json::from_value(v.clone()).ok());
             selectors.extend(parsed.map(|sel: Selector| (s.id.clone(), sel)));
-            names.extend([&s.id].into_iter().chain(&s.was).chain(&s.adopts).map(|n| (n.clone(), s.id.clone())));
-            let system =
-                System { id: s.id.clone(), registered: Some(seen.seq), register: s.clone(), ..System::default() };
+            names.extend(
+                [&s.id].into_iter().chain(&s.was).chain(&s.adopts).map(|n| (n.clone(), s.id.clone())),
+            );
+            let system = System {
+                id: s.id.clone(),
+                registered: Some(seen.seq),
+                register: s.clone(),
+                ..System::default()
+            };
             systems.insert(s.id.clone(), system);
         }
         Tying { facts, catalogue, at, window, selectors, names, systems, things: Vec::new() }
     }
 
     /// Selectors, else the name that a convention gives, else an adopted discovery.
-    fn claims(&self, matches: impl Fn(&Selector) -> bool, names: &[Option<&str>], discovered: &str) -> BTreeSet<String> {
+    fn claims(
+        &self,
+        matches: impl Fn(&Selector) -> bool,
+        names: &[Option<&str>],
+        discovered: &str,
+    ) -> BTreeSet<String> {
         let by_selector: BTreeSet<String> =
             self.selectors.iter().filter(|(_, s)| matches(s)).map(|(id, _)| id.clone()).collect();
         if !by_selector.is_empty() {
@@ -226,7 +240,8 @@ impl<'a> Tying<'a> {
             let w = &seen.value;
             let matches = |s: &Selector| match s {
                 Selector::Kubernetes { cluster, namespace, app, name } => {
-                    let uid = subject.strip_prefix("k8s:").and_then(|s| s.split('/').next()).unwrap_or_default();
+                    let uid =
+                        subject.strip_prefix("k8s:").and_then(|s| s.split('/').next()).unwrap_or_default();
                     let cluster_fits = cluster.as_ref().is_none_or(|c| *c == seen.source || c == uid);
                     cluster_fits
                         && fits(namespace, &w.namespace)
@@ -236,8 +251,12 @@ impl<'a> Tying<'a> {
                 _ => false,
             };
             let pack = &self.catalogue.pack;
-            let names =
-                [label(w, &pack.system_label), label(w, "app.kubernetes.io/part-of"), label(w, "app"), Some(&w.name)];
+            let names = [
+                label(w, &pack.system_label),
+                label(w, "app.kubernetes.io/part-of"),
+                label(w, "app"),
+                Some(&w.name),
+            ];
             let discovered = format!("discovered:kubernetes:{}/{}:{}", seen.source, w.namespace, w.name);
             let claimed = self.claims(matches, &names, &discovered);
             let why = ai_workload(w, self.catalogue).filter(|_| recent);
@@ -253,7 +272,9 @@ impl<'a> Tying<'a> {
             let Some((seen, recent)) = last_shown(history, self.at, self.window) else { continue };
             let r = &seen.value;
             let matches = |s: &Selector| match s {
-                Selector::Terraform { workspace, address } => fits(workspace, &r.workspace) && fits(address, &r.address),
+                Selector::Terraform { workspace, address } => {
+                    fits(workspace, &r.workspace) && fits(address, &r.address)
+                }
                 _ => false,
             };
             let none = Outside::default();
@@ -281,8 +302,8 @@ impl<'a> Tying<'a> {
 
     /// Layout `…/SYSTEM/MODEL-VERSION/FILE`: the last three parts of a key of four or more.
     fn artifacts(&mut self) {
-        let mut sets: BTreeMap<(String, String, String, String), (Vec<u64>, bool, String)> = BTreeMap::new();
-        for (_, history) in &self.facts.versions.0 {
+        let mut sets: BTreeMap<Place, (Vec<u64>, bool, String)> = BTreeMap::new();
+        for history in self.facts.versions.0.values() {
             let Some((seen, recent)) = last_shown(history, self.at, self.window) else { continue };
             let parts: Vec<&str> = seen.value.key.split('/').collect();
             let [.., system, version, _file] = parts.as_slice() else { continue };
@@ -326,7 +347,10 @@ impl<'a> Tying<'a> {
             let names = [i.tags.get(&self.catalogue.pack.system_tag), i.tags.get("ai-system")];
             let claimed = self.claims(matches, &names, &discovered);
             let watched = self.facts.network.ports.iter().filter(|p| {
-                p.source == seen.source && p.value.interface == i.interface && p.value.connections > 0 && p.at >= self.window
+                p.source == seen.source
+                    && p.value.interface == i.interface
+                    && p.value.connections > 0
+                    && p.at >= self.window
             });
             let ports: Vec<u64> = watched.map(|p| p.seq).take(19).collect();
             let why = (!ports.is_empty()).then_some("accepts connections on a watched port");
@@ -338,6 +362,9 @@ impl<'a> Tying<'a> {
         }
     }
 }
+
+/// Bucket, system, model version and prefix of an artifact set.
+type Place = (String, String, String, String);
 
 /// The last state that showed a thing, and whether it was there at some time in the window.
 fn last_shown<T>(history: &[Seen<T>], at: Time, window: Time) -> Option<(&Seen<T>, bool)> {
@@ -364,7 +391,8 @@ fn statements(facts: &Facts, catalogue: &Catalogue, system: &System, at: Time) -
         }
     };
     add("register", system.register.risk_level.as_deref(), system.registered.unwrap_or(0));
-    let present = |states: &States<Resource>, subject: &String| states.of(subject, at).filter(|s| !s.gone).cloned();
+    let present =
+        |states: &States<Resource>, subject: &String| states.of(subject, at).filter(|s| !s.gone).cloned();
     for r in system.resources.iter().filter_map(|s| present(&facts.terraform.resources, s)) {
         let tag = r.value.tags.as_ref().and_then(|t| t.get(&catalogue.pack.risk_tag));
         add("terraform tag", tag, r.seq);

@@ -199,7 +199,9 @@ fn judge(case: &Case<'_>) -> Finding {
     units.iter_mut().filter(|u| u.status == Status::NotSatisfied && u.excepted.is_none()).for_each(|u| {
         u.excepted = exception(case, u);
     });
-    units.sort_by(|a, b| (a.status, a.excepted.is_some(), &a.id).cmp(&(b.status, b.excepted.is_some(), &b.id)));
+    units.sort_by(|a, b| {
+        (a.status, a.excepted.is_some(), &a.id).cmp(&(b.status, b.excepted.is_some(), &b.id))
+    });
     add_up(case, units)
 }
 
@@ -297,7 +299,12 @@ fn unseen(case: &Case<'_>) -> Vec<Unit> {
     let configured = |kind| case.estate.sources(kind).any(|c| c.off.is_none());
     let any: Vec<_> = case.control.any_of.iter().copied().filter(|k| configured(*k)).collect();
     if !case.control.any_of.is_empty() && any.is_empty() {
-        found.push(bare("source any", Status::NotAssessed, "not-collected", "none of the sources is configured"));
+        found.push(bare(
+            "source any",
+            Status::NotAssessed,
+            "not-collected",
+            "none of the sources is configured",
+        ));
     }
     for kind in case.control.needed.iter().copied().chain(any) {
         if !configured(kind) {
@@ -308,19 +315,26 @@ fn unseen(case: &Case<'_>) -> Vec<Unit> {
             match case.control.tested {
                 Tested::AsOf if source.stale => {
                     let id = format!("source {}", source.source);
-                    found.push(bare(&id, Status::NotAssessed, "source-gap", "nothing complete was read of late"));
-                }
-                Tested::Throughout => found.extend(source.gaps.iter().filter(|g| g.reason != "records-lost").map(|gap| {
-                    let mut u = bare(
-                        &format!("gap {} {}", source.source, gap.from),
+                    found.push(bare(
+                        &id,
                         Status::NotAssessed,
-                        gap.reason,
-                        &gap.what,
-                    );
-                    u.evidence.extend(gap.entry);
-                    u.happened = Some(gap.from);
-                    u
-                })),
+                        "source-gap",
+                        "nothing complete was read of late",
+                    ));
+                }
+                Tested::Throughout => {
+                    found.extend(source.gaps.iter().filter(|g| g.reason != "records-lost").map(|gap| {
+                        let mut u = bare(
+                            &format!("gap {} {}", source.source, gap.from),
+                            Status::NotAssessed,
+                            gap.reason,
+                            &gap.what,
+                        );
+                        u.evidence.extend(gap.entry);
+                        u.happened = Some(gap.from);
+                        u
+                    }))
+                }
                 Tested::AsOf => {}
             }
         }
@@ -330,7 +344,9 @@ fn unseen(case: &Case<'_>) -> Vec<Unit> {
 
 fn nothing(case: &Case<'_>) -> Unit {
     match case.control.no_units.last() {
-        None => bare("nothing", Status::NotApplicable, "nothing-to-check", "complete looks found no such thing"),
+        None => {
+            bare("nothing", Status::NotApplicable, "nothing-to-check", "complete looks found no such thing")
+        }
         Some(line) => bare("nothing", line.status, &line.reason, &line.when),
     }
 }
@@ -351,7 +367,10 @@ fn exception(case: &Case<'_>, unit: &Unit) -> Option<Excepted> {
 
 /// Whether an exception has owner, reason, approver and expiry, and its last day is not over.
 pub(super) fn in_force(e: &Exception, at: Time) -> bool {
-    e.owner.is_some() && e.reason.is_some() && e.approver.is_some() && e.expires.is_some_and(|d| at < d.plus_seconds(86_400))
+    e.owner.is_some()
+        && e.reason.is_some()
+        && e.approver.is_some()
+        && e.expires.is_some_and(|d| at < d.plus_seconds(86_400))
 }
 
 type Law = (Option<&'static str>, Option<Time>, Vec<String>);

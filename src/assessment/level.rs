@@ -63,6 +63,6 @@ impl Levels {
 }
 
 /// The decision on a system that stands in the register at a time.
-pub fn decision<'a>(facts: &'a Facts, id: &str, at: Time) -> Option<&'a Seen<Decision>> {
+pub(super) fn decision<'a>(facts: &'a Facts, id: &str, at: Time) -> Option<&'a Seen<Decision>> {
     facts.decisions.at(at).map(|(_, d)| d).find(|d| d.value.system == id)
 }

@@ -29,15 +29,22 @@ pub(super) fn run(desk: &Desk, as_json: bool) -> Result<Ended, CliError> {
     lines.push(mail(desk));
     let stubs = stubs(desk);
     let zone = Zone::named(&desk.config.timezone);
-    let next = |e: &str| cron::next(e, &desk.config.timezone, desk.clock.now()).map_or_else(|| "never".into(), |t| zone.minute(t));
+    let next = |e: &str| {
+        cron::next(e, &desk.config.timezone, desk.clock.now())
+            .map_or_else(|| "never".into(), |t| zone.minute(t))
+    };
     let (ingest, report) = (next(&desk.config.schedule.ingest), next(&desk.config.schedule.report));
     let parts = lines.iter().filter(|l| l.state != "ok").count();
     if as_json {
         let rows: Vec<Value> = lines
             .iter()
-            .map(|l| json!({"what": l.what, "name": l.name, "state": l.state, "said": l.said, "more": l.more}))
+            .map(
+                |l| json!({"what": l.what, "name": l.name, "state": l.state, "said": l.said, "more": l.more}),
+            )
             .collect();
-        output::json(&json!({ "checks": rows, "stubs": stubs, "next": { "ingest": ingest, "report": report } }));
+        output::json(
+            &json!({ "checks": rows, "stubs": stubs, "next": { "ingest": ingest, "report": report } }),
+        );
     } else {
         for l in &lines {
             output::line(format!("{:<16}{:<22}{:<6}{}", l.what, l.name, l.state, l.said));
@@ -57,7 +64,8 @@ fn config(desk: &Desk) -> Line {
     let (sources, lists) = (desk.config.sources().count(), desk.config.mail.len());
     let register = if desk.config.register.is_some() { "a register" } else { "no register" };
     let said = format!("{sources} sources, {lists} mail lists, {register}");
-    let mut l = line("config", &desk.config.organization, sources > 0 && desk.config.register.is_some(), said);
+    let mut l =
+        line("config", &desk.config.organization, sources > 0 && desk.config.register.is_some(), said);
     if sources == 0 {
         l.more.push("no source is configured: nothing can be seen".into());
     }
@@ -98,7 +106,12 @@ fn sources(desk: &Desk) -> Vec<Line> {
                 Some(last) => {
                     let g = gather(kind, &context, last.at, desk.clock.now(), files::read(last));
                     let when = if last.at.is_some() { last.name.clone() } else { "look time unknown".into() };
-                    let mut l = line(kind.name(), &source.name, g.gaps.is_empty() && g.counts.quarantined == 0, format!("{} looks, newest {when}: {}", looks.len(), g.read));
+                    let mut l = line(
+                        kind.name(),
+                        &source.name,
+                        g.gaps.is_empty() && g.counts.quarantined == 0,
+                        format!("{} looks, newest {when}: {}", looks.len(), g.read),
+                    );
                     l.more = remarks(&g);
                     l
                 }
@@ -110,7 +123,10 @@ fn sources(desk: &Desk) -> Vec<Line> {
 
 fn remarks(g: &Gathered) -> Vec<String> {
     let faults = g.faults.iter().take(5).map(|f| format!("{} {}: {}", f.file, f.place, f.what));
-    faults.chain(g.gaps.iter().take(5).map(|t| format!("missing: {t}"))).chain(g.truncated.iter().cloned()).collect()
+    faults
+        .chain(g.gaps.iter().take(5).map(|t| format!("missing: {t}")))
+        .chain(g.truncated.iter().cloned())
+        .collect()
 }
 
 /// What cannot be judged without a source.
@@ -125,7 +141,9 @@ fn mail(desk: &Desk) -> Line {
         return line("mail", "-", desk.config.mail.is_empty(), "no [smtp]: nobody is told by mail");
     };
     match Transport::of(smtp).and_then(|t| t.probe()) {
-        Ok(()) => line("mail", smtp.url.split("://").next().unwrap_or("mail"), true, "reached; nothing was sent"),
+        Ok(()) => {
+            line("mail", smtp.url.split("://").next().unwrap_or("mail"), true, "reached; nothing was sent")
+        }
         Err(e) => line("mail", "smtp", false, e.to_string()),
     }
 }
@@ -140,7 +158,9 @@ fn stubs(desk: &Desk) -> Vec<String> {
         facts.fold(&p);
         Ok(())
     });
-    let (Ok(()), Some(run)) = (folded, facts.own.runs.last().map(|r| r.value.clone())) else { return Vec::new() };
+    let (Ok(()), Some(run)) = (folded, facts.own.runs.last().map(|r| r.value.clone())) else {
+        return Vec::new();
+    };
     let estate = crate::assessment::Estate::of(&facts, &desk.catalogue, &run);
     let discovered = estate.systems.values().filter(|s| s.registered.is_none());
     discovered

@@ -13,20 +13,26 @@ pub(super) fn run(desk: &Desk, options: &Ingest) -> Result<Ended, CliError> {
     let _lock = desk.lock("ingest")?;
     let mut store = desk.store()?;
     let progress = Progress::new();
-    let status = jobs::ingest(desk, &mut store, &options.names, &|name, done, all| progress.step(name, done, all))?;
+    let status =
+        jobs::ingest(desk, &mut store, &options.names, &|name, done, all| progress.step(name, done, all))?;
     progress.finish();
     let ended = if status.failed() { Ended::Something } else { Ended::Well };
     if options.json {
         output::json(&status);
         return Ok(ended);
     }
-    let head = ["source", "read", "new entries", "kept", "quarantined", "refused", "not seen"].map(str::to_owned);
+    let head =
+        ["source", "read", "new entries", "kept", "quarantined", "refused", "not seen"].map(str::to_owned);
     let mut rows = vec![head.to_vec()];
     rows.extend(status.sources.iter().map(row));
     output::table(&rows);
     let complete = status.sources.iter().filter(|s| s.failed.is_none()).count();
     let size = status.size;
-    output::line(format!("{complete} of {} sources read, {} new entries. Size {size}.", status.sources.len(), status.entries));
+    output::line(format!(
+        "{complete} of {} sources read, {} new entries. Size {size}.",
+        status.sources.len(),
+        status.entries
+    ));
     for s in &status.sources {
         faults(s);
     }
@@ -63,7 +69,12 @@ fn faults(s: &SourceStatus) {
         output::line(format!("\n{}  skipped, or kept with a remark:", s.source));
     }
     for fault in s.faults.iter().take(20) {
-        output::line(format!("  {}\n    {}: {}", fault.file, if fault.place.is_empty() { "whole file" } else { &fault.place }, fault.what));
+        output::line(format!(
+            "  {}\n    {}: {}",
+            fault.file,
+            if fault.place.is_empty() { "whole file" } else { &fault.place },
+            fault.what
+        ));
     }
     if s.faults.len() > 20 {
         output::line(format!("  and {} more", s.faults.len() - 20));

@@ -16,12 +16,14 @@ pub(super) fn write(path: &Path, origin: &str, secret: &[u8; 32]) -> Result<Stri
     if let Some(dir) = path.parent() {
         std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     }
-    let pem = SigningKey::from_bytes(secret).to_pkcs8_pem(LineEnding::LF).context("cannot write the key as PEM")?;
+    let pem =
+        SigningKey::from_bytes(secret).to_pkcs8_pem(LineEnding::LF).context("cannot write the key as PEM")?;
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let mut file = file.with_context(|| format!("cannot make {}", path.display()))?;
     file.write_all(pem.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
     let vkey = Signer::new(origin, secret).verifier().vkey();
     let public = path.with_extension("vkey");
-    std::fs::write(&public, format!("{vkey}\n")).with_context(|| format!("cannot write {}", public.display()))?;
+    std::fs::write(&public, format!("{vkey}\n"))
+        .with_context(|| format!("cannot write {}", public.display()))?;
     Ok(vkey)
 }

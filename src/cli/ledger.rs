@@ -22,7 +22,11 @@ pub(super) fn run(desk: &Desk, command: &Ledger) -> Result<Ended, CliError> {
         }
         Ledger::Backup { file } => {
             Store::open(&desk.config.ledger.path)?.backup(file)?;
-            output::line(format!("copied to {}; check it: actledger verify --ledger {}", file.display(), file.display()));
+            output::line(format!(
+                "copied to {}; check it: actledger verify --ledger {}",
+                file.display(),
+                file.display()
+            ));
             Ok(Ended::Well)
         }
         Ledger::Rebuild => {
@@ -32,7 +36,9 @@ pub(super) fn run(desk: &Desk, command: &Ledger) -> Result<Ended, CliError> {
             Ok(Ended::Well)
         }
         Ledger::RotateKey => rotate(desk),
-        Ledger::ErasePrivate { before, value, reason } => erase(desk, before.as_deref(), value.as_deref(), reason),
+        Ledger::ErasePrivate { before, value, reason } => {
+            erase(desk, before.as_deref(), value.as_deref(), reason)
+        }
     }
 }
 
@@ -48,8 +54,10 @@ fn info(desk: &Desk, json: bool) -> Result<Ended, CliError> {
     let last = reader.last_recorded()?.map(|t| t.to_string()).unwrap_or_default();
     if json {
         let cursors: std::collections::BTreeMap<_, _> = cursors.into_iter().collect();
-        output::json(&serde_json::json!({ "path": desk.config.ledger.path, "size": size, "root": root, "key": key,
-            "last_recorded": last, "cursors": cursors }));
+        output::json(
+            &serde_json::json!({ "path": desk.config.ledger.path, "size": size, "root": root, "key": key,
+            "last_recorded": last, "cursors": cursors }),
+        );
         return Ok(Ended::Well);
     }
     let mut rows = vec![
@@ -59,7 +67,11 @@ fn info(desk: &Desk, json: bool) -> Result<Ended, CliError> {
         vec!["key".to_owned(), key],
         vec!["last entry".to_owned(), last],
     ];
-    rows.extend(cursors.into_iter().map(|(n, c)| vec![format!("source {n}"), c.unwrap_or_else(|| "never read".into())]));
+    rows.extend(
+        cursors
+            .into_iter()
+            .map(|(n, c)| vec![format!("source {n}"), c.unwrap_or_else(|| "never read".into())]),
+    );
     output::table(&rows);
     Ok(Ended::Well)
 }
@@ -74,7 +86,10 @@ fn show(desk: &Desk, seq: u64) -> Result<Ended, CliError> {
     }
     let index = usize::try_from(seq).ok().filter(|i| *i < leaves.len());
     let Some(index) = index else {
-        return Err(CliError::Usage(format!("there is no entry {seq}: the last one is {}", leaves.len().saturating_sub(1))));
+        return Err(CliError::Usage(format!(
+            "there is no entry {seq}: the last one is {}",
+            leaves.len().saturating_sub(1)
+        )));
     };
     let bytes = reader.bytes(seq)?;
     output::raw(&bytes);
@@ -102,11 +117,15 @@ fn rotate(desk: &Desk) -> Result<Ended, CliError> {
     let vkey = keys::write(&next, &desk.config.ledger.origin, &secret)?;
     let payload = LedgerKey { public_key: vkey.clone() };
     let now = desk.clock.now();
-    let entry = Evidence::event(Kind::LedgerKey, "actledger", vkey.clone(), "ledger:key".into(), now, &payload);
+    let entry =
+        Evidence::event(Kind::LedgerKey, "actledger", vkey.clone(), "ledger:key".into(), now, &payload);
     store.append(&desk.writer(), vec![entry])?;
     std::fs::rename(path, &old).with_context(|| format!("cannot keep the old key as {}", old.display()))?;
     std::fs::rename(&next, path).with_context(|| format!("cannot put the new key at {}", path.display()))?;
-    output::line(format!("the next checkpoint is signed by\n{vkey}\nthe old key is kept as {}", old.display()));
+    output::line(format!(
+        "the next checkpoint is signed by\n{vkey}\nthe old key is kept as {}",
+        old.display()
+    ));
     Ok(Ended::Well)
 }
 
@@ -114,7 +133,11 @@ fn erase(desk: &Desk, before: Option<&str>, value: Option<&str>, reason: &str) -
     let mut store = desk.store()?;
     let reader = store.reader();
     let limit: Option<Time> = before
-        .map(|t| t.parse().map_err(|_| CliError::Usage(format!("--before {t}: a day (2026-11-22) or a time (RFC 3339)"))))
+        .map(|t| {
+            t.parse().map_err(|_| {
+                CliError::Usage(format!("--before {t}: a day (2026-11-22) or a time (RFC 3339)"))
+            })
+        })
         .transpose()?;
     let mut which = match value {
         Some(value) => reader.openings_of(value)?,

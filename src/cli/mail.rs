@@ -35,7 +35,10 @@ fn dry_run(desk: &Desk) -> Result<Ended, CliError> {
         let letter = jobs::compose(desk, &store, &mail, list)?;
         let names: Vec<&str> = letter.attachments.iter().map(|a| a.name.as_str()).collect();
         output::line(format!("To: {}\nSubject: {}\n\n{}", letter.to.join(", "), letter.subject, letter.text));
-        output::line(format!("Attached: {}\n", if names.is_empty() { "nothing".into() } else { names.join(", ") }));
+        output::line(format!(
+            "Attached: {}\n",
+            if names.is_empty() { "nothing".into() } else { names.join(", ") }
+        ));
     }
     Ok(Ended::Well)
 }

@@ -37,7 +37,9 @@ pub(crate) enum Ended {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
     /// The config file cannot be read.
-    #[error("cannot read the config {0}: {1}\n  give one with --config FILE or $ACTLEDGER_CONFIG, or make one: actledger init")]
+    #[error(
+        "cannot read the config {0}: {1}\n  give one with --config FILE or $ACTLEDGER_CONFIG, or make one: actledger init"
+    )]
     NoConfig(PathBuf, std::io::Error),
     /// The config is refused.
     #[error(transparent)]
@@ -73,7 +75,8 @@ impl CliError {
 
 /// Runs the command of this process.
 pub fn run() -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "actledger=info".into());
+    let filter =
+        tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "actledger=info".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,

@@ -14,7 +14,10 @@ pub(super) fn assess(desk: &Desk) -> Result<Ended, CliError> {
     for differs in &status.state_differs {
         output::line(format!("state.db was changed by somebody else and is built anew: {differs}"));
     }
-    output::line(format!("As of entry {}: {} open, {} transitions written.", status.as_of, status.open, status.changes));
+    output::line(format!(
+        "As of entry {}: {} open, {} transitions written.",
+        status.as_of, status.open, status.changes
+    ));
     Ok(if status.state_differs.is_empty() { Ended::Well } else { Ended::Something })
 }
 
@@ -27,11 +30,14 @@ fn as_of(text: &str) -> Result<AsOf, CliError> {
         return Ok(AsOf::Time(time));
     }
     let read = std::fs::read_to_string(text);
-    read.map(AsOf::Checkpoint).map_err(|e| CliError::Usage(format!("--as-of {text}: neither a size, a time nor a file ({e})")))
+    read.map(AsOf::Checkpoint)
+        .map_err(|e| CliError::Usage(format!("--as-of {text}: neither a size, a time nor a file ({e})")))
 }
 
 fn time(name: &str, text: Option<&String>) -> Result<Option<Time>, CliError> {
-    let parse = |t: &String| t.parse().map_err(|_| CliError::Usage(format!("{name} {t}: a day (2026-11-22) or a time (RFC 3339)")));
+    let parse = |t: &String| {
+        t.parse().map_err(|_| CliError::Usage(format!("{name} {t}: a day (2026-11-22) or a time (RFC 3339)")))
+    };
     text.map(parse).transpose()
 }
 
@@ -67,7 +73,8 @@ pub(super) fn run(desk: &Desk, o: &Report) -> Result<Ended, CliError> {
         "{} checks: {} satisfied, {} not, {} not assessed, {} not applicable.",
         t.checks, t.counts.satisfied, t.counts.not_satisfied, t.counts.not_assessed, t.counts.not_applicable
     ));
-    let mut all = rendered.report.systems.iter().flat_map(|s| &s.findings).chain(&rendered.report.estate_findings);
+    let mut all =
+        rendered.report.systems.iter().flat_map(|s| &s.findings).chain(&rendered.report.estate_findings);
     Ok(if fail_on.is_some_and(|s| all.any(|f| f.status == s)) { Ended::FailOn } else { Ended::Well })
 }
 
@@ -117,6 +124,9 @@ pub(super) fn export(desk: &Desk, o: &Export) -> Result<Ended, CliError> {
     let exported = jobs::export(desk, &mut store, &question, &request)?;
     std::fs::write(&o.out, &exported.bytes).with_context(|| format!("cannot write {}", o.out.display()))?;
     output::line(format!("{}  {}", sha256_hex(&exported.bytes), o.out.display()));
-    output::line(format!("{} entries, as of entry {}. Check it without us: unzip it, then python3 verify.py .", exported.entries, exported.as_of));
+    output::line(format!(
+        "{} entries, as of entry {}. Check it without us: unzip it, then python3 verify.py .",
+        exported.entries, exported.as_of
+    ));
     Ok(Ended::Well)
 }

@@ -17,7 +17,10 @@ pub(super) fn run(desk: Desk) -> Result<Ended, CliError> {
         })?;
         progress.finish();
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
     let served = runtime.block_on(daemon::serve(Arc::new(desk), |address| {
         output::line(format!("Pages at http://{address} (stop with Ctrl-C)"));
     }));

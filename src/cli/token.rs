@@ -18,14 +18,19 @@ pub(super) fn run(desk: &Desk, command: &Token) -> Result<Ended, CliError> {
             let mac = web::mac(secret, name, &sha256, &now);
             store.state().add_token(&[name.clone(), sha256, now, mac])?;
             output::line(&token);
-            output::note("This is shown once. It is the password of the pages (any user name), or a bearer token.");
+            output::note(
+                "This is shown once. It is the password of the pages (any user name), or a bearer token.",
+            );
             Ok(Ended::Well)
         }
         Token::List => {
             let mut ended = Ended::Well;
             for [name, sha256, created, mac] in store.state().tokens()? {
                 let ours = web::mac(secret, &name, &sha256, &created) == mac;
-                output::line(format!("{name}  made {created}{}", if ours { "" } else { "  NOT MADE BY US: it is not accepted" }));
+                output::line(format!(
+                    "{name}  made {created}{}",
+                    if ours { "" } else { "  NOT MADE BY US: it is not accepted" }
+                ));
                 if !ours {
                     ended = Ended::Something;
                 }
@@ -34,7 +39,9 @@ pub(super) fn run(desk: &Desk, command: &Token) -> Result<Ended, CliError> {
         }
         Token::Revoke { name } => {
             if store.state().revoke_token(name)? {
-                output::line(format!("{name} is revoked; a running `serve` learns it when it is started again"));
+                output::line(format!(
+                    "{name} is revoked; a running `serve` learns it when it is started again"
+                ));
                 Ok(Ended::Well)
             } else {
                 Err(CliError::Usage(format!("no token is named {name:?}")))

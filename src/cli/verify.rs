@@ -71,8 +71,10 @@ fn ledger(path: &Path, o: &Verify) -> Result<Ended, CliError> {
         }
         Verification::Broken(broken) => {
             if o.json {
-                output::json(&serde_json::json!({ "status": "broken", "first_bad": broken.first_bad, "seq": broken.seq,
-                    "what": broken.what, "between": broken.between, "intact_up_to": broken.intact_up_to }));
+                output::json(
+                    &serde_json::json!({ "status": "broken", "first_bad": broken.first_bad, "seq": broken.seq,
+                    "what": broken.what, "between": broken.between, "intact_up_to": broken.intact_up_to }),
+                );
             } else {
                 told_broken(&broken);
             }
@@ -86,13 +88,30 @@ fn told(i: &Intact) {
     let rows = [
         ("entries", format!("{n} of {n} hashed again, canonical form and order right")),
         ("tree", format!("root {} equals checkpoint {}", i.checkpoint.root_base64(), i.checkpoints)),
-        ("checkpoints", format!("{} of {} signed by {}, each a prefix of the next", i.checkpoints, i.checkpoints, i.signer.id_hex())),
+        (
+            "checkpoints",
+            format!(
+                "{} of {} signed by {}, each a prefix of the next",
+                i.checkpoints,
+                i.checkpoints,
+                i.signer.id_hex()
+            ),
+        ),
         ("private", format!("{} values kept, {} match; {} erased", i.openings, i.openings, i.erased)),
-        ("blobs", format!("{} kept beside the entries, {} match; {} full tiles match", i.blobs, i.blobs, i.tiles)),
-        ("outside", "every nightly mail holds a checkpoint: take one and run   actledger verify --since FILE".to_owned()),
+        (
+            "blobs",
+            format!("{} kept beside the entries, {} match; {} full tiles match", i.blobs, i.blobs, i.tiles),
+        ),
+        (
+            "outside",
+            "every nightly mail holds a checkpoint: take one and run   actledger verify --since FILE"
+                .to_owned(),
+        ),
     ];
     output::table(&rows.map(|(a, b)| vec![a.to_owned(), b]));
-    output::line("Intact. This shows that nothing was changed since an outside copy of a checkpoint was\nmade; without one, a cut exactly at a checkpoint does not show. It does not show that the\nsources told the truth.");
+    output::line(
+        "Intact. This shows that nothing was changed since an outside copy of a checkpoint was\nmade; without one, a cut exactly at a checkpoint does not show. It does not show that the\nsources told the truth.",
+    );
 }
 
 fn told_broken(b: &Broken) {
@@ -101,7 +120,9 @@ fn told_broken(b: &Broken) {
         output::line(format!("             the change lies between the checkpoints of size {from} and {to}"));
     }
     output::line(format!("             checkpoints up to size {} still hold", b.intact_up_to));
-    output::line("Do not write to this file. Copy it as it is; compare with a backup: actledger verify --ledger BACKUP");
+    output::line(
+        "Do not write to this file. Copy it as it is; compare with a backup: actledger verify --ledger BACKUP",
+    );
     output::line("No report or export is made from this ledger.");
 }
 
@@ -115,12 +136,14 @@ struct Since {
 
 impl Since {
     fn read(file: &Path) -> Result<Since, CliError> {
-        let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let text =
+            std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
         Ok(Since { text, old: None, wrong: None, prefix: false })
     }
 
     fn met(&mut self, entry: &crate::ledger::Entry, edge: &crate::ledger::tree::Frontier) {
-        if let Some(key) = entry.payload.get("public_key").and_then(|k| k.as_str()).and_then(|k| Verifier::parse(k).ok())
+        if let Some(key) =
+            entry.payload.get("public_key").and_then(|k| k.as_str()).and_then(|k| Verifier::parse(k).ok())
             && self.old.is_none()
         {
             let found = Checkpoint::find(key.name(), &self.text);
@@ -141,7 +164,10 @@ impl Since {
         let text = match (self.old, self.wrong) {
             (None, wrong) => format!("the outside copy cannot be used: {}", wrong.unwrap_or_default()),
             (Some(old), _) if self.prefix => {
-                output::line(format!("today's ledger ({size}) contains the ledger of that copy ({}) unchanged", old.size));
+                output::line(format!(
+                    "today's ledger ({size}) contains the ledger of that copy ({}) unchanged",
+                    old.size
+                ));
                 return Ok(Ended::Well);
             }
             (Some(old), _) if old.size > size => {

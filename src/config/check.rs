@@ -35,8 +35,10 @@ impl Config {
     /// # Errors
     /// See [`ConfigError`].
     pub fn parse(text: &str, file: &str, dir: &Path) -> Result<Config, ConfigError> {
-        let mut config: Config = toml::from_str(text)
-            .map_err(|e| ConfigError::Form { file: file.into(), message: e.to_string().trim_end().to_owned() })?;
+        let mut config: Config = toml::from_str(text).map_err(|e| ConfigError::Form {
+            file: file.into(),
+            message: e.to_string().trim_end().to_owned(),
+        })?;
         config.check(file)?;
         config.resolve(dir);
         Ok(config)
@@ -57,7 +59,9 @@ impl Config {
             let right = "a name without spaces and +, for example \"actledger.example.com/main\"";
             return refuse("ledger.origin", &self.ledger.origin, right);
         }
-        for (key, cron) in [("schedule.ingest", &self.schedule.ingest), ("schedule.report", &self.schedule.report)] {
+        for (key, cron) in
+            [("schedule.ingest", &self.schedule.ingest), ("schedule.report", &self.schedule.report)]
+        {
             if cron.split_whitespace().count() != 5 || croner::Cron::from_str(cron).is_err() {
                 return refuse(key, cron, "five fields of cron, for example \"30 5 * * *\"");
             }
@@ -72,11 +76,16 @@ impl Config {
                 return refuse(&key("name"), &source.name, "this name is taken by the program itself");
             }
             if !source.location.starts_with("file:") || source.location == "file:" {
-                let right = "this version reads \"file:DIR\" only; live AWS, Kubernetes and HCP Terraform come later";
+                let right =
+                    "this version reads \"file:DIR\" only; live AWS, Kubernetes and HCP Terraform come later";
                 return refuse(&key("location"), &source.location, right);
             }
             if !source.collect && source.reason.is_none() {
-                return refuse(&key("collect"), "false", "a source that is switched off needs reason = \"…\"");
+                return refuse(
+                    &key("collect"),
+                    "false",
+                    "a source that is switched off needs reason = \"…\"",
+                );
             }
         }
         if let Some(smtp) = &self.smtp {
@@ -88,7 +97,11 @@ impl Config {
                 return refuse("smtp.url", &smtp.url, "a demonstration mails into a folder: folder:DIR");
             }
             if !smtp.from.contains('@') {
-                return refuse("smtp.from", &smtp.from, "an address, for example \"Actledger <actledger@example.com>\"");
+                return refuse(
+                    "smtp.from",
+                    &smtp.from,
+                    "an address, for example \"Actledger <actledger@example.com>\"",
+                );
             }
         }
         if !self.mail.is_empty() && self.smtp.is_none() {
@@ -104,9 +117,19 @@ impl Config {
         }
         let listen: Result<std::net::SocketAddr, _> = self.web.listen.parse();
         match listen {
-            Err(_) => return refuse("web.listen", &self.web.listen, "address and port, for example \"127.0.0.1:8080\""),
+            Err(_) => {
+                return refuse(
+                    "web.listen",
+                    &self.web.listen,
+                    "address and port, for example \"127.0.0.1:8080\"",
+                );
+            }
             Ok(a) if !a.ip().is_loopback() && self.web.auth == super::WebAuth::None => {
-                return refuse("web.listen", &self.web.listen, "beyond loopback the pages need [web] auth = \"token\"");
+                return refuse(
+                    "web.listen",
+                    &self.web.listen,
+                    "beyond loopback the pages need [web] auth = \"token\"",
+                );
             }
             Ok(_) => {}
         }
@@ -149,7 +172,10 @@ mod tests {
     fn what_cannot_be_is_refused_with_its_key() {
         assert!(refused("organization = 'X'\ncolour = 1").contains("colour"));
         assert!(refused("").contains("organization"));
-        assert!(refused("organization = 'X'\ntimezone = 'Mars'").contains("timezone = \"Mars\": give an IANA zone"));
+        assert!(
+            refused("organization = 'X'\ntimezone = 'Mars'")
+                .contains("timezone = \"Mars\": give an IANA zone")
+        );
         assert!(refused("organization = 'X'\n[schedule]\nreport = 'daily'").contains("schedule.report"));
         let live = "organization = 'X'\n[[flow_logs]]\nname = 'a'\nlocation = 's3://b'";
         assert!(refused(live).contains("flow_logs.location of \"a\""));

@@ -67,7 +67,12 @@ mod tests {
             at = next("30 5 * * *", "Europe/Berlin", at).unwrap();
             fired.push(at.to_string());
         }
-        let expected = ["2026-10-23T03:30:00.000Z", "2026-10-24T03:30:00.000Z", "2026-10-25T04:30:00.000Z", "2026-10-26T04:30:00.000Z"];
+        let expected = [
+            "2026-10-23T03:30:00.000Z",
+            "2026-10-24T03:30:00.000Z",
+            "2026-10-25T04:30:00.000Z",
+            "2026-10-26T04:30:00.000Z",
+        ];
         assert_eq!(fired, expected);
         // A time that the change leaves out in spring is taken at the next that there is.
         let spring = next("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z".parse().unwrap()).unwrap();

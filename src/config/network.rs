@@ -46,8 +46,12 @@ impl Network {
         }
         let class = match address {
             _ if self.is_own(address) => "own",
-            IpAddr::V4(v4) if v4.is_private() || v4.is_link_local() || v4.is_loopback() || is_shared(v4) => "private",
-            IpAddr::V6(v6) if v6.is_unique_local() || v6.is_unicast_link_local() || v6.is_loopback() => "private",
+            IpAddr::V4(v4) if v4.is_private() || v4.is_link_local() || v4.is_loopback() || is_shared(v4) => {
+                "private"
+            }
+            IpAddr::V6(v6) if v6.is_unique_local() || v6.is_unicast_link_local() || v6.is_loopback() => {
+                "private"
+            }
             _ => "public",
         };
         class.to_owned()
@@ -90,10 +94,19 @@ mod tests {
         .unwrap();
         let class = |a: &str| network.class(a.parse().unwrap());
         assert_eq!(
-            [class("10.0.3.4"), class("10.9.0.1"), class("100.64.1.1"), class("8.8.8.8"), class("203.0.113.9")],
+            [
+                class("10.0.3.4"),
+                class("10.9.0.1"),
+                class("100.64.1.1"),
+                class("8.8.8.8"),
+                class("203.0.113.9")
+            ],
             ["own", "private", "private", "public", "office"]
         );
-        assert!(network.allows(9, "203.0.113.9".parse().unwrap()) && !network.allows(9, "10.0.0.1".parse().unwrap()));
+        assert!(
+            network.allows(9, "203.0.113.9".parse().unwrap())
+                && !network.allows(9, "10.0.0.1".parse().unwrap())
+        );
         assert!(network.allows(6006, "10.0.0.1".parse().unwrap()));
     }
 }

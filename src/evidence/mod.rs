@@ -129,7 +129,14 @@ pub struct Evidence {
 impl Evidence {
     /// A state: its key is its subject.
     pub fn state(kind: Kind, source: &str, subject: String, at: Time, payload: &impl Serialize) -> Evidence {
-        Evidence { kind, source: source.into(), key: subject.clone(), subject, occurred_at: at, payload: json(payload) }
+        Evidence {
+            kind,
+            source: source.into(),
+            key: subject.clone(),
+            subject,
+            occurred_at: at,
+            payload: json(payload),
+        }
     }
 
     /// An event with a key of its own.

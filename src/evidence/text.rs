@@ -54,7 +54,9 @@ impl Serialize for Text {
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Text, D::Error> {
-        text_of(&Value::deserialize(d)?).map(Text).ok_or_else(|| D::Error::custom("neither a text nor $bytes"))
+        text_of(&Value::deserialize(d)?)
+            .map(Text)
+            .ok_or_else(|| D::Error::custom("neither a text nor $bytes"))
     }
 }
 

@@ -107,7 +107,10 @@ mod tests {
     fn milliseconds_always_stand() {
         let t: Time = "2026-11-19T15:42:07Z".parse().unwrap();
         assert_eq!(t.to_string(), "2026-11-19T15:42:07.000Z");
-        assert_eq!("2026-11-19T16:42:07.5+01:00".parse::<Time>().unwrap().to_string(), "2026-11-19T15:42:07.500Z");
+        assert_eq!(
+            "2026-11-19T16:42:07.5+01:00".parse::<Time>().unwrap().to_string(),
+            "2026-11-19T15:42:07.500Z"
+        );
         assert_eq!(Time::from_look_name("20261119T154207Z"), Some(t));
         assert_eq!(Time::from_look_name("2026-11-19"), None);
         assert_eq!(t.hour().to_string(), "2026-11-19T15:00:00.000Z");

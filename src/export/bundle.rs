@@ -76,7 +76,8 @@ pub fn write(contents: &Contents<'_>, signer: &Signer) -> Result<(Vec<u8>, Strin
     if let Some(openings) = &contents.openings {
         files.insert("openings.ndjson".into(), openings_text(openings));
     }
-    let manifest: String = files.iter().map(|(name, bytes)| format!("{}  {name}\n", sha256_hex(bytes))).collect();
+    let manifest: String =
+        files.iter().map(|(name, bytes)| format!("{}  {name}\n", sha256_hex(bytes))).collect();
     let digest = sha256_hex(manifest.as_bytes());
     let name = format!("{}/bundle", signer.verifier().name());
     let root = root_base64(&tree::root(contents.leaves));
@@ -115,11 +116,13 @@ fn entries(contents: &Contents<'_>) -> Vec<u8> {
 fn proofs(contents: &Contents<'_>) -> Vec<u8> {
     let one = |seq: u64| {
         let index = usize::try_from(seq).unwrap_or(usize::MAX);
-        let path: Vec<String> = tree::inclusion(contents.leaves, index).iter().map(|h| STANDARD.encode(h)).collect();
+        let path: Vec<String> =
+            tree::inclusion(contents.leaves, index).iter().map(|h| STANDARD.encode(h)).collect();
         json!({ "seq": seq, "path": path })
     };
     let proofs: Vec<Value> = contents.entries.iter().map(|(seq, _)| one(*seq)).collect();
-    let document = json!({ "size": contents.leaves.len(), "contiguous": contents.contiguous, "proofs": proofs });
+    let document =
+        json!({ "size": contents.leaves.len(), "contiguous": contents.contiguous, "proofs": proofs });
     format!("{document}\n").into_bytes()
 }
 
@@ -168,7 +171,8 @@ pub fn check(bytes: &[u8], key: Option<&Verifier>) -> Result<Checked, BundleErro
         let bytes = files.get(name).ok_or_else(|| bad(name, "is missing"))?;
         std::str::from_utf8(bytes).map_err(|_| bad(name, "is not UTF-8"))
     };
-    let first = Verifier::parse(text("public-key.txt")?).map_err(|e| bad("public-key.txt", &e.to_string()))?;
+    let first =
+        Verifier::parse(text("public-key.txt")?).map_err(|e| bad("public-key.txt", &e.to_string()))?;
     if key.is_some_and(|k| *k != first) {
         return Err(bad("public-key.txt", "is another key than the one given"));
     }
@@ -185,7 +189,9 @@ pub fn check(bytes: &[u8], key: Option<&Verifier>) -> Result<Checked, BundleErro
     let listed = check_manifest(manifest, &files)?;
     let checkpoint = signer.open(text("checkpoint.txt")?).and_then(Checkpoint::parse);
     let checkpoint = checkpoint.map_err(|e: note::NoteError| bad("checkpoint.txt", &e.to_string()))?;
-    if said.lines().nth(1) != Some(&checkpoint.size.to_string()) || said.lines().nth(2) != Some(&checkpoint.root_base64()) {
+    if said.lines().nth(1) != Some(&checkpoint.size.to_string())
+        || said.lines().nth(2) != Some(&checkpoint.root_base64())
+    {
         return Err(bad("MANIFEST.note", "speaks of another checkpoint"));
     }
     check_entries(&entries, &checkpoint, files.get("proofs.json").map(Vec::as_slice))?;
@@ -211,9 +217,13 @@ fn unzip(bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, BundleError> {
 type Entries = Vec<(u64, Vec<u8>, Value)>;
 
 fn parse_entries(text: &str) -> Result<Entries, BundleError> {
-    let bad = |n: usize| BundleError::Bad { file: "entries.ndjson".into(), what: format!("line {} is no entry", n + 1) };
+    let bad = |n: usize| BundleError::Bad {
+        file: "entries.ndjson".into(),
+        what: format!("line {} is no entry", n + 1),
+    };
     let line = |(n, line): (usize, &str)| {
-        let (seq, rest) = line.strip_prefix("{\"seq\":").and_then(|l| l.split_once(",\"entry\":")).ok_or_else(|| bad(n))?;
+        let (seq, rest) =
+            line.strip_prefix("{\"seq\":").and_then(|l| l.split_once(",\"entry\":")).ok_or_else(|| bad(n))?;
         let bytes = rest.strip_suffix('}').ok_or_else(|| bad(n))?;
         let value = serde_json::from_str(bytes).map_err(|_| bad(n))?;
         Ok((seq.parse().map_err(|_| bad(n))?, bytes.as_bytes().to_vec(), value))
@@ -226,7 +236,8 @@ fn last_key(entries: &Entries, first: Verifier) -> Result<Verifier, BundleError>
     let changed = entries.iter().rev().find(|(_, _, v)| v["kind"] == "ledger.key");
     match changed.and_then(|(_, _, v)| v["payload"]["public_key"].as_str()) {
         None => Ok(first),
-        Some(key) => Verifier::parse(key).map_err(|e| BundleError::Bad { file: "entries.ndjson".into(), what: e.to_string() }),
+        Some(key) => Verifier::parse(key)
+            .map_err(|e| BundleError::Bad { file: "entries.ndjson".into(), what: e.to_string() }),
     }
 }
 
@@ -234,13 +245,16 @@ fn check_manifest(manifest: &str, files: &BTreeMap<String, Vec<u8>>) -> Result<u
     let bad = |file: &str, what: &str| BundleError::Bad { file: file.into(), what: what.into() };
     let mut listed = BTreeMap::new();
     for line in manifest.lines() {
-        let (digest, name) = line.split_once("  ").ok_or_else(|| bad("MANIFEST.sha256", "has a line of another form"))?;
+        let (digest, name) =
+            line.split_once("  ").ok_or_else(|| bad("MANIFEST.sha256", "has a line of another form"))?;
         listed.insert(name, digest);
     }
     for (name, digest) in &listed {
         match files.get(*name) {
             None => return Err(bad(name, "is listed and missing")),
-            Some(bytes) if sha256_hex(bytes) != *digest => return Err(bad(name, "has another SHA-256 than listed")),
+            Some(bytes) if sha256_hex(bytes) != *digest => {
+                return Err(bad(name, "has another SHA-256 than listed"));
+            }
             Some(_) => {}
         }
     }
@@ -248,7 +262,11 @@ fn check_manifest(manifest: &str, files: &BTreeMap<String, Vec<u8>>) -> Result<u
     added.map_or(Ok(listed.len()), |name| Err(bad(name, "was added: the manifest does not list it")))
 }
 
-fn check_entries(entries: &Entries, checkpoint: &Checkpoint, proofs: Option<&[u8]>) -> Result<(), BundleError> {
+fn check_entries(
+    entries: &Entries,
+    checkpoint: &Checkpoint,
+    proofs: Option<&[u8]>,
+) -> Result<(), BundleError> {
     let bad = |what: String| Err(BundleError::Bad { file: "entries.ndjson".into(), what });
     let Some(proofs) = proofs else {
         let leaves: Vec<Hash> = entries.iter().map(|(_, b, _)| tree::leaf(b)).collect();
@@ -258,7 +276,11 @@ fn check_entries(entries: &Entries, checkpoint: &Checkpoint, proofs: Option<&[u8
     let document: Value = serde_json::from_slice(proofs).unwrap_or_default();
     let mut paths: BTreeMap<u64, Vec<Hash>> = BTreeMap::new();
     for p in document["proofs"].as_array().into_iter().flatten() {
-        let hashes = p["path"].as_array().into_iter().flatten().filter_map(|h| STANDARD.decode(h.as_str()?).ok()?.try_into().ok());
+        let hashes = p["path"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|h| STANDARD.decode(h.as_str()?).ok()?.try_into().ok());
         paths.insert(p["seq"].as_u64().unwrap_or(u64::MAX), hashes.collect());
     }
     for (seq, bytes, _) in entries {
@@ -272,14 +294,21 @@ fn check_entries(entries: &Entries, checkpoint: &Checkpoint, proofs: Option<&[u8
 
 fn check_openings(entries: &Entries, openings: Option<&[u8]>) -> Result<usize, BundleError> {
     let Some(bytes) = openings else { return Ok(0) };
-    let bad = |n: usize| BundleError::Bad { file: "openings.ndjson".into(), what: format!("line {} opens nothing", n + 1) };
-    let sealed: BTreeMap<u64, Vec<String>> =
-        entries.iter().map(|(seq, _, v)| (*seq, crate::ledger::private::commitments(&v["payload"]))).collect();
+    let bad = |n: usize| BundleError::Bad {
+        file: "openings.ndjson".into(),
+        what: format!("line {} opens nothing", n + 1),
+    };
+    let sealed: BTreeMap<u64, Vec<String>> = entries
+        .iter()
+        .map(|(seq, _, v)| (*seq, crate::ledger::private::commitments(&v["payload"])))
+        .collect();
     let mut count = 0;
     for (n, line) in String::from_utf8_lossy(bytes).lines().enumerate() {
         let v: Value = serde_json::from_str(line).map_err(|_| bad(n))?;
         let salt = v["salt"].as_str().and_then(|s| STANDARD.decode(s).ok()).and_then(|s| s.try_into().ok());
-        let (Some(salt), Some(value), Some(seq)) = (salt, v["value"].as_str(), v["seq"].as_u64()) else { return Err(bad(n)) };
+        let (Some(salt), Some(value), Some(seq)) = (salt, v["value"].as_str(), v["seq"].as_u64()) else {
+            return Err(bad(n));
+        };
         let commitment = v["commitment"].as_str().unwrap_or_default().to_owned();
         let opening = Opening { commitment, salt, value: value.to_owned() };
         let known = sealed.get(&seq).is_some_and(|c| c.contains(&opening.commitment));

@@ -19,7 +19,8 @@ fn event(r: &Report, f: &Finding) -> Value {
         Status::NotSatisfied => (3, "Fail"),
         Status::NotApplicable => (99, "Other"),
     };
-    let severity = ["low", "medium", "high", "critical"].iter().position(|s| *s == f.severity).map_or(1, |i| i + 2);
+    let severity =
+        ["low", "medium", "high", "critical"].iter().position(|s| *s == f.severity).map_or(1, |i| i + 2);
     let severity = if f.status == Status::NotSatisfied { severity } else { 1 };
     json!({
         "activity_id": 1, "category_uid": 2, "class_uid": 2003, "type_uid": 200_301, "severity_id": severity,

@@ -13,7 +13,11 @@ pub fn render(r: &Report) -> String {
     let judged: Vec<&&Finding> = all.iter().filter(|f| f.status != Status::NotApplicable).collect();
     let ids: std::collections::BTreeSet<&str> = judged.iter().map(|f| f.control.as_str()).collect();
     let include: Vec<Value> = ids.iter().map(|id| json!({ "control-id": id })).collect();
-    let selection = if include.is_empty() { json!({ "include-all": {} }) } else { json!({ "include-controls": include }) };
+    let selection = if include.is_empty() {
+        json!({ "include-all": {} })
+    } else {
+        json!({ "include-controls": include })
+    };
     let plan = uuid("assessment plan");
     let mut result = json!({
         "uuid": uuid(&format!("result {}", r.as_of.root)),
@@ -63,7 +67,8 @@ fn finding(f: &Finding) -> Value {
     let mut status = json!({ "state": if satisfied { "satisfied" } else { "not-satisfied" } });
     if f.status == Status::NotAssessed {
         status["reason"] = json!("other");
-        status["remarks"] = json!(format!("Not assessed: {}", if f.reason.is_empty() { "unknown" } else { &f.reason }));
+        status["remarks"] =
+            json!(format!("Not assessed: {}", if f.reason.is_empty() { "unknown" } else { &f.reason }));
     }
     json!({
         "uuid": uuid(&format!("finding {}", key(f))),

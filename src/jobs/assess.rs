@@ -77,7 +77,8 @@ pub(super) fn digest(judged: &Assessment) -> String {
     let mut text = String::new();
     for f in &judged.findings {
         for u in &f.units {
-            let _ = writeln!(text, "{}\t{}\t{}\t{}\t{:?}", f.key(), u.id, u.status.name(), u.reason, u.evidence);
+            let _ =
+                writeln!(text, "{}\t{}\t{}\t{}\t{:?}", f.key(), u.id, u.status.name(), u.reason, u.evidence);
         }
     }
     sha256_hex(text.as_bytes())

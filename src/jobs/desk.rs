@@ -151,6 +151,7 @@ fn read_key(path: &Path, origin: &str) -> Result<Signer, DeskError> {
         return Err(DeskError::OpenKey(path.to_owned()));
     }
     let pem = std::fs::read_to_string(path).map_err(missing)?;
-    let key = ed25519_dalek::SigningKey::from_pkcs8_pem(&pem).map_err(|_| DeskError::NotAKey(path.to_owned()))?;
+    let key =
+        ed25519_dalek::SigningKey::from_pkcs8_pem(&pem).map_err(|_| DeskError::NotAKey(path.to_owned()))?;
     Ok(note::Signer::new(origin, &key.to_bytes()))
 }

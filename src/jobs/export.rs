@@ -72,17 +72,30 @@ pub fn export(desk: &Desk, store: &mut Store, as_of: &AsOf, request: &Request) -
         scope: scope(&rendered.report, request),
         contiguous,
     };
-    let (bytes, manifest) = bundle::write(&contents, &desk.signer).map_err(|e| JobError::Render(e.to_string()))?;
+    let (bytes, manifest) =
+        bundle::write(&contents, &desk.signer).map_err(|e| JobError::Render(e.to_string()))?;
     let entries = chosen.len() as u64;
     let payload = ExportMade { as_of: size, entries, redacted: request.redact, manifest: manifest.clone() };
     let now = desk.clock.now();
-    let entry = Evidence::event(Kind::ExportMade, "actledger", format!("{manifest} {now}"), "export".into(), now, &payload);
+    let entry = Evidence::event(
+        Kind::ExportMade,
+        "actledger",
+        format!("{manifest} {now}"),
+        "export".into(),
+        now,
+        &payload,
+    );
     store.append(&desk.writer(), vec![entry])?;
     Ok(Exported { bytes, as_of: size, entries })
 }
 
 /// Sequence numbers that go in, and whether they are a contiguous range beside entry 0 and changes of key.
-fn choose(store: &Store, report: &Report, size: u64, request: &Request) -> Result<(BTreeSet<u64>, bool), JobError> {
+fn choose(
+    store: &Store,
+    report: &Report,
+    size: u64,
+    request: &Request,
+) -> Result<(BTreeSet<u64>, bool), JobError> {
     let picked = !request.systems.is_empty() || !request.controls.is_empty();
     if !picked && request.from.is_none() && request.to.is_none() {
         return Ok(((0..size).collect(), true));
@@ -108,7 +121,12 @@ fn choose(store: &Store, report: &Report, size: u64, request: &Request) -> Resul
 fn cited(report: &Report, request: &Request) -> BTreeSet<u64> {
     let system = |id: &str| request.systems.is_empty() || request.systems.iter().any(|s| s == id);
     let control = |id: &str| request.controls.is_empty() || request.controls.iter().any(|c| c == id);
-    let findings = report.systems.iter().filter(|s| system(&s.id)).flat_map(|s| &s.findings).chain(&report.estate_findings);
+    let findings = report
+        .systems
+        .iter()
+        .filter(|s| system(&s.id))
+        .flat_map(|s| &s.findings)
+        .chain(&report.estate_findings);
     let units = findings.filter(|f| control(&f.control)).flat_map(|f| &f.units);
     let mut chosen: BTreeSet<u64> = units.flat_map(|u| u.evidence.iter().map(|e| e.seq)).collect();
     for s in report.systems.iter().filter(|s| system(&s.id)) {
@@ -121,7 +139,8 @@ fn cited(report: &Report, request: &Request) -> BTreeSet<u64> {
 }
 
 fn scope(report: &Report, request: &Request) -> String {
-    let mut parts = vec![format!("{}, as of entry {} ({})", report.organization, report.as_of.size, report.as_of.at)];
+    let mut parts =
+        vec![format!("{}, as of entry {} ({})", report.organization, report.as_of.size, report.as_of.at)];
     if report.demonstration {
         parts.push("a demonstration: every name and every fact is made up".into());
     }

@@ -77,8 +77,12 @@ pub fn ingest(
     let before = store.reader().size()?;
     store.append(&desk.writer(), vec![configuration(desk)])?;
     let wanted = |name: &str| names.is_empty() || names.iter().any(|n| n == name);
-    let sources: Vec<(SourceKind, Source)> =
-        desk.config.sources().filter(|(_, s)| s.collect && wanted(&s.name)).map(|(k, s)| (k, s.clone())).collect();
+    let sources: Vec<(SourceKind, Source)> = desk
+        .config
+        .sources()
+        .filter(|(_, s)| s.collect && wanted(&s.name))
+        .map(|(k, s)| (k, s.clone()))
+        .collect();
     for (kind, source) in &sources {
         status.sources.push(one(desk, store, *kind, source, progress)?);
     }
@@ -235,14 +239,26 @@ fn register(desk: &Desk, store: &mut Store) -> Result<SourceStatus, JobError> {
             let items = evidence(&register, now);
             let n = items.len() as u64;
             status.counts = CountsView { read: n, kept: n, ..CountsView::default() };
-            status.read = if unchanged { format!("{} unchanged", files.join(", ")) } else { format!("{}, {n} items", files.join(", ")) };
+            status.read = if unchanged {
+                format!("{} unchanged", files.join(", "))
+            } else {
+                format!("{}, {n} items", files.join(", "))
+            };
             if unchanged && !register_look_is_old(store, now, last)? {
                 return Ok(status);
             }
-            let mut g = Gathered { evidence: items, read: status.read.clone(), files: files.len() as u64, ..Gathered::default() };
+            let mut g = Gathered {
+                evidence: items,
+                read: status.read.clone(),
+                files: files.len() as u64,
+                ..Gathered::default()
+            };
             g.keep(n);
             g.replies.clone_from(&sha256);
-            for kind in Kind::ALL.iter().filter(|k| k.name().starts_with("register.") && **k != Kind::RegisterRevision) {
+            for kind in Kind::ALL
+                .iter()
+                .filter(|k| k.name().starts_with("register.") && **k != Kind::RegisterRevision)
+            {
                 g.listed_whole(*kind);
             }
             let commit = repository(&desk.config.base, &paths);
@@ -253,7 +269,13 @@ fn register(desk: &Desk, store: &mut Store) -> Result<SourceStatus, JobError> {
                 commit,
                 attestation: "unattested".into(),
             };
-            let mut batch = vec![Evidence::state(Kind::RegisterRevision, "register", "register:files".into(), now, &revision)];
+            let mut batch = vec![Evidence::state(
+                Kind::RegisterRevision,
+                "register",
+                "register:files".into(),
+                now,
+                &revision,
+            )];
             batch.extend(gone(store, "register", &g, now)?);
             batch.extend(g.evidence.clone());
             let run = run_of(SourceKind::Register, &look, Some(now), &g);
@@ -293,7 +315,9 @@ fn register_paths(paths: Option<&Paths>) -> Vec<PathBuf> {
 /// A `*` in the last part of a path stands for any text.
 fn expand(path: &Path) -> Vec<PathBuf> {
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let (Some((start, end)), Some(dir)) = (name.split_once('*'), path.parent()) else { return vec![path.to_owned()] };
+    let (Some((start, end)), Some(dir)) = (name.split_once('*'), path.parent()) else {
+        return vec![path.to_owned()];
+    };
     let items = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|i| i.path());
     let fits = |p: &PathBuf| {
         let n = p.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();

@@ -9,8 +9,8 @@ mod outbox;
 mod report;
 
 pub use assess::{AssessStatus, assess};
-pub use export::{Exported, Request, export};
 pub use desk::{Desk, DeskError, demo_nights};
+pub use export::{Exported, Request, export};
 pub use ingest::{IngestStatus, SourceStatus, ingest, repository};
 pub use outbox::{MailStatus, compose, flush, queue};
 pub(crate) use report::kept;

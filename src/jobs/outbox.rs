@@ -27,8 +27,15 @@ pub fn queue(desk: &Desk, store: &mut Store, report: &Report) -> Result<u64, Job
     let domain = domain(desk);
     let mail = |(i, _): (usize, &MailList)| {
         let at = report.as_of.at;
-        let message_id = format!("actledger-{}-{}-{i}@{domain}", at.to_string()[..10].replace('-', ""), report.as_of.size);
-        let payload = Mail { message_id: message_id.clone(), list: i as u64, as_of: report.as_of.size, at, sha256: None };
+        let message_id =
+            format!("actledger-{}-{}-{i}@{domain}", at.to_string()[..10].replace('-', ""), report.as_of.size);
+        let payload = Mail {
+            message_id: message_id.clone(),
+            list: i as u64,
+            as_of: report.as_of.size,
+            at,
+            sha256: None,
+        };
         Evidence::event(Kind::MailQueued, "actledger", message_id, "mail".into(), at, &payload)
     };
     let batch: Vec<Evidence> = desk.config.mail.iter().enumerate().map(mail).collect();
@@ -61,7 +68,8 @@ pub fn flush(desk: &Desk, store: &mut Store, transport: &Transport) -> Result<Ma
             Ok(bytes) => {
                 let sent = Mail { sha256: Some(sha256_hex(&bytes)), ..mail.clone() };
                 let now = desk.clock.now();
-                let entry = Evidence::event(Kind::MailSent, "actledger", mail.message_id, "mail".into(), now, &sent);
+                let entry =
+                    Evidence::event(Kind::MailSent, "actledger", mail.message_id, "mail".into(), now, &sent);
                 store.append(&desk.writer(), vec![entry])?;
                 status.sent += 1;
             }
@@ -112,7 +120,9 @@ pub fn compose(desk: &Desk, store: &Store, mail: &Mail, list: &MailList) -> Resu
     let report = &rendered.report;
     let digest = rendered.files.get("report.pdf").map(|b| sha256_hex(b));
     let words = match list.content {
-        MailContent::Report => html::mail(report, &rendered.note, digest.as_deref(), desk.config.web.url.as_deref()),
+        MailContent::Report => {
+            html::mail(report, &rendered.note, digest.as_deref(), desk.config.web.url.as_deref())
+        }
         MailContent::Checkpoint => html::checkpoint_mail(report, &rendered.note),
     };
     let words = words.map_err(failed)?;

@@ -67,8 +67,14 @@ pub fn resolve(desk: &Desk, store: &Store, as_of: &AsOf) -> Result<u64, JobError
         AsOf::Latest | AsOf::Time(_) => reader.size()?,
         AsOf::Checkpoint(text) => {
             let origin = desk.signer.verifier().name();
-            let found = Checkpoint::find(origin, text).ok_or_else(|| JobError::AsOf(format!("no checkpoint of {origin} in it")))?;
-            let said = desk.signer.verifier().open(&found).and_then(Checkpoint::parse).map_err(|e| JobError::AsOf(e.to_string()))?;
+            let found = Checkpoint::find(origin, text)
+                .ok_or_else(|| JobError::AsOf(format!("no checkpoint of {origin} in it")))?;
+            let said = desk
+                .signer
+                .verifier()
+                .open(&found)
+                .and_then(Checkpoint::parse)
+                .map_err(|e| JobError::AsOf(e.to_string()))?;
             if said.size > reader.size()? || reader.root_at(said.size)? != said.root {
                 return Err(JobError::AsOf("the checkpoint is no prefix of this ledger".into()));
             }
@@ -92,7 +98,12 @@ pub fn resolve(desk: &Desk, store: &Store, as_of: &AsOf) -> Result<u64, JobError
 ///
 /// # Errors
 /// The record does not verify; the store's reason; no assessment ends there.
-pub fn view(desk: &Desk, store: &Store, size: u64, systems: &[String]) -> Result<(Report, Vec<Hash>), JobError> {
+pub fn view(
+    desk: &Desk,
+    store: &Store,
+    size: u64,
+    systems: &[String],
+) -> Result<(Report, Vec<Hash>), JobError> {
     let (mut facts, mut edge) = (Facts::default(), Frontier::default());
     let mut last = None;
     let verified = verified(store, size, |p| {
@@ -102,7 +113,8 @@ pub fn view(desk: &Desk, store: &Store, size: u64, systems: &[String]) -> Result
             last = serde_json::from_value::<AssessmentRun>(p.entry.payload.clone()).ok();
         }
     })?;
-    let run = last.ok_or_else(|| JobError::AsOf(format!("entry {} is no assessment", size.saturating_sub(1))))?;
+    let run =
+        last.ok_or_else(|| JobError::AsOf(format!("entry {} is no assessment", size.saturating_sub(1))))?;
     let judged_of = facts_below(store, run.size)?;
     let judged = assessment::assess(&judged_of, &desk.catalogue, &run);
     let source = Source {
@@ -135,7 +147,13 @@ fn facts_below(store: &Store, size: u64) -> Result<Facts, JobError> {
 ///
 /// # Errors
 /// See [`view`]; typst's reason for a PDF that cannot be made.
-pub fn render(desk: &Desk, store: &Store, size: u64, systems: &[String], formats: &[String]) -> Result<Rendered, JobError> {
+pub fn render(
+    desk: &Desk,
+    store: &Store,
+    size: u64,
+    systems: &[String],
+    formats: &[String],
+) -> Result<Rendered, JobError> {
     let (report, leaves) = view(desk, store, size, systems)?;
     let note = store.reader().checkpoint(size)?.map(|(_, n)| n).unwrap_or_default();
     let mut files = BTreeMap::new();
@@ -169,7 +187,11 @@ fn json_bytes(report: &Report) -> Vec<u8> {
 ///
 /// # Errors
 /// The record does not verify; the store's reason; an output that cannot be made.
-pub fn nightly(desk: &Desk, store: &mut Store, progress: &dyn Fn(&str, u64, u64)) -> Result<ReportStatus, JobError> {
+pub fn nightly(
+    desk: &Desk,
+    store: &mut Store,
+    progress: &dyn Fn(&str, u64, u64),
+) -> Result<ReportStatus, JobError> {
     let _lock = desk.lock("report")?;
     verified(store, 0, |_| {})?;
     let status = ingest(desk, store, &[], progress)?;
@@ -211,7 +233,8 @@ fn issue(desk: &Desk, store: &mut Store, rendered: &Rendered) -> Result<Issued, 
     }
     let files = rendered.files.iter().map(|(n, b)| (n.clone(), sha256_hex(b))).collect();
     let payload = ReportIssued { as_of, at, scheduled: true, files };
-    let entry = Evidence::event(Kind::ReportIssued, "actledger", format!("{as_of}"), "report".into(), at, &payload);
+    let entry =
+        Evidence::event(Kind::ReportIssued, "actledger", format!("{as_of}"), "report".into(), at, &payload);
     store.append(&desk.writer(), vec![entry])?;
     Ok(Issued { folder, as_of })
 }

@@ -95,7 +95,8 @@ mod tests {
 
     #[test]
     fn agrees_with_an_implementation_that_others_wrote() {
-        let value = json!({"\u{1F600}": 1, "\u{FB33}": [true, null, -5], "a\u{7}\n\"\\/": {"z": "é\u{2028}", "": 0}});
+        let value =
+            json!({"\u{1F600}": 1, "\u{FB33}": [true, null, -5], "a\u{7}\n\"\\/": {"z": "é\u{2028}", "": 0}});
         let theirs = serde_json_canonicalizer::to_vec(&value).unwrap();
         assert_eq!(bytes(&value).unwrap(), theirs);
         assert!(is_canonical(&theirs));

@@ -119,7 +119,9 @@ pub fn blob_references(payload: &Value) -> impl Iterator<Item = &str> {
 /// Puts blobs back, so that a payload reads as it was stated.
 pub fn put_blobs(payload: &mut Value, mut blob: impl FnMut(&str) -> Option<Vec<u8>>) {
     for member in payload.as_object_mut().into_iter().flat_map(|o| o.values_mut()) {
-        let Some(sha256) = member.get("$blob").and_then(Value::as_str).and_then(|s| s.strip_prefix("sha256:")) else {
+        let Some(sha256) =
+            member.get("$blob").and_then(Value::as_str).and_then(|s| s.strip_prefix("sha256:"))
+        else {
             continue;
         };
         let Some(bytes) = blob(sha256) else { continue };

@@ -47,7 +47,11 @@ impl Verifier {
         };
         let name = name.filter(|n| !n.is_empty()).ok_or_else(bad)?.to_owned();
         let verifier = Verifier { name, key: VerifyingKey::from_bytes(&key).map_err(|_| bad())? };
-        if id.map(str::to_lowercase).as_deref() == Some(verifier.id_hex().as_str()) { Ok(verifier) } else { Err(bad()) }
+        if id.map(str::to_lowercase).as_deref() == Some(verifier.id_hex().as_str()) {
+            Ok(verifier)
+        } else {
+            Err(bad())
+        }
     }
 
     /// The one-line form.
@@ -96,7 +100,8 @@ impl Verifier {
             if name != self.name || bytes.get(..4) != Some(&self.id()) {
                 continue;
             }
-            let signature = Signature::from_slice(&bytes[4..]).map_err(|_| NoteError::Bad(self.name.clone()))?;
+            let signature =
+                Signature::from_slice(&bytes[4..]).map_err(|_| NoteError::Bad(self.name.clone()))?;
             return match self.key.verify_strict(text.as_bytes(), &signature) {
                 Ok(()) => Ok(text),
                 Err(_) => Err(NoteError::Bad(self.name.clone())),
@@ -178,7 +183,8 @@ impl Checkpoint {
 
     /// The last checkpoint note of this origin in some text, a saved mail for example: quoting and indents are undone.
     pub fn find(origin: &str, text: &str) -> Option<String> {
-        let lines: Vec<&str> = text.lines().map(|l| l.trim_start_matches(['>', ' ', '\t']).trim_end()).collect();
+        let lines: Vec<&str> =
+            text.lines().map(|l| l.trim_start_matches(['>', ' ', '\t']).trim_end()).collect();
         let starts = lines.iter().enumerate().filter(|(_, l)| **l == origin).map(|(i, _)| i);
         starts.filter_map(|i| note_at(&lines[i..])).next_back()
     }

@@ -22,7 +22,9 @@ pub struct Opening {
 impl Opening {
     /// The commitment that salt and value give.
     pub fn recomputed(&self) -> String {
-        STANDARD.encode(Sha256::new().chain_update(self.salt).chain_update(canonical_text(&self.value)).finalize())
+        STANDARD.encode(
+            Sha256::new().chain_update(self.salt).chain_update(canonical_text(&self.value)).finalize(),
+        )
     }
 }
 
@@ -107,7 +109,8 @@ mod tests {
 
     #[test]
     fn a_value_is_sealed_and_can_be_opened_again() {
-        let mut payload = json!({"actor": {"$open": "ada@example.com"}, "list": [{"$open": "ada@example.com"}]});
+        let mut payload =
+            json!({"actor": {"$open": "ada@example.com"}, "list": [{"$open": "ada@example.com"}]});
         let (open, key) = (payload.clone(), [1; 32]);
         let mut n = 0;
         let openings = seal(&mut payload, &key, &mut || {

@@ -129,7 +129,8 @@ mod tests {
 
     #[test]
     fn roots_are_those_of_certificate_transparency() {
-        let expected = ["6e340b9c", "fac54203", "aeb6bcfe", "d37ee418", "4e3bbb1f", "76e67dad", "ddb89be4", "5dc9da79"];
+        let expected =
+            ["6e340b9c", "fac54203", "aeb6bcfe", "d37ee418", "4e3bbb1f", "76e67dad", "ddb89be4", "5dc9da79"];
         let leaves = ct_leaves();
         for (n, want) in expected.iter().enumerate() {
             assert_eq!(crate::evidence::hex(&root(&leaves[..=n])[..4]), *want);

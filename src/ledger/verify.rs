@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verification {
     /// Everything fits.
-    Intact(Intact),
+    Intact(Box<Intact>),
     /// Something does not.
     Broken(Broken),
 }
@@ -135,7 +135,11 @@ impl Check {
             None => format!("entry {seq}"),
         };
         if row.seq != seq {
-            return Err(self.broken(name(None), Some(seq), format!("is missing: the next one stored is {}", row.seq)));
+            return Err(self.broken(
+                name(None),
+                Some(seq),
+                format!("is missing: the next one stored is {}", row.seq),
+            ));
         }
         let leaf = tree::leaf(row.bytes);
         let entry: Option<Entry> = serde_json::from_slice(row.bytes).ok();
@@ -144,13 +148,21 @@ impl Check {
             return Err(self.broken(name(entry.as_ref()), Some(seq), what));
         }
         let Some(entry) = entry else {
-            return Err(self.broken(name(None), Some(seq), "is no entry: a member is missing or of another type"));
+            return Err(self.broken(
+                name(None),
+                Some(seq),
+                "is no entry: a member is missing or of another type",
+            ));
         };
         if !canonical::is_canonical(row.bytes) {
             return Err(self.broken(name(Some(&entry)), Some(seq), "is not in canonical form"));
         }
         if self.recorded.is_some_and(|t| t > entry.recorded_at) {
-            return Err(self.broken(name(Some(&entry)), Some(seq), "was recorded before the entry in front of it"));
+            return Err(self.broken(
+                name(Some(&entry)),
+                Some(seq),
+                "was recorded before the entry in front of it",
+            ));
         }
         self.recorded = Some(entry.recorded_at);
         self.keys(&entry).map_err(|what| self.broken(name(Some(&entry)), Some(seq), what))?;
@@ -177,7 +189,8 @@ impl Check {
             }
             Kind::LedgerOpened => return Err("a ledger is opened once, by entry 0".into()),
             Kind::LedgerKey => {
-                self.next_key = Some(Verifier::parse(declared.unwrap_or_default()).map_err(|e| e.to_string())?);
+                self.next_key =
+                    Some(Verifier::parse(declared.unwrap_or_default()).map_err(|e| e.to_string())?);
             }
             _ if self.size() == 0 => return Err("entry 0 does not open a ledger".into()),
             _ => {}
@@ -280,11 +293,18 @@ impl Check {
     pub fn finish(mut self, erased: &BTreeSet<String>) -> Step<(Intact, Vec<Hash>)> {
         if let Some((size, _)) = self.notes.front() {
             let mut broken = self.broken(format!("entry {}", self.size()), Some(self.size()), "is missing");
-            broken.what = format!("is missing: a checkpoint of size {size} was signed, {} entries are here", self.size());
+            broken.what = format!(
+                "is missing: a checkpoint of size {size} was signed, {} entries are here",
+                self.size()
+            );
             return Err(broken);
         }
         if let Some(sha256) = self.blobs_named.first() {
-            return Err(self.broken(format!("blob sha256:{sha256}"), None, "an entry names it and it is not here"));
+            return Err(self.broken(
+                format!("blob sha256:{sha256}"),
+                None,
+                "an entry names it and it is not here",
+            ));
         }
         let mut gone = 0;
         for ((seq, commitment), kept) in &self.sealed {

@@ -98,7 +98,11 @@ mod tests {
             message_id: "1@example.com".into(),
             text: "Grüße".into(),
             html: Some("<p>Grüße</p>".into()),
-            attachments: vec![Attachment { name: "r.pdf".into(), media_type: "application/pdf", bytes: vec![1] }],
+            attachments: vec![Attachment {
+                name: "r.pdf".into(),
+                media_type: "application/pdf",
+                bytes: vec![1],
+            }],
         }
     }
 
@@ -107,7 +111,10 @@ mod tests {
         let bytes = letter("x\r\nBcc: evil@example.com").message().unwrap().formatted();
         let text = String::from_utf8(bytes).unwrap();
         assert!(!text.lines().any(|l| l.starts_with("Bcc")), "{text}");
-        assert!(text.contains("Auto-Submitted: auto-generated") && text.contains("Date: Sun, 22 Nov 2026 05:30:00 +0100"));
+        assert!(
+            text.contains("Auto-Submitted: auto-generated")
+                && text.contains("Date: Sun, 22 Nov 2026 05:30:00 +0100")
+        );
     }
 
     #[test]

@@ -58,14 +58,20 @@ impl Transport {
         let (tls, rest) = smtp.url.split_once("://").unwrap_or(("smtps", &smtp.url));
         let rest = rest.trim_end_matches('/');
         let (host, port) = match rest.rsplit_once(':') {
-            Some((h, p)) => (h, p.parse().map_err(|_| MailError::Config { key: "url", what: format!("{p:?} is no port") })?),
+            Some((h, p)) => (
+                h,
+                p.parse().map_err(|_| MailError::Config { key: "url", what: format!("{p:?} is no port") })?,
+            ),
             None => (rest, if tls == "smtps" { 465 } else { 587 }),
         };
         let parameters = tls_parameters(host, smtp)?;
         let tls = if tls == "smtps" { Tls::Wrapper(parameters) } else { Tls::Required(parameters) };
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host).port(port).tls(tls);
         if let (Some(user), Some(file)) = (&smtp.username, &smtp.password_file) {
-            let what = |e: std::io::Error| MailError::Config { key: "password_file", what: format!("{}: {e}", file.display()) };
+            let what = |e: std::io::Error| MailError::Config {
+                key: "password_file",
+                what: format!("{}: {e}", file.display()),
+            };
             let password = std::fs::read_to_string(file).map_err(what)?;
             builder = builder.credentials(Credentials::new(user.clone(), password.trim_end().to_owned()));
         }

@@ -267,8 +267,10 @@ impl Register {
     /// # Errors
     /// See [`RegisterError`].
     pub fn parse(text: &str, file: &str) -> Result<Register, RegisterError> {
-        toml::from_str(text)
-            .map_err(|e| RegisterError::Form { file: file.into(), message: e.to_string().trim_end().to_owned() })
+        toml::from_str(text).map_err(|e| RegisterError::Form {
+            file: file.into(),
+            message: e.to_string().trim_end().to_owned(),
+        })
     }
 
     /// Adds the items of another file.
@@ -285,7 +287,9 @@ impl Register {
             return clash(format!("two [[system]] have id = {id:?}"));
         }
         if let Some(id) = twice(self.decisions.iter().map(|d| d.system.as_str())) {
-            return clash(format!("two [[decision]] are about system = {id:?}: the file holds the one in force"));
+            return clash(format!(
+                "two [[decision]] are about system = {id:?}: the file holds the one in force"
+            ));
         }
         Ok(())
     }

@@ -149,7 +149,8 @@ mod tests {
 
     #[test]
     fn an_unknown_field_is_refused_with_its_place() {
-        let error = Register::parse("[[system]]\nid = 'a'\nrisk = 'high'", "systems.toml").expect_err("refused");
+        let error =
+            Register::parse("[[system]]\nid = 'a'\nrisk = 'high'", "systems.toml").expect_err("refused");
         assert!(error.to_string().contains("line 3"), "{error}");
     }
 }

@@ -26,7 +26,8 @@ pub fn in_match_scope(r#match: &Value, object: &Object<'_>) -> Option<bool> {
     let kind_fits = kinds.is_none_or(|list| {
         list.iter().any(|k| {
             let has = |member: &str, wanted: &str| {
-                let names = k[member].as_array().map(|l| l.iter().filter_map(Value::as_str).collect::<Vec<_>>());
+                let names =
+                    k[member].as_array().map(|l| l.iter().filter_map(Value::as_str).collect::<Vec<_>>());
                 names.is_none_or(|n| n.contains(&wanted) || n.contains(&"*"))
             };
             has("apiGroups", object.group) && has("kinds", object.kind)
@@ -34,7 +35,8 @@ pub fn in_match_scope(r#match: &Value, object: &Object<'_>) -> Option<bool> {
     });
     let patterns = |member: &str| r#match[member].as_array().map(|l| l.iter().filter_map(Value::as_str));
     let namespace_fits = patterns("namespaces").is_none_or(|mut p| p.any(|p| wildcard(p, object.namespace)));
-    let excluded = patterns("excludedNamespaces").is_some_and(|mut p| p.any(|p| wildcard(p, object.namespace)));
+    let excluded =
+        patterns("excludedNamespaces").is_some_and(|mut p| p.any(|p| wildcard(p, object.namespace)));
     let scope = r#match["scope"].as_str().unwrap_or("*");
     let scope_fits = scope == "*" || (scope == "Namespaced") != object.namespace.is_empty();
     if !kind_fits || !namespace_fits || excluded || !scope_fits {
@@ -110,14 +112,22 @@ mod tests {
     #[test]
     fn match_scope_by_kind_namespace_and_selectors() {
         let (labels, ns) = (Outside::default(), Outside([("env".to_owned(), "prod".to_owned())].into()));
-        let object =
-            Object { group: "apps", kind: "Deployment", namespace: "ml-a", labels: &labels, namespace_labels: Some(&ns) };
+        let object = Object {
+            group: "apps",
+            kind: "Deployment",
+            namespace: "ml-a",
+            labels: &labels,
+            namespace_labels: Some(&ns),
+        };
         let scope = |m: Value| in_match_scope(&m, &object);
         assert_eq!(scope(Value::Null), Some(true));
         assert_eq!(scope(json!({"kinds": [{"apiGroups": ["apps"], "kinds": ["Pod"]}]})), Some(false));
         assert_eq!(scope(json!({"excludedNamespaces": ["ml-*"]})), Some(false));
         assert_eq!(scope(json!({"namespaceSelector": {"matchLabels": {"env": "prod"}}})), Some(true));
-        assert_eq!(scope(json!({"labelSelector": {"matchExpressions": [{"key": "x", "operator": "Exists"}]}})), Some(false));
+        assert_eq!(
+            scope(json!({"labelSelector": {"matchExpressions": [{"key": "x", "operator": "Exists"}]}})),
+            Some(false)
+        );
         let unread = Object { namespace_labels: None, ..object };
         assert_eq!(in_match_scope(&json!({"namespaceSelector": {}}), &unread), None);
     }

@@ -5,9 +5,20 @@ use crate::evidence::Outside;
 use crate::evidence::sentinel::{Cost, ModelResource};
 
 /// Required tags of a resource that are missing or say nothing, and those known only after apply.
-pub fn required_tags(pack: &Pack, tags: &Outside, unknown: &[String], ai: bool) -> (Vec<String>, Vec<String>) {
+pub fn required_tags(
+    pack: &Pack,
+    tags: &Outside,
+    unknown: &[String],
+    ai: bool,
+) -> (Vec<String>, Vec<String>) {
     let asked = pack.required_tags.all.iter().chain(pack.required_tags.ai.iter().filter(|_| ai));
-    split(asked, tags, unknown, |name, value| name == "Model-Type" && value.trim().eq_ignore_ascii_case("none"), pack)
+    split(
+        asked,
+        tags,
+        unknown,
+        |name, value| name == "Model-Type" && value.trim().eq_ignore_ascii_case("none"),
+        pack,
+    )
 }
 
 /// Deployment tags of a model resource that are missing, and those known only after apply.
@@ -112,7 +123,8 @@ mod tests {
         assert!(Amount::parse("1211.10435") < Amount::parse("1211.2"));
         assert_eq!(Amount::parse("1e3"), None);
         assert_eq!(Amount::parse(""), None);
-        let estimate = |m: &str| Cost { status: "finished".into(), monthly: Some(m.into()), delta: None, priced: 1 };
+        let estimate =
+            |m: &str| Cost { status: "finished".into(), monthly: Some(m.into()), delta: None, priced: 1 };
         assert_eq!(cost(&estimate("8000.01"), "8000"), CostVerdict::Above);
         assert_eq!(cost(&estimate("8000"), "8000"), CostVerdict::Within);
         assert_eq!(cost(&estimate("lots"), "8000"), CostVerdict::NotNumbers);
@@ -121,9 +133,14 @@ mod tests {
     #[test]
     fn tags_that_say_nothing_are_missing() {
         let pack = Catalogue::built_in().pack;
-        let tags = Outside([("Owner".to_owned(), "TBD".to_owned()), ("Model-Type".to_owned(), "none".to_owned())].into());
+        let tags = Outside(
+            [("Owner".to_owned(), "TBD".to_owned()), ("Model-Type".to_owned(), "none".to_owned())].into(),
+        );
         let (missing, later) = required_tags(&pack, &tags, &["Project".to_owned()], false);
-        assert_eq!((missing, later), (vec!["Environment".into(), "Owner".into(), "ML-Team".into()], vec!["Project".into()]));
+        assert_eq!(
+            (missing, later),
+            (vec!["Environment".into(), "Owner".into(), "ML-Team".into()], vec!["Project".into()])
+        );
         let model = ModelResource { tags, ..ModelResource::default() };
         assert!(!is_model_resource(&model));
         assert_eq!(deployment_tags(&pack, &model).0, ["Model-Version", "Experiment-ID or MLflow-Run-ID"]);

@@ -42,8 +42,13 @@ pub fn build(s: &Source<'_>) -> m::Report {
     let zone = Zone::named(&s.run.config.timezone);
     let b = Builder { s, zone };
     let systems: Vec<m::System> = b.systems().map(|x| b.system(x)).collect();
-    let estate: Vec<m::Finding> =
-        s.assessment.findings.iter().filter(|f| f.system.is_none() && s.systems.is_empty()).map(|f| b.finding(f)).collect();
+    let estate: Vec<m::Finding> = s
+        .assessment
+        .findings
+        .iter()
+        .filter(|f| f.system.is_none() && s.systems.is_empty())
+        .map(|f| b.finding(f))
+        .collect();
     let changes = b.changes();
     let totals = b.totals(&systems, &estate);
     let wanted = b.wanted();
@@ -101,7 +106,8 @@ impl<'a> Builder<'a> {
         let last = self.s.facts.own.last_scheduled().filter(|t| *t < self.s.run.at);
         let begin = self.s.assessment.estate.coverage.values().filter_map(|c| c.begin).min();
         let (from, to) = (last.or(begin).unwrap_or(self.s.run.at), self.s.run.at);
-        let window = begin.map_or(self.s.assessment.estate.window, |b| b.max(self.s.assessment.estate.window));
+        let window =
+            begin.map_or(self.s.assessment.estate.window, |b| b.max(self.s.assessment.estate.window));
         m::Period {
             from,
             to,
@@ -217,7 +223,8 @@ impl<'a> Builder<'a> {
 
     fn finding(&self, f: &Finding) -> m::Finding {
         let control = self.s.catalogue.control(&f.control);
-        let text = |get: fn(&crate::act::Control) -> &String| control.map(|c| get(c).clone()).unwrap_or_default();
+        let text =
+            |get: fn(&crate::act::Control) -> &String| control.map(|c| get(c).clone()).unwrap_or_default();
         let key = f.key();
         let mut others = 0;
         let shown = f.units.iter().filter(|u| {
@@ -257,9 +264,13 @@ impl<'a> Builder<'a> {
     fn unit(&self, f: &Finding, key: &str, u: &Unit) -> m::Unit {
         let state = self.s.facts.own.units.get(&(key.to_owned(), u.id.clone()));
         let lifecycle = self.lifecycle(u.status, state);
-        let leaf = |seq: &u64| usize::try_from(*seq).ok().and_then(|i| self.s.leaves.get(i)).map(|h| hex(h)).unwrap_or_default();
-        let evidence: Vec<m::Evidence> = u.evidence.iter().map(|seq| m::Evidence { seq: *seq, leaf: leaf(seq) }).collect();
-        let digest = sha256_hex(evidence.iter().map(|e| e.leaf.as_str()).collect::<Vec<_>>().join("\n").as_bytes());
+        let leaf = |seq: &u64| {
+            usize::try_from(*seq).ok().and_then(|i| self.s.leaves.get(i)).map(|h| hex(h)).unwrap_or_default()
+        };
+        let evidence: Vec<m::Evidence> =
+            u.evidence.iter().map(|seq| m::Evidence { seq: *seq, leaf: leaf(seq) }).collect();
+        let digest =
+            sha256_hex(evidence.iter().map(|e| e.leaf.as_str()).collect::<Vec<_>>().join("\n").as_bytes());
         let until = state.filter(|_| u.status == Status::Satisfied).and_then(|s| s.resolved);
         m::Unit {
             id: u.id.clone(),
@@ -322,11 +333,14 @@ impl<'a> Builder<'a> {
     fn runs(&self, x: &System) -> Vec<m::Run> {
         let window = self.s.assessment.estate.window;
         let all = self.s.facts.terraform.applied().into_iter();
-        let ours = all.filter(|(_, r)| x.workspaces.contains(&r.value.workspace) && r.value.applied.unwrap_or(r.at) >= window);
+        let ours = all.filter(|(_, r)| {
+            x.workspaces.contains(&r.value.workspace) && r.value.applied.unwrap_or(r.at) >= window
+        });
         ours.map(|(facts, r)| {
             let by = |status: &str| facts.outcomes.iter().filter(|o| o.value.status == status).count();
             let told = |o: &crate::assessment::facts::Seen<crate::evidence::sentinel::Override>| {
-                let who = o.value.actor.as_ref().map_or_else(|| "nobody named".into(), |a| self.s.facts.alias(a));
+                let who =
+                    o.value.actor.as_ref().map_or_else(|| "nobody named".into(), |a| self.s.facts.alias(a));
                 let why = if o.value.reason_chars > 0 { "with a reason" } else { "no reason found" };
                 format!("{} overridden by {who}, {why} (entry {})", o.value.policies.join(", "), o.seq)
             };
@@ -346,8 +360,11 @@ impl<'a> Builder<'a> {
     fn artifacts(&self, x: &System) -> Vec<m::ArtifactSet> {
         let at = self.s.run.at;
         let set = |(version, places): (&String, &std::collections::BTreeSet<(String, String)>)| {
-            let here = |b: &str, k: &str| places.iter().any(|(bucket, prefix)| bucket == b && k.starts_with(prefix.as_str()));
-            let hidden = |k: &str| self.s.facts.markers.at(at).any(|(_, d)| d.value.key == k && d.value.latest);
+            let here = |b: &str, k: &str| {
+                places.iter().any(|(bucket, prefix)| bucket == b && k.starts_with(prefix.as_str()))
+            };
+            let hidden =
+                |k: &str| self.s.facts.markers.at(at).any(|(_, d)| d.value.key == k && d.value.latest);
             let versions = self.s.facts.versions.0.values().filter_map(|h| {
                 let shown = h.iter().find(|s| !s.gone)?;
                 here(&shown.value.bucket, &shown.value.key).then(|| (shown, h.last().is_some_and(|l| l.gone)))
@@ -357,7 +374,13 @@ impl<'a> Builder<'a> {
                 version_id: v.value.version_id.clone(),
                 size: v.value.size,
                 stored: v.value.stored.map_or_else(|| "-".into(), |t| self.zone.minute(t)),
-                state: if gone { "gone" } else if hidden(&v.value.key) { "hidden by a delete marker" } else { "listed" },
+                state: if gone {
+                    "gone"
+                } else if hidden(&v.value.key) {
+                    "hidden by a delete marker"
+                } else {
+                    "listed"
+                },
                 entry: v.seq,
             });
             m::ArtifactSet { version: version.clone(), files: files.collect() }
@@ -372,7 +395,8 @@ impl<'a> Builder<'a> {
             t.checks += 1;
             add(&mut t.counts, f.status);
             t.declared += u64::from(f.status == Status::Satisfied && f.basis == Basis::Declared.name());
-            t.re_performed += u64::from(f.status == Status::Satisfied && f.basis == Basis::ReEvaluated.name());
+            t.re_performed +=
+                u64::from(f.status == Status::Satisfied && f.basis == Basis::ReEvaluated.name());
             if f.status == Status::NotSatisfied {
                 t.accepted += u64::from(f.excepted);
                 let open = u64::from(!f.excepted);
@@ -388,7 +412,13 @@ impl<'a> Builder<'a> {
     }
 
     fn levels(&self, systems: &[m::System]) -> Vec<m::LevelRow> {
-        let dates = ["in force (Art. 5)", "2 Dec 2027 at the earliest", "in force (Art. 50)", "none", "treated as high"];
+        let dates = [
+            "in force (Art. 5)",
+            "2 Dec 2027 at the earliest",
+            "in force (Art. 50)",
+            "none",
+            "treated as high",
+        ];
         let row = |(level, first_date): (Level, &'static str)| {
             let of = systems.iter().filter(|s| s.risk_level.effective == level.name());
             let sum = |f: fn(&m::System) -> u64| of.clone().map(f).sum();
@@ -408,13 +438,21 @@ impl<'a> Builder<'a> {
     fn wanted(&self) -> Vec<m::Wanted> {
         let severity = |f: &Finding| self.s.catalogue.control(&f.control).map_or("", |c| f.severity(c));
         let mut open: Vec<&Finding> = self.findings().filter(|f| f.open()).collect();
-        let level = |f: &Finding| f.system.as_ref().and_then(|id| self.s.assessment.estate.systems.get(id)).map_or(Level::Unclassified, System::level);
+        let level = |f: &Finding| {
+            f.system
+                .as_ref()
+                .and_then(|id| self.s.assessment.estate.systems.get(id))
+                .map_or(Level::Unclassified, System::level)
+        };
         open.sort_by_key(|f| (rank(severity(f)), level(f), self.s.facts.own.numbers.get(&f.key()).copied()));
         let mut wanted: Vec<m::Wanted> = Vec::new();
         for f in open {
             let want = self.want(f, level(f));
             // One webhook that fails open is one decision, however many systems stand behind it.
-            match wanted.iter_mut().find(|w| w.control == want.control && w.what == want.what && !want.what.is_empty()) {
+            match wanted
+                .iter_mut()
+                .find(|w| w.control == want.control && w.what == want.what && !want.what.is_empty())
+            {
                 Some(same) => same.join(want),
                 None => wanted.push(want),
             }
@@ -425,7 +463,15 @@ impl<'a> Builder<'a> {
 
     fn want(&self, f: &Finding, level: Level) -> m::Wanted {
         let key = f.key();
-        let first = self.s.facts.own.units.iter().filter(|((k, _), _)| *k == key).filter_map(|(_, u)| u.first_open).min();
+        let first = self
+            .s
+            .facts
+            .own
+            .units
+            .iter()
+            .filter(|((k, _), _)| *k == key)
+            .filter_map(|(_, u)| u.first_open)
+            .min();
         let days = first.map_or(0, |t| self.s.run.at.since(t).as_hours() / 24);
         let system = f.system.as_deref().and_then(|id| self.s.assessment.estate.systems.get(id));
         let control = self.s.catalogue.control(&f.control);
@@ -450,7 +496,10 @@ impl<'a> Builder<'a> {
         });
         soon.map(|e| {
             let v = &e.value;
-            let key = crate::assessment::findings::key(&v.control, Some(v.system.as_str()).filter(|s| !s.is_empty()));
+            let key = crate::assessment::findings::key(
+                &v.control,
+                Some(v.system.as_str()).filter(|s| !s.is_empty()),
+            );
             let system = self.s.assessment.estate.systems.get(&v.system);
             m::Wanted {
                 when: v.expires.map(|t| self.zone.short_day(t)).unwrap_or_default(),
@@ -489,11 +538,15 @@ impl<'a> Builder<'a> {
                 entry: Some(e.seq),
             }
         });
-        let judged = self.findings().filter(|f| ["override-accountable", "exemptions-written-down"].contains(&f.control.as_str()));
-        let units = judged.flat_map(|f| f.units.iter().map(move |u| (f, u))).filter(|(_, u)| !u.evidence.is_empty());
+        let judged = self
+            .findings()
+            .filter(|f| ["override-accountable", "exemptions-written-down"].contains(&f.control.as_str()));
+        let units =
+            judged.flat_map(|f| f.units.iter().map(move |u| (f, u))).filter(|(_, u)| !u.evidence.is_empty());
         let unwritten = units.map(|(f, u)| {
             let over = f.control == "override-accountable";
-            let (good, bad) = if over { ("accountable", "not accountable") } else { ("written down", "not written down") };
+            let (good, bad) =
+                if over { ("accountable", "not accountable") } else { ("written down", "not written down") };
             m::Exception {
                 what: if over { "override" } else { "exemption" },
                 control: f.control.clone(),
@@ -541,7 +594,9 @@ impl<'a> Builder<'a> {
             return Vec::new();
         }
         let mut found: BTreeMap<(usize, u64, &'static str), m::Change> = BTreeMap::new();
-        for change in self.s.facts.own.changes.iter().filter(|c| c.value.at > period.from && c.value.at <= period.to) {
+        for change in
+            self.s.facts.own.changes.iter().filter(|c| c.value.at > period.from && c.value.at <= period.to)
+        {
             let c = &change.value;
             let (control, system) = c.finding.split_once(' ').unwrap_or((&c.finding, ""));
             if !self.s.systems.is_empty() && !self.s.systems.iter().any(|s| s == system) {
@@ -558,7 +613,9 @@ impl<'a> Builder<'a> {
                 system: system.to_owned(),
                 units: Vec::new(),
                 cause: c.cause.clone(),
-                note: unit.map(|u| if u.note.is_empty() { reason(&u.reason) } else { u.note.clone() }).unwrap_or_default(),
+                note: unit
+                    .map(|u| if u.note.is_empty() { reason(&u.reason) } else { u.note.clone() })
+                    .unwrap_or_default(),
                 entries: Vec::new(),
             });
             entry.units.push(c.unit.clone());
@@ -578,13 +635,16 @@ impl<'a> Builder<'a> {
                 lines.push(format!("{}: nothing complete was read within its limit", c.source));
             }
             let shown = c.gaps.iter().take(5);
-            lines.extend(shown.map(|g| format!("{}: {}, {}", c.source, self.zone.span(g.from, g.to), g.what)));
+            lines
+                .extend(shown.map(|g| format!("{}: {}, {}", c.source, self.zone.span(g.from, g.to), g.what)));
             if c.gaps.len() > 5 {
                 lines.push(format!("{}: {} more gaps", c.source, c.gaps.len() - 5));
             }
             lines.extend(c.truncated.iter().map(|t| format!("{}: {t}", c.source)));
         }
-        for kind in [SourceKind::FlowLogs, SourceKind::Gatekeeper, SourceKind::Sentinel, SourceKind::ModelArtifacts] {
+        for kind in
+            [SourceKind::FlowLogs, SourceKind::Gatekeeper, SourceKind::Sentinel, SourceKind::ModelArtifacts]
+        {
             if self.s.assessment.estate.sources(kind).next().is_none() {
                 lines.push(format!("no source of kind {} is configured", kind.name()));
             }
@@ -645,7 +705,13 @@ impl<'a> Builder<'a> {
             catalogue: format!("{} (SHA-256 {}…)", self.s.catalogue.version, &self.s.catalogue.sha256[..8]),
             presumption: law.presumption_of_conformity.clone(),
             next: next.map(|d| format!("{}: {} ({})", day(&d.date), d.what, d.basis)).unwrap_or_default(),
-            no_evidence: self.s.catalogue.no_evidence.iter().map(|n| (n.article.clone(), n.why.clone())).collect(),
+            no_evidence: self
+                .s
+                .catalogue
+                .no_evidence
+                .iter()
+                .map(|n| (n.article.clone(), n.why.clone()))
+                .collect(),
         }
     }
 
@@ -656,18 +722,32 @@ impl<'a> Builder<'a> {
             n => format!(
                 "{}: {}, {}, {}.",
                 count(n, "finding is open", "findings are open"),
-                count(t.in_force, "concerns a duty of the Act in force", "concern a duty of the Act in force"),
+                count(
+                    t.in_force,
+                    "concerns a duty of the Act in force",
+                    "concern a duty of the Act in force"
+                ),
                 count(t.to_come, "a duty to come", "a duty to come"),
                 count(t.house, "only a rule of the house", "only rules of the house"),
             ),
         };
         let first: Vec<String> = wanted.iter().take(3).map(|w| format!("{}: {}", w.told(), w.what)).collect();
-        let unseen = self.s.assessment.estate.coverage.values().filter(|c| !c.gaps.is_empty() || c.stale || !c.truncated.is_empty());
+        let unseen = self
+            .s
+            .assessment
+            .estate
+            .coverage
+            .values()
+            .filter(|c| !c.gaps.is_empty() || c.stale || !c.truncated.is_empty());
         let unseen: Vec<&str> = unseen.map(|c| c.source.as_str()).collect();
         let seen = if unseen.is_empty() {
             "Every source was read through.".to_owned()
         } else {
-            format!("Not everything was seen: {} {} gaps.", unseen.join(", "), if unseen.len() == 1 { "has" } else { "have" })
+            format!(
+                "Not everything was seen: {} {} gaps.",
+                unseen.join(", "),
+                if unseen.len() == 1 { "has" } else { "have" }
+            )
         };
         let mut lines = vec![open];
         if !first.is_empty() {
@@ -675,7 +755,9 @@ impl<'a> Builder<'a> {
         }
         lines.push(seen);
         if self.period().first {
-            lines.push("There is no earlier report to compare with, so nothing is called new or resolved.".into());
+            lines.push(
+                "There is no earlier report to compare with, so nothing is called new or resolved.".into(),
+            );
         }
         lines
     }
@@ -716,7 +798,10 @@ impl m::Wanted {
 }
 
 /// What a transition means for people; none when it only tells what is told elsewhere.
-fn kind_of_change(c: &crate::evidence::record::FindingChange, state: Option<&UnitState>) -> Option<(usize, &'static str)> {
+fn kind_of_change(
+    c: &crate::evidence::record::FindingChange,
+    state: Option<&UnitState>,
+) -> Option<(usize, &'static str)> {
     let (from, to) = (c.from.as_deref(), c.to.as_deref());
     let open = |s: Option<&str>| s == Some("not-satisfied");
     match (open(from), open(to)) {

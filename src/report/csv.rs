@@ -2,7 +2,8 @@
 
 use super::model::{Finding, Report};
 
-const HEADER: &str = "number,system,control,status,excepted,reason,basis,duty,unit,unit_status,lifecycle,note,evidence\r\n";
+const HEADER: &str =
+    "number,system,control,status,excepted,reason,basis,duty,unit,unit_status,lifecycle,note,evidence\r\n";
 
 /// The file.
 pub fn render(report: &Report) -> String {
@@ -38,8 +39,13 @@ fn system(f: &Finding) -> &str {
 }
 
 fn cell(text: &str) -> String {
-    let guarded = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
-    if guarded.contains([',', '"', '\n', '\r']) { format!("\"{}\"", guarded.replace('"', "\"\"")) } else { guarded }
+    let guarded =
+        if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
+    if guarded.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", guarded.replace('"', "\"\""))
+    } else {
+        guarded
+    }
 }
 
 #[cfg(test)]

@@ -75,8 +75,13 @@ page!(ControlPage "control.html" { c: &'a Control, estate: Vec<&'a Finding>, zon
 page!(Sources "sources.html" { r: &'a Report });
 page!(SourcePage "source.html" { s: &'a Coverage });
 page!(Exceptions "exceptions.html" { r: &'a Report });
-page!(Integrity "integrity.html" { r: &'a Report });
 page!(EntryPage "entry.html" { r: &'a Report, seq: u64, kind: &'a str, subject: &'a str, source: &'a str, occurred: &'a str, recorded: &'a str, canonical: &'a str, blobs: &'a [(String, String)], leaf: &'a str, proof: &'a [String], used: Vec<&'a Finding> });
+
+#[derive(Template)]
+#[template(path = "integrity.html")]
+struct Integrity<'a> {
+    r: &'a Report,
+}
 
 #[derive(Template)]
 #[template(path = "broken.html")]
@@ -184,7 +189,7 @@ pub fn page(r: &Report, page: &Page) -> Result<Option<String>, askama::Error> {
         Page::Controls => ("Controls".to_owned(), Controls { links, r }.render()?),
         Page::Sources => ("Sources".to_owned(), Sources { links, r }.render()?),
         Page::Exceptions => ("Exceptions".to_owned(), Exceptions { links, r }.render()?),
-        Page::Integrity => ("Integrity".to_owned(), Integrity { links, r }.render()?),
+        Page::Integrity => ("Integrity".to_owned(), Integrity { r }.render()?),
         Page::System(anchor) => match r.systems.iter().find(|s| s.anchor == *anchor) {
             Some(s) => (s.id.clone(), SystemPage { links, s, zone: &zone }.render()?),
             None => return Ok(None),
@@ -217,10 +222,25 @@ pub fn entry(r: &Report, e: &EntryView<'_>) -> Result<String, askama::Error> {
     let cites = |f: &&Finding| f.units.iter().any(|u| u.evidence.iter().any(|x| x.seq == e.seq));
     let used = r.systems.iter().flat_map(|s| &s.findings).chain(&r.estate_findings).filter(cites).collect();
     let EntryView { seq, kind, subject, source, canonical, blobs, leaf, proof, .. } = *e;
-    let (occurred, recorded) = (e.occurred.to_string(), format!("{} ({})", e.recorded, zone.minute(e.recorded)));
+    let (occurred, recorded) =
+        (e.occurred.to_string(), format!("{} ({})", e.recorded, zone.minute(e.recorded)));
     let (occurred, recorded) = (occurred.as_str(), recorded.as_str());
-    let body =
-        EntryPage { links, r, seq, kind, subject, source, occurred, recorded, canonical, blobs, leaf, proof, used }.render()?;
+    let body = EntryPage {
+        links,
+        r,
+        seq,
+        kind,
+        subject,
+        source,
+        occurred,
+        recorded,
+        canonical,
+        blobs,
+        leaf,
+        proof,
+        used,
+    }
+    .render()?;
     let title = format!("Entry {seq} · {}", r.organization);
     Document { links, r, title: &title, body: &body }.render()
 }
@@ -254,7 +274,7 @@ pub fn document(r: &Report) -> Result<String, askama::Error> {
     for c in &r.controls {
         body += &control(r, c, links, &zone)?;
     }
-    body += &Integrity { links, r }.render()?;
+    body += &Integrity { r }.render()?;
     let title = format!("AI compliance report · {} · {}", r.organization, r.period.to_local);
     Document { links, r, title: &title, body: &body }.render()
 }
@@ -308,12 +328,19 @@ pub fn mail(r: &Report, note: &str, digest: Option<&str>, url: Option<&str>) -> 
     let zone = Zone::named(&r.timezone);
     let day = zone.short_day(r.period.to);
     let of = |what: &str| r.changes.iter().filter(|c| c.what == what).count();
-    let subject = Subject { r, day: &day, new: of("new"), resolved: of("resolved"), reopened: of("reopened") }.render()?;
+    let subject =
+        Subject { r, day: &day, new: of("new"), resolved: of("resolved"), reopened: of("reopened") }
+            .render()?;
     let wanted = r.wanted.iter().take(TOLD).map(|w| {
         let text = format!("{}, {} ({}): {}. {}. {}.", w.told(), w.level, w.marks(), w.what, w.who, w.duty);
         wrap(&format!(" {:<8} ", w.when), &text)
     });
-    let sections = [("NEW SINCE THE LAST REPORT", "new", '+'), ("REOPENED", "reopened", '*'), ("RESOLVED", "resolved", '-'), ("NO LONGER KNOWN", "unknown", '?')];
+    let sections = [
+        ("NEW SINCE THE LAST REPORT", "new", '+'),
+        ("REOPENED", "reopened", '*'),
+        ("RESOLVED", "resolved", '-'),
+        ("NO LONGER KNOWN", "unknown", '?'),
+    ];
     let sections = sections.into_iter().map(|(title, what, sign)| {
         let lines = r.changes.iter().filter(|c| c.what == what).map(|c| {
             let system = if c.system.is_empty() { "estate" } else { &c.system };
@@ -326,7 +353,9 @@ pub fn mail(r: &Report, note: &str, digest: Option<&str>, url: Option<&str>) -> 
         estate: &estate_line(r),
         wanted: wanted.collect(),
         more: r.wanted.len().saturating_sub(TOLD),
-        sections: sections.filter(|(t, l)| !l.is_empty() || ["NEW SINCE THE LAST REPORT", "RESOLVED"].contains(t)).collect(),
+        sections: sections
+            .filter(|(t, l)| !l.is_empty() || ["NEW SINCE THE LAST REPORT", "RESOLVED"].contains(t))
+            .collect(),
         not_seen: r.not_seen.iter().map(|l| wrap(" ", l)).collect(),
         note: note.trim_end(),
         digest,
@@ -340,7 +369,8 @@ pub fn mail(r: &Report, note: &str, digest: Option<&str>, url: Option<&str>) -> 
 
 fn estate_line(r: &Report) -> String {
     let of = |l: &&super::model::LevelRow| l.systems > 0;
-    let levels: Vec<String> = r.levels.iter().filter(of).map(|l| format!("{} {}", l.systems, l.level)).collect();
+    let levels: Vec<String> =
+        r.levels.iter().filter(of).map(|l| format!("{} {}", l.systems, l.level)).collect();
     let disputed = r.systems.iter().filter(|s| s.risk_level.disputed).count() as u64;
     let disputed = if disputed > 0 { format!(" ({disputed} disputed)") } else { String::new() };
     let stray = match r.totals.unregistered {

@@ -26,7 +26,8 @@ pub fn render(report: &Report) -> Result<Vec<u8>, PdfError> {
     let data = serde_json::to_vec(report).map_err(|e| PdfError(e.to_string()))?;
     let press = Press::new(data)?;
     let document: PagedDocument = typst::compile(&press).output.map_err(|e| told(&e))?;
-    let standards = PdfStandards::new(&[PdfStandard::A_3a, PdfStandard::Ua_1]).map_err(|e| PdfError(format!("{e:?}")))?;
+    let standards =
+        PdfStandards::new(&[PdfStandard::A_3a, PdfStandard::Ua_1]).map_err(|e| PdfError(format!("{e:?}")))?;
     let options = PdfOptions {
         ident: Smart::Custom(format!("{} {}", report.integrity.origin, report.as_of.root)),
         standards,
@@ -70,7 +71,11 @@ fn id(path: &str) -> Result<FileId, PdfError> {
 impl Press {
     fn new(data: Vec<u8>) -> Result<Press, PdfError> {
         let main = Source::new(id("report.typ")?, TEMPLATE.to_owned());
-        Ok(Press { library: LazyHash::new(Library::default()), main, data: (id("report.json")?, Bytes::new(data)) })
+        Ok(Press {
+            library: LazyHash::new(Library::default()),
+            main,
+            data: (id("report.json")?, Bytes::new(data)),
+        })
     }
 }
 

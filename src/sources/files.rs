@@ -111,6 +111,9 @@ mod tests {
         std::fs::create_dir(dir.path().join("20261119T053000Z")).unwrap();
         std::fs::create_dir(dir.path().join("20261118T053000Z")).unwrap();
         let two = looks(dir.path()).unwrap();
-        assert_eq!(two.iter().map(|l| l.name.as_str()).collect::<Vec<_>>(), ["20261118T053000Z", "20261119T053000Z"]);
+        assert_eq!(
+            two.iter().map(|l| l.name.as_str()).collect::<Vec<_>>(),
+            ["20261118T053000Z", "20261119T053000Z"]
+        );
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Faults that are kept word for word; more are counted.
-pub const MAX_FAULTS: usize = 100;
+pub(super) const MAX_FAULTS: usize = 100;
 
 /// The result of parsing one look.
 #[derive(Clone, Debug, Default)]
@@ -17,7 +17,7 @@ pub struct Gathered {
     pub complete: BTreeMap<Kind, BTreeSet<String>>,
     /// read = kept + quarantined + refused.
     pub counts: Counts,
-    /// What is wrong and where, at most [`MAX_FAULTS`].
+    /// What is wrong and where, at most 100.
     pub faults: Vec<Fault>,
     /// Faults in all.
     pub fault_count: u64,
@@ -103,5 +103,8 @@ impl Gathered {
 }
 
 fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() || u32::from(c) >= 0x10_FF00 { '\u{FFFD}' } else { c }).take(500).collect()
+    text.chars()
+        .map(|c| if c.is_control() || u32::from(c) >= 0x10_FF00 { '\u{FFFD}' } else { c })
+        .take(500)
+        .collect()
 }

@@ -84,7 +84,8 @@ impl Store {
         let size = reader.size()?;
         check_key(&reader, writer)?;
         let year = recorded_at.timestamp().to_zoned(jiff::tz::TimeZone::UTC).year();
-        let mut rows = Rows { tx: &tx, writer, recorded_at, key: private::year_key(writer.signer.secret(), year), size };
+        let mut rows =
+            Rows { tx: &tx, writer, recorded_at, key: private::year_key(writer.signer.secret(), year), size };
         let mut new = state.sieve();
         for evidence in batch {
             let digest = state_digest(&evidence, &rows.key)?;
@@ -109,20 +110,28 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn erase(&mut self, writer: &Writer<'_>, which: &[(u64, Opening)], reason: &str) -> Result<u64, StoreError> {
+    pub fn erase(
+        &mut self,
+        writer: &Writer<'_>,
+        which: &[(u64, Opening)],
+        reason: &str,
+    ) -> Result<u64, StoreError> {
         let commitments: Vec<&str> = which.iter().map(|(_, o)| o.commitment.as_str()).collect();
         for group in commitments.chunks(500) {
             let payload = serde_json::json!({ "commitments": group, "reason": reason });
             let key = crate::evidence::sha256_hex(group.concat().as_bytes());
             let now = writer.clock.now();
-            let entry = Evidence::event(Kind::PrivateErased, "actledger", key, "private".into(), now, &payload);
+            let entry =
+                Evidence::event(Kind::PrivateErased, "actledger", key, "private".into(), now, &payload);
             self.append(writer, vec![entry])?;
         }
         for (seq, opening) in which {
             let query = "DELETE FROM opening WHERE seq = ?1 AND commitment = ?2";
             self.ledger.execute(query, (seq, &opening.commitment)).map_err(sql("erasing a private value"))?;
         }
-        self.ledger.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); VACUUM").map_err(sql("erasing the free pages"))?;
+        self.ledger
+            .execute_batch("PRAGMA wal_checkpoint(TRUNCATE); VACUUM")
+            .map_err(sql("erasing the free pages"))?;
         Ok(which.len() as u64)
     }
 }
@@ -173,12 +182,14 @@ impl Rows<'_> {
             self.tx.execute(query, (&blob.sha256, &blob.bytes)).map_err(failed())?;
         }
         let v = FORMAT;
-        let entry = Entry { v, kind, source, key, subject, occurred_at, recorded_at: self.recorded_at, payload };
+        let entry =
+            Entry { v, kind, source, key, subject, occurred_at, recorded_at: self.recorded_at, payload };
         let bytes = entry.bytes()?;
         let query = "INSERT INTO entry (seq, bytes, leaf) VALUES (?1, ?2, ?3)";
         self.tx.execute(query, (seq, &bytes, leaf(&bytes).as_slice())).map_err(failed())?;
         for o in openings {
-            let query = "INSERT OR IGNORE INTO opening (seq, commitment, salt, value) VALUES (?1, ?2, ?3, ?4)";
+            let query =
+                "INSERT OR IGNORE INTO opening (seq, commitment, salt, value) VALUES (?1, ?2, ?3, ?4)";
             self.tx.execute(query, (seq, &o.commitment, o.salt.as_slice(), &o.value)).map_err(failed())?;
         }
         self.size += 1;
@@ -205,7 +216,12 @@ impl super::Reader<'_> {
 }
 
 /// Stores the tiles that became full and signs the root over everything.
-fn commit_checkpoint(tx: &Transaction<'_>, signer: &Signer, from: u64, size: u64) -> Result<String, StoreError> {
+fn commit_checkpoint(
+    tx: &Transaction<'_>,
+    signer: &Signer,
+    from: u64,
+    size: u64,
+) -> Result<String, StoreError> {
     let failed = || sql("writing tiles");
     for level in 0u32.. {
         let width = TILE.pow(level + 1);

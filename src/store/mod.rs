@@ -35,7 +35,9 @@ pub enum StoreError {
         filesystem: String,
     },
     /// The clock went back.
-    #[error("the clock says {now}, the last entry was recorded at {head}: set the clock; nothing was written")]
+    #[error(
+        "the clock says {now}, the last entry was recorded at {head}: set the clock; nothing was written"
+    )]
     ClockBehind {
         /// The clock.
         now: Time,
@@ -43,7 +45,9 @@ pub enum StoreError {
         head: Time,
     },
     /// The key is not the one that signs this ledger.
-    #[error("the signing key is {given}, this ledger is signed by {expected}: restore that key, or begin a new ledger")]
+    #[error(
+        "the signing key is {given}, this ledger is signed by {expected}: restore that key, or begin a new ledger"
+    )]
     WrongKey {
         /// Key of the config.
         given: String,
@@ -153,14 +157,18 @@ impl Store {
     /// The file is there already, or SQLite's reason.
     pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
         let target = to.to_string_lossy().into_owned();
-        self.ledger.execute("VACUUM INTO ?1", [target]).map_err(sql(format!("backup to {}", to.display())))?;
+        self.ledger
+            .execute("VACUUM INTO ?1", [target])
+            .map_err(sql(format!("backup to {}", to.display())))?;
         Ok(())
     }
 
     fn check_clock(&self, clock: &Clock) -> Result<Time, StoreError> {
         let now = clock.now();
         match self.reader().last_recorded()? {
-            Some(head) if now.plus_seconds(CLOCK_BEHIND_SECONDS) < head => Err(StoreError::ClockBehind { now, head }),
+            Some(head) if now.plus_seconds(CLOCK_BEHIND_SECONDS) < head => {
+                Err(StoreError::ClockBehind { now, head })
+            }
             Some(head) => Ok(now.max(head)),
             None => Ok(now),
         }
@@ -170,7 +178,8 @@ impl Store {
 /// `state.db` lies beside `ledger.db`.
 pub fn state_path(ledger: &Path) -> PathBuf {
     let name = ledger.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let state = if name.contains("ledger") { name.replace("ledger", "state") } else { format!("{name}.state") };
+    let state =
+        if name.contains("ledger") { name.replace("ledger", "state") } else { format!("{name}.state") };
     ledger.with_file_name(state)
 }
 
@@ -178,7 +187,19 @@ fn refuse_network_disk(path: &Path) -> Result<(), StoreError> {
     let dir = path.parent().and_then(|p| p.canonicalize().ok()).unwrap_or_default();
     let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     let filesystem = filesystem_of(&mounts, &dir);
-    let network = ["nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "lustre", "fuse.sshfs", "fuse.s3fs"];
+    let network = [
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "afs",
+        "ceph",
+        "glusterfs",
+        "lustre",
+        "fuse.sshfs",
+        "fuse.s3fs",
+    ];
     match filesystem {
         Some(f) if network.contains(&f) => {
             Err(StoreError::NetworkDisk { path: path.to_owned(), filesystem: f.to_owned() })

@@ -152,9 +152,14 @@ impl<'a> Reader<'a> {
         self.all_openings("WHERE seq < ?1", [size])
     }
 
-    fn all_openings(&self, filter: &str, p: impl rusqlite::Params) -> Result<Vec<(u64, Opening)>, StoreError> {
+    fn all_openings(
+        &self,
+        filter: &str,
+        p: impl rusqlite::Params,
+    ) -> Result<Vec<(u64, Opening)>, StoreError> {
         let failed = || sql("reading private values");
-        let query = format!("SELECT seq, commitment, salt, value FROM opening {filter} ORDER BY seq, commitment");
+        let query =
+            format!("SELECT seq, commitment, salt, value FROM opening {filter} ORDER BY seq, commitment");
         let mut statement = self.db().prepare(&query).map_err(failed())?;
         let rows = statement.query_map(p, |r| {
             let salt: Vec<u8> = r.get(2)?;
@@ -194,7 +199,7 @@ impl<'a> Reader<'a> {
         match self.verify_rows(&mut check, upto, &mut fold)? {
             Err(broken) => Ok((Verification::Broken(*broken), Vec::new())),
             Ok(erased) => Ok(match check.finish(&erased) {
-                Ok((intact, leaves)) => (Verification::Intact(intact), leaves),
+                Ok((intact, leaves)) => (Verification::Intact(Box::new(intact)), leaves),
                 Err(broken) => (Verification::Broken(*broken), Vec::new()),
             }),
         }
@@ -214,7 +219,8 @@ impl<'a> Reader<'a> {
 
     fn notes(&self) -> Result<Vec<(u64, String)>, StoreError> {
         let failed = || sql("reading checkpoints");
-        let mut statement = self.db().prepare("SELECT size, note FROM checkpoint ORDER BY size").map_err(failed())?;
+        let mut statement =
+            self.db().prepare("SELECT size, note FROM checkpoint ORDER BY size").map_err(failed())?;
         let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).map_err(failed())?;
         rows.collect::<Result<_, _>>().map_err(failed())
     }
@@ -227,7 +233,8 @@ impl<'a> Reader<'a> {
     ) -> Result<Step<BTreeSet<String>>, StoreError> {
         let failed = || sql("reading the ledger");
         let mut erased = BTreeSet::new();
-        let mut statement = self.db().prepare("SELECT seq, bytes, leaf FROM entry ORDER BY seq").map_err(failed())?;
+        let mut statement =
+            self.db().prepare("SELECT seq, bytes, leaf FROM entry ORDER BY seq").map_err(failed())?;
         let mut rows = statement.query([]).map_err(failed())?;
         while let Some(row) = rows.next().map_err(failed())? {
             let (seq, bytes, leaf): (u64, Vec<u8>, Vec<u8>) =
@@ -250,7 +257,8 @@ impl<'a> Reader<'a> {
 
     fn verify_beside(&self, check: &mut Check) -> Result<Step, StoreError> {
         let failed = || sql("reading the ledger");
-        let mut tiles = self.db().prepare("SELECT level, idx, hashes FROM tile ORDER BY level, idx").map_err(failed())?;
+        let mut tiles =
+            self.db().prepare("SELECT level, idx, hashes FROM tile ORDER BY level, idx").map_err(failed())?;
         let mut rows = tiles.query([]).map_err(failed())?;
         while let Some(r) = rows.next().map_err(failed())? {
             let hashes: Vec<u8> = r.get(2).map_err(failed())?;
@@ -258,10 +266,12 @@ impl<'a> Reader<'a> {
                 return Ok(Err(b));
             }
         }
-        let mut blobs = self.db().prepare("SELECT sha256, bytes FROM blob ORDER BY sha256").map_err(failed())?;
+        let mut blobs =
+            self.db().prepare("SELECT sha256, bytes FROM blob ORDER BY sha256").map_err(failed())?;
         let mut rows = blobs.query([]).map_err(failed())?;
         while let Some(r) = rows.next().map_err(failed())? {
-            let (sha256, bytes): (String, Vec<u8>) = (r.get(0).map_err(failed())?, r.get(1).map_err(failed())?);
+            let (sha256, bytes): (String, Vec<u8>) =
+                (r.get(0).map_err(failed())?, r.get(1).map_err(failed())?);
             if let Err(b) = check.blob(&sha256, &bytes) {
                 return Ok(Err(b));
             }
@@ -296,9 +306,13 @@ impl Store {
     ///
     /// # Errors
     /// The record does not hold (outer `Ok`, inner `Err`), or SQLite's reason.
-    pub fn verified(&self, upto: u64, fold: impl FnMut(&Placed)) -> Result<Result<Verified, Broken>, StoreError> {
+    pub fn verified(
+        &self,
+        upto: u64,
+        fold: impl FnMut(&Placed),
+    ) -> Result<Result<Verified, Broken>, StoreError> {
         Ok(match self.reader().verify(None, upto, fold)? {
-            (Verification::Intact(intact), leaves) => Ok(Verified { intact, leaves }),
+            (Verification::Intact(intact), leaves) => Ok(Verified { intact: *intact, leaves }),
             (Verification::Broken(broken), _) => Err(broken),
         })
     }

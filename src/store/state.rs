@@ -90,7 +90,12 @@ impl State {
     ///
     /// # Errors
     /// SQLite's reason.
-    pub fn latest(&self, source: &str, kind: Kind, subject: &str) -> Result<Option<(Vec<u8>, bool)>, StoreError> {
+    pub fn latest(
+        &self,
+        source: &str,
+        kind: Kind,
+        subject: &str,
+    ) -> Result<Option<(Vec<u8>, bool)>, StoreError> {
         let query = "SELECT digest, gone FROM latest WHERE source = ?1 AND kind = ?2 AND subject = ?3";
         let row = self.0.query_row(query, (source, kind.name(), subject), |r| Ok((r.get(0)?, r.get(1)?)));
         row.optional().map_err(sql("reading state.db"))
@@ -102,7 +107,8 @@ impl State {
     /// SQLite's reason.
     pub fn present(&self, source: &str, kind: Kind) -> Result<Vec<String>, StoreError> {
         let failed = || sql("reading state.db");
-        let query = "SELECT subject FROM latest WHERE source = ?1 AND kind = ?2 AND gone = 0 ORDER BY subject";
+        let query =
+            "SELECT subject FROM latest WHERE source = ?1 AND kind = ?2 AND gone = 0 ORDER BY subject";
         let mut statement = self.0.prepare(query).map_err(failed())?;
         let rows = statement.query_map((source, kind.name()), |r| r.get(0)).map_err(failed())?;
         rows.collect::<Result<_, _>>().map_err(failed())
@@ -129,7 +135,9 @@ impl State {
         for (table, query) in DERIVED {
             let (ours, theirs) = (self.dump(query)?, fresh.dump(query)?);
             let place = ours.iter().zip(&theirs).position(|(a, b)| a != b);
-            if let Some(i) = place.or_else(|| (ours.len() != theirs.len()).then_some(ours.len().min(theirs.len()))) {
+            if let Some(i) =
+                place.or_else(|| (ours.len() != theirs.len()).then_some(ours.len().min(theirs.len())))
+            {
                 let row = ours.get(i).or(theirs.get(i)).map(|r| r.join(" ")).unwrap_or_default();
                 found.push(format!("state.db, table {table}: {row}"));
             }
@@ -153,10 +161,12 @@ impl State {
             let mut from = fresh.0.prepare(&format!("SELECT * FROM {table}")).map_err(failed())?;
             let width = from.column_count();
             let places: Vec<String> = (1..=width).map(|i| format!("?{i}")).collect();
-            let mut into = tx.prepare(&format!("INSERT INTO {table} VALUES ({})", places.join(","))).map_err(failed())?;
+            let mut into =
+                tx.prepare(&format!("INSERT INTO {table} VALUES ({})", places.join(","))).map_err(failed())?;
             let mut rows = from.query([]).map_err(failed())?;
             while let Some(r) = rows.next().map_err(failed())? {
-                let row: Vec<Value> = (0..width).map(|i| r.get(i)).collect::<Result<_, _>>().map_err(failed())?;
+                let row: Vec<Value> =
+                    (0..width).map(|i| r.get(i)).collect::<Result<_, _>>().map_err(failed())?;
                 into.execute(rusqlite::params_from_iter(row)).map_err(failed())?;
             }
         }
@@ -169,7 +179,8 @@ impl State {
     /// SQLite's reason.
     pub fn findings(&self) -> Result<Vec<FindingRow>, StoreError> {
         let failed = || sql("reading state.db");
-        let mut statement = self.0.prepare("SELECT finding, unit, number, status FROM finding").map_err(failed())?;
+        let mut statement =
+            self.0.prepare("SELECT finding, unit, number, status FROM finding").map_err(failed())?;
         let rows = statement.query_map([], |r| {
             Ok(FindingRow { finding: r.get(0)?, unit: r.get(1)?, number: r.get(2)?, status: r.get(3)? })
         });
@@ -184,7 +195,8 @@ impl State {
         let failed = || sql("reading tokens");
         let query = "SELECT name, sha256, created, mac FROM token ORDER BY name";
         let mut statement = self.0.prepare(query).map_err(failed())?;
-        let rows = statement.query_map([], |r| Ok([r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?])).map_err(failed())?;
+        let rows =
+            statement.query_map([], |r| Ok([r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?])).map_err(failed())?;
         rows.collect::<Result<_, _>>().map_err(failed())
     }
 
@@ -194,7 +206,10 @@ impl State {
     /// SQLite's reason.
     pub fn add_token(&self, row: &[String; 4]) -> Result<(), StoreError> {
         let query = "INSERT OR REPLACE INTO token (name, sha256, created, mac) VALUES (?1, ?2, ?3, ?4)";
-        self.0.execute(query, (&row[0], &row[1], &row[2], &row[3])).map(|_| ()).map_err(sql("writing a token"))
+        self.0
+            .execute(query, (&row[0], &row[1], &row[2], &row[3]))
+            .map(|_| ())
+            .map_err(sql("writing a token"))
     }
 
     /// Takes a token away. Whether it was there.
@@ -202,7 +217,8 @@ impl State {
     /// # Errors
     /// SQLite's reason.
     pub fn revoke_token(&self, name: &str) -> Result<bool, StoreError> {
-        let gone = self.0.execute("DELETE FROM token WHERE name = ?1", [name]).map_err(sql("revoking a token"))?;
+        let gone =
+            self.0.execute("DELETE FROM token WHERE name = ?1", [name]).map_err(sql("revoking a token"))?;
         Ok(gone > 0)
     }
 }

@@ -27,7 +27,8 @@ pub(super) async fn guard(State(site): State<Site>, request: Request, next: Next
         return next.run(request).await;
     }
     let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"actledger\", charset=\"UTF-8\"")];
-    (StatusCode::UNAUTHORIZED, ask, "A token is needed: `actledger token add NAME` makes one.\n").into_response()
+    (StatusCode::UNAUTHORIZED, ask, "A token is needed: `actledger token add NAME` makes one.\n")
+        .into_response()
 }
 
 fn token(value: &str) -> Option<String> {

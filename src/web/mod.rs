@@ -83,7 +83,9 @@ async fn headers(mut response: Response) -> Response {
 
 async fn page(State(site): State<Site>, page: Page) -> Response {
     match &*site.get() {
-        Snapshot::Broken { page, .. } => (StatusCode::SERVICE_UNAVAILABLE, Html(page.clone())).into_response(),
+        Snapshot::Broken { page, .. } => {
+            (StatusCode::SERVICE_UNAVAILABLE, Html(page.clone())).into_response()
+        }
         Snapshot::Empty => (StatusCode::SERVICE_UNAVAILABLE, "No assessment was made yet.\n").into_response(),
         Snapshot::Ready { report, .. } => match html::page(report, &page) {
             Ok(Some(text)) => Html(text).into_response(),
@@ -110,7 +112,9 @@ async fn file(State(site): State<Site>, name: &'static str, media_type: &'static
             Some(bytes) => ([(header::CONTENT_TYPE, media_type)], bytes.clone()).into_response(),
             None => not_found(),
         },
-        Snapshot::Broken { page, .. } => (StatusCode::SERVICE_UNAVAILABLE, Html(page.clone())).into_response(),
+        Snapshot::Broken { page, .. } => {
+            (StatusCode::SERVICE_UNAVAILABLE, Html(page.clone())).into_response()
+        }
         Snapshot::Empty => not_found(),
     }
 }
@@ -120,7 +124,8 @@ async fn health(State(site): State<Site>, _headers: HeaderMap) -> Response {
         Snapshot::Ready { report, .. } => format!("ok, as of entry {}\n", report.as_of.size).into_response(),
         Snapshot::Empty => "ok, no assessment yet\n".into_response(),
         Snapshot::Broken { first_bad, .. } => {
-            (StatusCode::SERVICE_UNAVAILABLE, format!("the record does not verify: {first_bad}\n")).into_response()
+            (StatusCode::SERVICE_UNAVAILABLE, format!("the record does not verify: {first_bad}\n"))
+                .into_response()
         }
     }
 }

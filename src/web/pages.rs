@@ -50,7 +50,8 @@ pub fn load(desk: &Desk, store: &Store) -> Result<Snapshot, JobError> {
             Ok(Snapshot::Ready { report, leaves: rendered.leaves, files })
         }
         Err(JobError::Broken(b)) => {
-            let page = html::broken(&b.0.first_bad, &b.0.what, b.0.intact_up_to).map_err(|e| JobError::Render(e.to_string()))?;
+            let page = html::broken(&b.0.first_bad, &b.0.what, b.0.intact_up_to)
+                .map_err(|e| JobError::Render(e.to_string()))?;
             Ok(Snapshot::Broken { first_bad: b.0.first_bad, page })
         }
         Err(e) => Err(e),

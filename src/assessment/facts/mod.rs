@@ -137,7 +137,9 @@ impl Facts {
             | Kind::SentinelOverride
             | Kind::SentinelPolicySet
             | Kind::TerraformResource => self.terraform.fold(placed),
-            Kind::FlowLogConfiguration | Kind::FlowLogObject | Kind::NetworkInterface => self.network.fold(placed),
+            Kind::FlowLogConfiguration | Kind::FlowLogObject | Kind::NetworkInterface => {
+                self.network.fold(placed)
+            }
             Kind::LedgerOpened
             | Kind::LedgerKey
             | Kind::LedgerVerified
@@ -158,7 +160,8 @@ impl Facts {
     /// Aliases follow the order of the entries, so that P-07 stays P-07 in one ledger. Addresses have none.
     fn note_people(&mut self, payload: &serde_json::Value) {
         for name in ["actor", "author", "approver", "requester", "person", "user"] {
-            let reference = payload.get(name).or_else(|| payload["record"].get(name)).and_then(|p| p["ref"].as_str());
+            let reference =
+                payload.get(name).or_else(|| payload["record"].get(name)).and_then(|p| p["ref"].as_str());
             if let Some(reference) = reference {
                 let next = self.aliases.len() + 1;
                 self.aliases.entry(reference.to_owned()).or_insert(next);

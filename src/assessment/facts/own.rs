@@ -2,7 +2,8 @@
 
 use super::{Seen, read};
 use crate::evidence::record::{
-    AssessmentRun, FindingChange, LedgerOpened, LedgerVerified, Mail, ReportIssued, RiskLevelChange, SourceRun,
+    AssessmentRun, FindingChange, LedgerOpened, LedgerVerified, Mail, ReportIssued, RiskLevelChange,
+    SourceRun,
 };
 use crate::evidence::{Kind, Time};
 use crate::ledger::entry::Placed;

@@ -3,8 +3,8 @@
 use super::super::estate::{System, model_version};
 use super::super::facts::Seen;
 use super::super::findings::Case;
-use super::{Judged, utc};
 use super::cluster::in_production;
+use super::{Judged, utc};
 use crate::evidence::Time;
 use crate::evidence::artifacts::Version;
 use crate::evidence::gatekeeper::Workload;
@@ -80,7 +80,10 @@ fn set<'a>(case: &Case<'a>, system: &System, version: &str) -> BTreeMap<&'a str,
     for history in case.facts.versions.0.values() {
         for state in history.iter().filter(|s| !s.gone && s.at <= case.estate.at) {
             let v = &state.value;
-            if prefixes.iter().any(|(bucket, prefix)| *bucket == v.bucket && v.key.starts_with(prefix.as_str())) {
+            if prefixes
+                .iter()
+                .any(|(bucket, prefix)| *bucket == v.bucket && v.key.starts_with(prefix.as_str()))
+            {
                 files.entry(v.key.as_str()).or_default().push(state);
             }
         }
@@ -99,7 +102,8 @@ fn looks(case: &Case<'_>, from: Time, to: Time) -> (usize, bool) {
 
 pub(super) fn deleted(case: &Case<'_>) -> Vec<Judged> {
     let Some(system) = case.system else { return Vec::new() };
-    let current = deployments(case, system).into_iter().filter(|(_, d)| d.end.is_none_or(|e| e >= case.estate.window));
+    let current =
+        deployments(case, system).into_iter().filter(|(_, d)| d.end.is_none_or(|e| e >= case.estate.window));
     current.map(|(version, d)| deleted_version(case, system, &version, &d)).collect()
 }
 
@@ -140,7 +144,11 @@ fn deleted_version(case: &Case<'_>, system: &System, version: &str, d: &Deployme
         _ => format!("{} files, listed at {complete} looks", files.len()),
     };
     let listed = files.values().flatten().map(|s| s.seq);
-    Judged::line(version, line).note(note).evidence(hits.iter().map(|(s, _)| *s)).evidence(d.entries.iter().copied()).evidence(listed)
+    Judged::line(version, line)
+        .note(note)
+        .evidence(hits.iter().map(|(s, _)| *s))
+        .evidence(d.entries.iter().copied())
+        .evidence(listed)
 }
 
 pub(super) fn stored(case: &Case<'_>) -> Vec<Judged> {
@@ -149,7 +157,9 @@ pub(super) fn stored(case: &Case<'_>) -> Vec<Judged> {
     let kinds = [crate::act::SourceKind::Gatekeeper, crate::act::SourceKind::ModelArtifacts];
     let stale = kinds.iter().flat_map(|k| case.estate.sources(*k)).any(|c| c.stale && c.off.is_none());
     let judge = |(subject, w): (&str, &Seen<Workload>)| {
-        let Some(version) = model_version(&w.value) else { return Judged::line(subject, 1).evidence([w.seq]) };
+        let Some(version) = model_version(&w.value) else {
+            return Judged::line(subject, 1).evidence([w.seq]);
+        };
         let files = set(case, system, version);
         let start = deployed.get(version).and_then(|d| d.start);
         let names: BTreeSet<&str> = files.keys().filter_map(|k| k.rsplit('/').next()).collect();
@@ -173,7 +183,10 @@ pub(super) fn stored(case: &Case<'_>) -> Vec<Judged> {
             8
         };
         let note = match line {
-            3 => format!("{version} runs; no files under …/{}/{version}/ were ever listed", system.id.rsplit(':').next().unwrap_or(&system.id)),
+            3 => format!(
+                "{version} runs; no files under …/{}/{version}/ were ever listed",
+                system.id.rsplit(':').next().unwrap_or(&system.id)
+            ),
             7 => format!("{version} ran before its files were stored"),
             _ => format!("{version}: {} files", files.len()),
         };

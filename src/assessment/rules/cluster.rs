@@ -60,7 +60,8 @@ pub(super) fn required_labels(case: &Case<'_>) -> Vec<Judged> {
     let pack = &case.catalogue.pack;
     let judge = |(subject, w): (&str, &Seen<Workload>)| {
         let lacks = |labels: &Outside| {
-            let missing = pack.required_labels.iter().filter(|l| labels.get(l).is_none_or(|v| pack.is_placeholder(v)));
+            let missing =
+                pack.required_labels.iter().filter(|l| labels.get(l).is_none_or(|v| pack.is_placeholder(v)));
             missing.cloned().collect::<BTreeSet<_>>()
         };
         let mut missing = lacks(&w.value.labels);
@@ -92,11 +93,16 @@ pub(super) fn registry(case: &Case<'_>) -> Vec<Judged> {
         let said = annotation(&w.value, &pack.registry_annotation);
         let line = match said {
             None => 1,
-            Some(v) if pack.is_placeholder(v) || !(v.contains("://") || v.to_lowercase().starts_with("arn:")) => 1,
+            Some(v)
+                if pack.is_placeholder(v) || !(v.contains("://") || v.to_lowercase().starts_with("arn:")) =>
+            {
+                1
+            }
             Some(v) if pack.approves_registry(v) => 7,
             Some(_) => 2,
         };
-        let note = said.map_or_else(|| "no annotation model-registry-url".into(), |v| format!("model-registry-url {v}"));
+        let note = said
+            .map_or_else(|| "no annotation model-registry-url".into(), |v| format!("model-registry-url {v}"));
         Some(Judged::line(subject, line).note(note).evidence([w.seq]))
     };
     workloads(case).into_iter().filter_map(judge).collect()
@@ -120,11 +126,11 @@ fn webhook<'a>(case: &Case<'a>, source: &str) -> Option<&'a Seen<Webhook>> {
 fn exempt(case: &Case<'_>, source: &str, name: &str) -> Option<String> {
     let labels = &case.facts.cluster.namespace(source, name, case.estate.at)?.value.labels;
     if labels.get(IGNORE).is_some() {
-        return Some(format!("the namespace carries the label {IGNORE}"));
+        return Some(format!("namespace {name} is exempt: it carries the label {IGNORE}"));
     }
     let hook = webhook(case, source)?;
     let selected = selector_matches(&hook.value.namespace_selector, labels);
-    (!selected).then(|| "the webhook's namespaceSelector leaves it out".into())
+    (!selected).then(|| format!("namespace {name} is exempt: the webhook's namespaceSelector leaves it out"))
 }
 
 pub(super) fn enforced(case: &Case<'_>) -> Vec<Judged> {
@@ -187,7 +193,11 @@ fn enforced_in(
         _ => "deny, enforced by every webhook pod".into(),
     };
     let constraint = covering.map(|c| c.seq).or(all.first().map(|c| c.seq));
-    Judged::line(unit, line).note(note).evidence(ns.map(|n| n.seq)).evidence(constraint).evidence(hook.map(|h| h.seq))
+    Judged::line(unit, line)
+        .note(note)
+        .evidence(ns.map(|n| n.seq))
+        .evidence(constraint)
+        .evidence(hook.map(|h| h.seq))
 }
 
 enum Pods {
@@ -219,7 +229,14 @@ pub(super) fn fails_closed(case: &Case<'_>) -> Vec<Judged> {
             Some(_) => 2,
         };
         let policy = hook.map_or("missing", |h| h.value.failure_policy.as_str());
-        Judged::line(source, line).note(format!("failurePolicy {policy}")).evidence(hook.map(|h| h.seq))
+        let note = match line {
+            1 => "Gatekeeper's webhook is missing".to_owned(),
+            2 => format!(
+                "while Gatekeeper does not answer, every request is let through (failurePolicy {policy})"
+            ),
+            _ => format!("failurePolicy {policy}"),
+        };
+        Judged::line(source, line).note(note).evidence(hook.map(|h| h.seq))
     };
     sources.into_iter().map(judge).collect()
 }
@@ -227,19 +244,28 @@ pub(super) fn fails_closed(case: &Case<'_>) -> Vec<Judged> {
 pub(super) fn exemptions(case: &Case<'_>) -> Vec<Judged> {
     let Some(system) = case.system else { return Vec::new() };
     let ai = workloads(case).into_iter().filter(|(_, w)| ai_workload(&w.value, case.catalogue).is_some());
-    let spaces: BTreeSet<(&str, &str)> = ai.map(|(_, w)| (w.source.as_str(), w.value.namespace.as_str())).collect();
+    let spaces: BTreeSet<(&str, &str)> =
+        ai.map(|(_, w)| (w.source.as_str(), w.value.namespace.as_str())).collect();
     let judge = |(source, name): (&str, &str)| {
         let why = exempt(case, source, name)?;
         let thing = format!("namespace/{name}");
         let named = |e: &Exception| {
-            e.thing == thing && (e.system.is_empty() || e.system == system.id) && e.control == "constraint-enforced"
+            e.thing == thing
+                && (e.system.is_empty() || e.system == system.id)
+                && e.control == "constraint-enforced"
         };
         let found = case.facts.exceptions.at(case.estate.at).map(|(_, e)| e).find(|e| named(&e.value));
         let max = 86_400 * case.catalogue.defaults.exception_max_days;
         let line = match found {
             None => 1,
             Some(e) => match &e.value {
-                v if v.owner.is_none() || v.reason.is_none() || v.approver.is_none() || v.expires.is_none() => 2,
+                v if v.owner.is_none()
+                    || v.reason.is_none()
+                    || v.approver.is_none()
+                    || v.expires.is_none() =>
+                {
+                    2
+                }
                 v if v.approver_is_requester == Some(true) => 3,
                 v if !in_force(v, case.estate.at) => 4,
                 v if v.expires.is_some_and(|x| x > e.at.plus_seconds(max)) => 5,
@@ -247,7 +273,12 @@ pub(super) fn exemptions(case: &Case<'_>) -> Vec<Judged> {
             },
         };
         let space = case.facts.cluster.namespace(source, name, case.estate.at).map(|n| n.seq);
-        Some(Judged::line(format!("{thing} {source}"), line).note(why).evidence(space).evidence(found.map(|f| f.seq)))
+        Some(
+            Judged::line(format!("{thing} {source}"), line)
+                .note(why)
+                .evidence(space)
+                .evidence(found.map(|f| f.seq)),
+        )
     };
     spaces.into_iter().filter_map(judge).collect()
 }

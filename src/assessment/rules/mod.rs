@@ -63,31 +63,6 @@ fn utc(t: Time) -> String {
     t.timestamp().strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// Ids of the controls that have a rule.
-pub const WITH_RULE: [&str; 21] = [
-    "risk-level-declared",
-    "risk-level-consistent",
-    "gpu-instance-control",
-    "ai-resource-tags",
-    "cluster-encryption",
-    "spend-limit",
-    "model-deployment-rules",
-    "override-accountable",
-    "k8s-required-labels",
-    "model-registry-approved",
-    "constraint-enforced",
-    "webhook-fails-closed",
-    "exemptions-written-down",
-    "artifact-versioning-enabled",
-    "artifact-deleted-while-deployed",
-    "deployed-version-has-artifact",
-    "flow-logs-audit-trail",
-    "ml-port-segmentation",
-    "unregistered-ai-workload",
-    "risk-assessment-before-deployment",
-    "transparency-notice-recorded",
-];
-
 /// Asks the rule of the case's control. A control without one has no units.
 pub(super) fn judge(case: &Case<'_>) -> Vec<Judged> {
     match case.control.id.as_str() {

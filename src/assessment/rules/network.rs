@@ -23,7 +23,9 @@ fn hours(case: &Case<'_>, source: &str) -> Vec<Time> {
 fn interfaces<'a>(case: &Case<'a>) -> Vec<(&'a str, &'a Seen<NetworkInterface>)> {
     let Some(system) = case.system else { return Vec::new() };
     let all = case.facts.network.interfaces.at(case.estate.at);
-    let ours = |i: &Seen<NetworkInterface>| system.interfaces.contains(&(i.source.clone(), i.value.interface.clone()));
+    let ours = |i: &Seen<NetworkInterface>| {
+        system.interfaces.contains(&(i.source.clone(), i.value.interface.clone()))
+    };
     all.map(|(_, i)| i).filter(|i| ours(i)).map(|i| (i.source.as_str(), i)).collect()
 }
 
@@ -41,7 +43,8 @@ fn any_record(case: &Case<'_>, source: &str, hour: Time) -> bool {
 
 /// Whether a flow log over all traffic covers an interface; none when no flow log was listed.
 fn covered(case: &Case<'_>, source: &str, i: &NetworkInterface) -> Option<bool> {
-    let logs = case.facts.network.configurations.at(case.estate.at).map(|(_, c)| c).filter(|c| c.source == source);
+    let logs =
+        case.facts.network.configurations.at(case.estate.at).map(|(_, c)| c).filter(|c| c.source == source);
     let logs: Vec<_> = logs.map(|c| &c.value).collect();
     let over = |r: &String| *r == i.vpc || *r == i.subnet || *r == i.interface;
     (!logs.is_empty()).then(|| logs.iter().any(|c| over(&c.resource) && c.traffic == "ALL"))
@@ -71,7 +74,13 @@ pub(super) fn audit_trail(case: &Case<'_>) -> Vec<Judged> {
             };
             let entries = sum.map(|s| s.entries.clone()).unwrap_or_default();
             let unit = format!("{} {}", i.interface, hour);
-            judged.push(Judged::line(unit, line).note(note).evidence(entries).evidence([interface.seq]).happened(hour));
+            judged.push(
+                Judged::line(unit, line)
+                    .note(note)
+                    .evidence(entries)
+                    .evidence([interface.seq])
+                    .happened(hour),
+            );
         }
     }
     judged
@@ -93,7 +102,9 @@ pub(super) fn segmentation(case: &Case<'_>) -> Vec<Judged> {
     let mut all: Vec<Time> = ours.iter().flat_map(|(source, _)| hours(case, source)).collect();
     all.sort_unstable();
     all.dedup();
-    all.into_iter().map(|hour| segment(case, &ours, hour, rows.get(&hour).map_or(&[], Vec::as_slice))).collect()
+    all.into_iter()
+        .map(|hour| segment(case, &ours, hour, rows.get(&hour).map_or(&[], Vec::as_slice)))
+        .collect()
 }
 
 fn segment(
@@ -134,7 +145,10 @@ fn told<'r>(line: usize, hits: impl Iterator<Item = &'r &'r Seen<PortRow>>) -> S
             let row = |r: &&Seen<PortRow>| {
                 let v = &r.value;
                 let kib = v.bytes_out.parse::<u64>().unwrap_or(0) / 1024;
-                format!("port {} accepted {} connections from {} addresses, {kib} KiB out", v.port, v.connections, v.peer)
+                format!(
+                    "port {} accepted {} connections from {} addresses, {kib} KiB out",
+                    v.port, v.connections, v.peer
+                )
             };
             hits.map(row).collect::<Vec<_>>().join("; ")
         }

@@ -5,8 +5,8 @@ use super::super::level::decision;
 use super::Judged;
 use super::artifacts::{in_use_since, serving};
 use crate::act::{Level, Role, Route, SourceKind};
-use crate::evidence::register::{Record, RecordState};
 use crate::evidence::Time;
+use crate::evidence::register::{Record, RecordState};
 
 const DAY: i64 = 86_400;
 
@@ -19,15 +19,25 @@ pub(super) fn level_declared(case: &Case<'_>) -> Vec<Judged> {
     let Some(seen) = decision(case.facts, &system.id, case.estate.at) else {
         let stated = system.levels.iter().flat_map(|l| &l.stated);
         let said: Vec<String> = stated.clone().map(|s| format!("{} says {}", s.source, s.raw)).collect();
-        let note = if said.is_empty() { "nobody stated a level".into() } else { format!("no decision; {}", uniq(said)) };
-        return vec![unit(2).note(note).evidence(system.registered.into_iter().chain(stated.map(|s| s.entry)))];
+        let note = if said.is_empty() {
+            "nobody stated a level".into()
+        } else {
+            format!("no decision; {}", uniq(said))
+        };
+        return vec![
+            unit(2).note(note).evidence(system.registered.into_iter().chain(stated.map(|s| s.entry))),
+        ];
     };
     let d = &seen.value;
     let annex_iii = d.annex.as_deref().and_then(Route::of_annex_point) == Some(Route::AnnexIii);
     let level = Level::stated(&d.level);
     let below = annex_iii && matches!(level, Some(Level::Limited | Level::Minimal));
     let provider = d.role.as_deref().and_then(Role::stated).is_some_and(|r| r.covers(Role::Provider));
-    let lacks = d.role.is_none() || d.annex.is_none() || d.approver.is_none() || d.date.is_none() || d.reason.is_none();
+    let lacks = d.role.is_none()
+        || d.annex.is_none()
+        || d.approver.is_none()
+        || d.date.is_none()
+        || d.reason.is_none();
     let line = if level.is_none() {
         3
     } else if lacks || d.review_by.is_none() {
@@ -55,10 +65,13 @@ fn uniq(mut texts: Vec<String>) -> String {
 }
 
 pub(super) fn level_consistent(case: &Case<'_>) -> Vec<Judged> {
-    let Some((system, levels)) = case.system.and_then(|s| Some((s, s.levels.as_ref()?))) else { return Vec::new() };
+    let Some((system, levels)) = case.system.and_then(|s| Some((s, s.levels.as_ref()?))) else {
+        return Vec::new();
+    };
     let carriers = [SourceKind::Sentinel, SourceKind::Gatekeeper, SourceKind::ModelArtifacts];
     let stale = carriers.iter().flat_map(|k| case.estate.sources(*k)).any(|c| c.stale && c.off.is_none());
-    let could_carry = !system.workloads.is_empty() || !system.resources.is_empty() || !system.artifacts.is_empty();
+    let could_carry =
+        !system.workloads.is_empty() || !system.resources.is_empty() || !system.artifacts.is_empty();
     let line = match levels.stated.len() {
         _ if levels.stated.iter().any(|s| s.level.is_none()) => 1,
         _ if levels.disputed() => 2,
@@ -69,7 +82,8 @@ pub(super) fn level_consistent(case: &Case<'_>) -> Vec<Judged> {
         _ => 7,
     };
     let said: Vec<String> = levels.stated.iter().map(|s| format!("{} says {}", s.source, s.raw)).collect();
-    let mut judged = Judged::line(&system.id, line).note(uniq(said)).evidence(levels.stated.iter().map(|s| s.entry));
+    let mut judged =
+        Judged::line(&system.id, line).note(uniq(said)).evidence(levels.stated.iter().map(|s| s.entry));
     if line == 2
         && let Some(d) = decision(case.facts, &system.id, case.estate.at)
         && d.value.review_by.is_some_and(|r| case.estate.at < r.plus_seconds(DAY))
@@ -120,8 +134,10 @@ fn confirmation(case: &Case<'_>, record: &Record) -> Held {
     let Some((bucket, key)) = place else { return Held::Unknown };
     let at = case.estate.at;
     let here = |b: &str, k: &str| b == bucket && k == key;
-    let listed: Vec<_> = case.facts.versions.at(at).map(|(_, v)| v).filter(|v| here(&v.value.bucket, &v.value.key)).collect();
-    let hidden = case.facts.markers.at(at).any(|(_, m)| here(&m.value.bucket, &m.value.key) && m.value.latest);
+    let listed: Vec<_> =
+        case.facts.versions.at(at).map(|(_, v)| v).filter(|v| here(&v.value.bucket, &v.value.key)).collect();
+    let hidden =
+        case.facts.markers.at(at).any(|(_, m)| here(&m.value.bucket, &m.value.key) && m.value.latest);
     let bucket_read = case.facts.versions.at(at).any(|(_, v)| v.value.bucket == bucket);
     if bucket_read && (listed.is_empty() || hidden) {
         return Held::Contradicted;
@@ -149,7 +165,8 @@ pub(super) fn transparency(case: &Case<'_>) -> Vec<Judged> {
     let Some(system) = case.system else { return Vec::new() };
     let entry = system.registered;
     let judge = |paragraph: i64| {
-        let mut judged = Judged::line(format!("Art. 50({paragraph})"), transparency_line(case, paragraph)).evidence(entry);
+        let mut judged =
+            Judged::line(format!("Art. 50({paragraph})"), transparency_line(case, paragraph)).evidence(entry);
         judged.article = Some(format!("Art. 50({paragraph})"));
         if let Some(said) = system.register.art50.iter().find(|a| a.paragraph == paragraph) {
             judged = judged.note(match (said.applies, &said.record) {

@@ -50,7 +50,9 @@ fn attached(case: &Case<'_>, run: &Seen<Run>) -> Option<bool> {
     let w = &run.value.workspace;
     Some(sets.any(|(_, s)| {
         let s = &s.value;
-        s.policies.iter().any(|(name, _)| name == policy) && !s.excluded.contains(w) && (s.global || s.workspaces.contains(w))
+        s.policies.iter().any(|(name, _)| name == policy)
+            && !s.excluded.contains(w)
+            && (s.global || s.workspaces.contains(w))
     }))
 }
 
@@ -91,7 +93,11 @@ pub(super) fn gpu_instances(case: &Case<'_>) -> Vec<Judged> {
             11
         };
         let note = if wrong.is_empty() {
-            format!("{} compute resources, {}", plan.compute.len(), said.map_or("no policy outcome", |o| &o.value.status))
+            format!(
+                "{} compute resources, {}",
+                plan.compute.len(),
+                said.map_or("no policy outcome", |o| &o.value.status)
+            )
         } else {
             format!("not allowed: {}", wrong.join(", "))
         };
@@ -119,7 +125,8 @@ pub(super) fn spend_limit(case: &Case<'_>) -> Vec<Judged> {
             Some(CostVerdict::Within) => 8,
         };
         let monthly = r.cost.as_ref().and_then(|c| c.monthly.as_deref()).unwrap_or("no amount");
-        let mut judged = Judged::line(&r.run, line).note(format!("{monthly} USD a month estimated, limit {limit}"));
+        let mut judged =
+            Judged::line(&r.run, line).note(format!("{monthly} USD a month estimated, limit {limit}"));
         judged = judged.evidence(entries(run, said)).happened(r.applied.unwrap_or(run.at));
         if line <= 2 {
             let over = facts.overrides.values().find(|o| accountable(case, run, o).0 == 7);
@@ -194,13 +201,20 @@ pub(super) fn resource_tags(case: &Case<'_>) -> Vec<Judged> {
     let pack = &case.catalogue.pack;
     let of_workspace = |(workspace, (facts, run)): (&str, Applied<'_>)| {
         let said = outcome(case, facts);
-        let line = if bad(said) { 1 } else if run.value.plan.state == "denied" { 2 } else { 3 };
+        let line = if bad(said) {
+            1
+        } else if run.value.plan.state == "denied" {
+            2
+        } else {
+            3
+        };
         Judged::line(workspace, line).evidence(entries(run, said))
     };
     let of_resource = |(seen, last): (&Seen<Resource>, Option<Applied<'_>>)| {
         let r = &seen.value;
         let tags = r.tags.as_ref()?;
-        let (missing, later) = required_tags(pack, tags, &r.unknown_tags, ai_resource(r, case.catalogue).is_some());
+        let (missing, later) =
+            required_tags(pack, tags, &r.unknown_tags, ai_resource(r, case.catalogue).is_some());
         let line = if left_out(seen, last) {
             4
         } else if !missing.is_empty() {
@@ -210,9 +224,18 @@ pub(super) fn resource_tags(case: &Case<'_>) -> Vec<Judged> {
         } else {
             7
         };
-        let note = if missing.is_empty() { "every required tag".into() } else { format!("no tag {}", missing.join(", ")) };
+        let note = if missing.is_empty() {
+            "every required tag".into()
+        } else {
+            format!("no tag {}", missing.join(", "))
+        };
         let run = last.map(|(_, run)| run.seq);
-        Some(Judged::line(format!("{}/{}", r.workspace, r.address), line).note(note).evidence([seen.seq]).evidence(run))
+        Some(
+            Judged::line(format!("{}/{}", r.workspace, r.address), line)
+                .note(note)
+                .evidence([seen.seq])
+                .evidence(run),
+        )
     };
     let workspaces = unread_workspaces(case).map(of_workspace);
     workspaces.chain(resources(case).into_iter().filter_map(of_resource)).collect()
@@ -242,7 +265,12 @@ pub(super) fn encryption(case: &Case<'_>) -> Vec<Judged> {
             _ => "the plan sets encryption on",
         };
         let run = last.map(|(_, run)| run.seq);
-        Some(Judged::line(format!("{}/{}", r.workspace, r.address), line).note(note).evidence([seen.seq]).evidence(run))
+        Some(
+            Judged::line(format!("{}/{}", r.workspace, r.address), line)
+                .note(note)
+                .evidence([seen.seq])
+                .evidence(run),
+        )
     };
     let workspaces = unread_workspaces(case).map(of_workspace);
     workspaces.chain(resources(case).into_iter().filter_map(of_resource)).collect()

@@ -23,13 +23,24 @@ pub(super) fn run(path: &Path) -> Result<Ended, CliError> {
     std::fs::write(path, CONFIG).with_context(|| format!("cannot write {}", path.display()))?;
     std::fs::write(&register, REGISTER).with_context(|| format!("cannot write {}", register.display()))?;
     output::table(&[
-        vec![format!("wrote {}", path.display()), "four sources prepared, all commented out: switch on those you have".into()],
+        vec![
+            format!("wrote {}", path.display()),
+            "four sources prepared, all commented out: switch on those you have".into(),
+        ],
         vec![format!("wrote {}", register.display()), "empty register with one example in comments".into()],
-        vec![format!("wrote {}", key.display()), "signing key, readable by you only. Back it up; keep it out of git.".into()],
+        vec![
+            format!("wrote {}", key.display()),
+            "signing key, readable by you only. Back it up; keep it out of git.".into(),
+        ],
         vec![format!("wrote {}", key.with_extension("vkey").display()), vkey],
-        vec![String::new(), "give this line to your auditor today: a key handed over later proves less".into()],
+        vec![
+            String::new(),
+            "give this line to your auditor today: a key handed over later proves less".into(),
+        ],
     ]);
-    output::line("\nNext: 1. two lines per source in actledger.toml   2. actledger check   3. actledger ingest");
+    output::line(
+        "\nNext: 1. two lines per source in actledger.toml   2. actledger check   3. actledger ingest",
+    );
     output::line("To see a finished one first: actledger --config deploy/demo/actledger.toml serve");
     Ok(Ended::Well)
 }

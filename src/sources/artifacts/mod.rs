@@ -25,7 +25,17 @@ impl<'a> Parser<'a> {
     /// A parser of a look taken at a time.
     pub fn new(source: &'a Source, at: Time) -> Parser<'a> {
         let (out, buckets, checksums) = (Gathered::default(), BTreeMap::new(), BTreeMap::new());
-        Parser { source, at, out, buckets, checksums, versions: Vec::new(), markers: 0, unfinished: false, listings: 0 }
+        Parser {
+            source,
+            at,
+            out,
+            buckets,
+            checksums,
+            versions: Vec::new(),
+            markers: 0,
+            unfinished: false,
+            listings: 0,
+        }
     }
 
     /// Takes one reply.
@@ -35,12 +45,18 @@ impl<'a> Parser<'a> {
             return;
         }
         let Some(call) = Call::of(path) else {
-            self.out.refuse(path, "is named after no call that is read, for example BUCKET/list-object-versions.json".into());
+            self.out.refuse(
+                path,
+                "is named after no call that is read, for example BUCKET/list-object-versions.json".into(),
+            );
             return;
         };
         let Some(reply) = self.out.json(path, bytes) else { return };
         if let Some(code) = reply["Error"]["Code"].as_str() {
-            self.out.refuse(path, format!("S3 answered {code}: {}", reply["Error"]["Message"].as_str().unwrap_or_default()));
+            self.out.refuse(
+                path,
+                format!("S3 answered {code}: {}", reply["Error"]["Message"].as_str().unwrap_or_default()),
+            );
             return;
         }
         let bucket = reply["Name"].as_str().map_or_else(|| call.bucket.clone(), str::to_owned);
@@ -60,7 +76,9 @@ impl<'a> Parser<'a> {
                 match (item["Key"].as_str(), item["VersionId"].as_str()) {
                     (Some(key), Some(version)) if marker => self.marker(bucket, key, version, item),
                     (Some(key), Some(version)) => self.version(bucket, key, version, item),
-                    _ => self.out.quarantine(path, format!("{list}[{i}]"), "has no Key or no VersionId".into()),
+                    _ => {
+                        self.out.quarantine(path, format!("{list}[{i}]"), "has no Key or no VersionId".into())
+                    }
                 }
             }
         }
@@ -103,7 +121,8 @@ impl<'a> Parser<'a> {
             return;
         };
         self.out.keep(1);
-        let pairs = set.iter().filter_map(|t| Some((t["Key"].as_str()?.to_owned(), t["Value"].as_str()?.to_owned())));
+        let pairs =
+            set.iter().filter_map(|t| Some((t["Key"].as_str()?.to_owned(), t["Value"].as_str()?.to_owned())));
         let version_id = reply["VersionId"].as_str().unwrap_or("null").to_owned();
         let tags = Outside(pairs.collect());
         let at = subject(bucket, key, &version_id);
@@ -115,7 +134,11 @@ impl<'a> Parser<'a> {
     fn attributes(&mut self, path: &str, bucket: &str, key: &str, reply: &Value) {
         let checksum = &reply["Checksum"];
         if !checksum.is_object() && reply["ETag"].is_null() {
-            self.out.quarantine(path, "", "holds neither Checksum nor ETag: it is no reply of get-object-attributes".into());
+            self.out.quarantine(
+                path,
+                "",
+                "holds neither Checksum nor ETag: it is no reply of get-object-attributes".into(),
+            );
             return;
         }
         self.out.keep(1);
@@ -123,7 +146,8 @@ impl<'a> Parser<'a> {
             return;
         }
         let known = ["SHA256", "SHA512", "SHA1", "CRC64NVME", "CRC32C", "CRC32"];
-        let found = known.iter().find_map(|a| Some(format!("{a}:{}", checksum[format!("Checksum{a}")].as_str()?)));
+        let found =
+            known.iter().find_map(|a| Some(format!("{a}:{}", checksum[format!("Checksum{a}")].as_str()?)));
         if let Some(found) = found {
             let version = reply["VersionId"].as_str().unwrap_or("null").to_owned();
             self.checksums.insert((bucket.to_owned(), key.to_owned(), version), found);
@@ -132,13 +156,15 @@ impl<'a> Parser<'a> {
 
     fn setting(&mut self, call: &str, bucket: &str, reply: &Value) {
         self.out.keep(1);
-        let state = self.buckets.entry(bucket.to_owned()).or_insert_with(|| Bucket {
-            bucket: bucket.to_owned(),
-            ..Bucket::default()
-        });
+        let state = self
+            .buckets
+            .entry(bucket.to_owned())
+            .or_insert_with(|| Bucket { bucket: bucket.to_owned(), ..Bucket::default() });
         let stated = Some(outside_json(reply));
         match call {
-            "get-bucket-versioning" => state.versioning = Some(reply["Status"].as_str().unwrap_or("Never").to_owned()),
+            "get-bucket-versioning" => {
+                state.versioning = Some(reply["Status"].as_str().unwrap_or("Never").to_owned())
+            }
             "get-bucket-encryption" => state.encryption = stated,
             "get-public-access-block" => state.public_access_block = stated,
             "get-object-lock-configuration" => state.object_lock = stated,
@@ -169,7 +195,8 @@ impl<'a> Parser<'a> {
             }
         }
         let versions = self.out.evidence.iter().filter(|e| e.kind == Kind::ArtifactVersion).count();
-        self.out.read = format!("{} listing, {versions} versions, {} delete markers", self.listings, self.markers);
+        self.out.read =
+            format!("{} listing, {versions} versions, {} delete markers", self.listings, self.markers);
         self.out
     }
 }
@@ -195,7 +222,9 @@ impl Call {
         let stem = path.strip_suffix(".json")?;
         let parts: Vec<&str> = stem.split('/').collect();
         let (i, name) = parts.iter().enumerate().find_map(|(i, p)| {
-            let name = calls.iter().find(|c| p.strip_prefix(**c).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')))?;
+            let name = calls
+                .iter()
+                .find(|c| p.strip_prefix(**c).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')))?;
             Some((i, *name))
         })?;
         Some(Call { bucket: parts[..i].join("/"), name, key: parts[i + 1..].join("/") })

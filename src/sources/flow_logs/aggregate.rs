@@ -78,7 +78,8 @@ impl<'a> Aggregate<'a> {
             (false, true) => false,
             (true, true) => self.is_ours(destination),
         };
-        let (address, peer, port) = if inward { (destination, source, to) } else { (source, destination, from) };
+        let (address, peer, port) =
+            if inward { (destination, source, to) } else { (source, destination, from) };
         if !self.is_ours(address) {
             return;
         }
@@ -104,13 +105,14 @@ impl<'a> Aggregate<'a> {
     }
 
     pub(super) fn hours(&self) -> Vec<InterfaceHour> {
-        let row = |((hour, interface), (ok, nodata, skipdata)): (&(i64, String), &(u64, u64, u64))| InterfaceHour {
-            hour: Time::from_seconds(hour * 3600),
-            interface: interface.clone(),
-            ok: *ok,
-            nodata: *nodata,
-            skipdata: *skipdata,
-        };
+        let row =
+            |((hour, interface), (ok, nodata, skipdata)): (&(i64, String), &(u64, u64, u64))| InterfaceHour {
+                hour: Time::from_seconds(hour * 3600),
+                interface: interface.clone(),
+                ok: *ok,
+                nodata: *nodata,
+                skipdata: *skipdata,
+            };
         self.hours.iter().map(row).take(MAX_ROWS).collect()
     }
 
@@ -172,8 +174,14 @@ mod tests {
         }
         let rows = sums.accepted();
         assert_eq!(rows.len(), 1, "{rows:?}");
-        assert_eq!((rows[0].connections, rows[0].bytes_in.as_str(), rows[0].bytes_out.as_str()), (1, "840", "9000"));
-        assert_eq!((rows[0].peer.as_str(), rows[0].allowed, rows[0].initiator), ("public", false, Initiator::Peer));
+        assert_eq!(
+            (rows[0].connections, rows[0].bytes_in.as_str(), rows[0].bytes_out.as_str()),
+            (1, "840", "9000")
+        );
+        assert_eq!(
+            (rows[0].peer.as_str(), rows[0].allowed, rows[0].initiator),
+            ("public", false, Initiator::Peer)
+        );
         assert_eq!(sums.hours()[0].ok, 4);
     }
 

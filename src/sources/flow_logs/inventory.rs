@@ -70,7 +70,11 @@ fn list(out: &mut Gathered, path: &str, bytes: &[u8], name: &str) -> Option<Vec<
     if reply["NextToken"].is_string() {
         out.gap(format!("{path}: the listing goes on after NextToken, and the next page is not there"));
     } else {
-        out.listed_whole(if name == "FlowLogs" { Kind::FlowLogConfiguration } else { Kind::NetworkInterface });
+        out.listed_whole(if name == "FlowLogs" {
+            Kind::FlowLogConfiguration
+        } else {
+            Kind::NetworkInterface
+        });
     }
     Some(list)
 }
@@ -80,6 +84,7 @@ fn text<'a>(item: &'a Value, name: &str) -> Option<&'a str> {
 }
 
 fn tags(set: &Value) -> Outside {
-    let pairs = set.as_array().into_iter().flatten().filter_map(|t| Some((text(t, "Key")?, t["Value"].as_str()?)));
+    let pairs =
+        set.as_array().into_iter().flatten().filter_map(|t| Some((text(t, "Key")?, t["Value"].as_str()?)));
     Outside(pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect())
 }

@@ -58,7 +58,9 @@ impl<'a> Parser<'a> {
                 self.out.refuse(path, format!("is no gzip: {e}"));
             } else {
                 let lines = unpacked.iter().filter(|b| **b == b'\n').count();
-                let what = format!("the gzip ends early or is damaged ({e}); {lines} whole lines before that are kept");
+                let what = format!(
+                    "the gzip ends early or is damaged ({e}); {lines} whole lines before that are kept"
+                );
                 unpacked.truncate(unpacked.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1));
                 self.out.gap(format!("{path}: cut short after line {lines}"));
                 self.out.quarantine(path, format!("line {}", lines + 1), what);

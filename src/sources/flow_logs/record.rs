@@ -73,13 +73,15 @@ impl Format {
 
     /// Reads one line.
     pub(super) fn record(&self, line: &[u8]) -> Result<Record, String> {
-        let text = std::str::from_utf8(line).map_err(|e| format!("byte {} is not UTF-8", e.valid_up_to() + 1))?;
+        let text =
+            std::str::from_utf8(line).map_err(|e| format!("byte {} is not UTF-8", e.valid_up_to() + 1))?;
         let fields: Vec<&str> = text.split_whitespace().collect();
         if fields.len() != self.names.len() {
             let who = if self.from_header { "the header names" } else { "the format has" };
             return Err(format!("{} fields where {who} {}", fields.len(), self.names.len()));
         }
-        let field = |name: &str| self.names.iter().position(|n| n == name).map(|i| fields[i]).filter(|v| *v != "-");
+        let field =
+            |name: &str| self.names.iter().position(|n| n == name).map(|i| fields[i]).filter(|v| *v != "-");
         if field("tgw-id").is_some() {
             return Ok(Record { status: LogStatus::TransitGateway, ..empty() });
         }
@@ -87,7 +89,9 @@ impl Format {
             None | Some("OK") => LogStatus::Ok,
             Some("NODATA") => LogStatus::NoData,
             Some("SKIPDATA") => LogStatus::SkipData,
-            Some(other) => return Err(format!("log-status is {other:?}: OK, NODATA or SKIPDATA would be right")),
+            Some(other) => {
+                return Err(format!("log-status is {other:?}: OK, NODATA or SKIPDATA would be right"));
+            }
         };
         let accepted = match field("action") {
             Some("ACCEPT") => true,
@@ -129,8 +133,13 @@ fn empty() -> Record {
     }
 }
 
-fn number<'a, T: std::str::FromStr>(field: &impl Fn(&str) -> Option<&'a str>, name: &str) -> Result<Option<T>, String> {
-    field(name).map(|v| v.parse().map_err(|_| format!("{name} is {v:?}: a number in its range would be right"))).transpose()
+fn number<'a, T: std::str::FromStr>(
+    field: &impl Fn(&str) -> Option<&'a str>,
+    name: &str,
+) -> Result<Option<T>, String> {
+    field(name)
+        .map(|v| v.parse().map_err(|_| format!("{name} is {v:?}: a number in its range would be right")))
+        .transpose()
 }
 
 fn address<'a>(
@@ -154,7 +163,8 @@ mod tests {
     #[test]
     fn the_default_format_and_its_faults() {
         let format = Format::configured(None);
-        let line = b"2 111122223333 eni-1 10.0.0.1 10.0.0.2 40000 6006 6 10 840 1418530010 1418530070 ACCEPT OK";
+        let line =
+            b"2 111122223333 eni-1 10.0.0.1 10.0.0.2 40000 6006 6 10 840 1418530010 1418530070 ACCEPT OK";
         let record = format.record(line).unwrap();
         assert_eq!((record.destination_port, record.bytes, record.accepted), (Some(6006), 840, true));
         assert_eq!(format.record(b"2 1 eni-1").unwrap_err(), "3 fields where the format has 14");

@@ -79,7 +79,8 @@ fn violations(
     for v in listed {
         let text = |name: &str| v[name].as_str().unwrap_or_default();
         let object = format!("{}/{}/{}", text("namespace"), text("kind"), text("name"));
-        let row = objects.entry(object).or_insert_with(|| (text("enforcementAction").to_owned(), BTreeSet::new()));
+        let row =
+            objects.entry(object).or_insert_with(|| (text("enforcementAction").to_owned(), BTreeSet::new()));
         row.1.insert(text("message").to_owned());
     }
     for (object, (action, messages)) in objects {

@@ -30,7 +30,8 @@ impl<'a> Parser<'a> {
     /// Takes one reply.
     pub fn file(&mut self, path: &str, bytes: &[u8]) {
         if !path.ends_with(".json") {
-            self.out.refuse(path, "is no reply in JSON: `kubectl get … -o json > NAME.json` writes one".into());
+            self.out
+                .refuse(path, "is no reply in JSON: `kubectl get … -o json > NAME.json` writes one".into());
             return;
         }
         let Some(reply) = self.out.json(path, bytes) else { return };
@@ -39,7 +40,9 @@ impl<'a> Parser<'a> {
             (_, "Status") => self.status(path, &reply),
             (_, "Table") => self.out.refuse(path, "is a table for people: ask with -o json".into()),
             (Value::Array(items), _) => self.list(path, &reply, items, &kind),
-            (_, "") => self.out.refuse(path, "has neither items nor a kind: it is no reply of a cluster".into()),
+            (_, "") => {
+                self.out.refuse(path, "has neither items nor a kind: it is no reply of a cluster".into())
+            }
             _ => self.object(path, String::new(), reply, &kind),
         }
     }
@@ -77,7 +80,8 @@ impl<'a> Parser<'a> {
         if object["kind"].as_str().is_none() {
             object["kind"] = Value::String(kind.to_owned());
         }
-        let (group, kind) = (group(&object).to_owned(), object["kind"].as_str().unwrap_or_default().to_owned());
+        let (group, kind) =
+            (group(&object).to_owned(), object["kind"].as_str().unwrap_or_default().to_owned());
         let used = ["Namespace", "Node", "Pod", "ReplicaSet", "Event", "ConstraintTemplate"];
         let known = WORKLOADS.contains(&kind.as_str())
             || used.contains(&kind.as_str())
@@ -99,7 +103,14 @@ impl<'a> Parser<'a> {
         for (group, kind, object) in &objects {
             match kind.as_str() {
                 _ if group == "constraints.gatekeeper.sh" => {
-                    audited.push(constraint::read(&mut self.out, self.source, &cluster, self.at, kind, object));
+                    audited.push(constraint::read(
+                        &mut self.out,
+                        self.source,
+                        &cluster,
+                        self.at,
+                        kind,
+                        object,
+                    ));
                 }
                 "ConstraintTemplate" => self.template(&cluster, object),
                 "Namespace" => self.namespace(&cluster, object),
@@ -126,7 +137,8 @@ impl<'a> Parser<'a> {
 
     /// uid of the namespace kube-system, else the name that the config gives.
     fn cluster(&self) -> String {
-        let system = self.objects.iter().find(|(_, k, o)| k == "Namespace" && o["metadata"]["name"] == "kube-system");
+        let system =
+            self.objects.iter().find(|(_, k, o)| k == "Namespace" && o["metadata"]["name"] == "kube-system");
         let uid = system.and_then(|(_, _, o)| o["metadata"]["uid"].as_str());
         uid.or(self.source.cluster.as_deref()).unwrap_or(&self.source.name).to_owned()
     }
@@ -177,7 +189,10 @@ impl<'a> Parser<'a> {
             gone: false,
             node: name(object).to_owned(),
             addresses: internal.map(str::to_owned).collect(),
-            instance: provider.and_then(|p| p.rsplit('/').next()).filter(|i| i.starts_with("i-")).map(str::to_owned),
+            instance: provider
+                .and_then(|p| p.rsplit('/').next())
+                .filter(|i| i.starts_with("i-"))
+                .map(str::to_owned),
         };
         self.state(Kind::KubernetesAddress, format!("k8s:{cluster}/-/Node/{}", name(object)), &payload);
     }
@@ -213,7 +228,12 @@ impl<'a> Parser<'a> {
         let payload = Admission {
             reason: reason.to_owned(),
             constraint: format!("{}/{}", note("constraint_kind"), note("constraint_name")),
-            object: format!("{}/{}/{}", note("resource_namespace"), note("resource_kind"), note("resource_name")),
+            object: format!(
+                "{}/{}/{}",
+                note("resource_namespace"),
+                note("resource_kind"),
+                note("resource_name")
+            ),
             user: notes["request_username"].as_str().filter(|u| !u.is_empty()).map(Private::of),
             count,
         };
@@ -221,7 +241,14 @@ impl<'a> Parser<'a> {
         let at = last.and_then(|t| t.parse().ok()).unwrap_or(self.at);
         let key = format!("{}@{count}", object["metadata"]["uid"].as_str().unwrap_or_else(|| name(object)));
         let subject = format!("k8s:{cluster}/{}", payload.object);
-        self.out.evidence.push(Evidence::event(Kind::GatekeeperAdmission, &self.source.name, key, subject, at, &payload));
+        self.out.evidence.push(Evidence::event(
+            Kind::GatekeeperAdmission,
+            &self.source.name,
+            key,
+            subject,
+            at,
+            &payload,
+        ));
     }
 }
 

@@ -9,7 +9,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 const VERSION: &str = "model-version";
-const TOOLS: [&str; 3] = ["kubectl.kubernetes.io/", "deployment.kubernetes.io/", "autoscaling.alpha.kubernetes.io/"];
+const TOOLS: [&str; 3] =
+    ["kubectl.kubernetes.io/", "deployment.kubernetes.io/", "autoscaling.alpha.kubernetes.io/"];
 
 type Objects = [(String, String, Value)];
 

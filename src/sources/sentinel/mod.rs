@@ -46,7 +46,9 @@ impl Docs {
     }
     /// Name of the workspace of a run, where the look holds the run.
     pub(super) fn workspace_of_run(&self, run: &str) -> String {
-        self.get("runs", run).map(|r| self.workspace(related(r, "workspace").unwrap_or_default())).unwrap_or_default()
+        self.get("runs", run)
+            .map(|r| self.workspace(related(r, "workspace").unwrap_or_default()))
+            .unwrap_or_default()
     }
     pub(super) fn read_path(&self, ending: &str) -> bool {
         self.paths.iter().any(|p| p.ends_with(ending))
@@ -100,7 +102,9 @@ impl<'a> Parser<'a> {
         }
         let included = doc.get_mut("included").map(Value::take);
         match doc.get_mut("data").map(Value::take) {
-            Some(Value::Array(items)) => items.into_iter().enumerate().for_each(|(i, d)| self.doc(path, i, d)),
+            Some(Value::Array(items)) => {
+                items.into_iter().enumerate().for_each(|(i, d)| self.doc(path, i, d))
+            }
             Some(item @ Value::Object(_)) => self.doc(path, 0, item),
             _ => self.out.refuse(path, "has no data: it is no document of the API".into()),
         }

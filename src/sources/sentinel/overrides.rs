@@ -31,19 +31,27 @@ pub(super) fn warnings(docs: &Docs, run: &str) -> Vec<String> {
 }
 
 pub(super) fn read(out: &mut Gathered, source: &Source, docs: &Docs, at: Time) {
-    for (id, check, path) in docs.all("policy-checks").filter(|(_, c, _)| c["attributes"]["status"] == "overridden") {
+    for (id, check, path) in
+        docs.all("policy-checks").filter(|(_, c, _)| c["attributes"]["status"] == "overridden")
+    {
         let run = related(check, "run").or(path_part(path, "runs")).unwrap_or_default();
-        let when = check["attributes"]["status-timestamps"]["overridden-at"].as_str().and_then(|t| t.parse().ok());
-        let failed = check_policies(check).into_iter().filter(|(_, _, s)| s != "passed").map(|(_, p, _)| p).collect();
+        let when =
+            check["attributes"]["status-timestamps"]["overridden-at"].as_str().and_then(|t| t.parse().ok());
+        let failed =
+            check_policies(check).into_iter().filter(|(_, _, s)| s != "passed").map(|(_, p, _)| p).collect();
         push(out, source, docs, at, accountability(docs, id, run, when, failed));
     }
-    for (id, evaluation, _) in docs.all("policy-evaluations").filter(|(_, e, _)| e["attributes"]["status"] == "overridden") {
+    for (id, evaluation, _) in
+        docs.all("policy-evaluations").filter(|(_, e, _)| e["attributes"]["status"] == "overridden")
+    {
         let run = run_of_evaluation(docs, id);
         let stage = related(evaluation, "policy-attachable").unwrap_or(id);
         let stamps = &evaluation["attributes"]["status-timestamps"];
         let when = stamps["overridden-at"].as_str().and_then(|t| t.parse().ok());
-        let outcomes = docs.all("policy-set-outcomes").filter(|(_, o, _)| related(o, "policy-evaluation") == Some(id));
-        let items = outcomes.flat_map(|(_, o, _)| o["attributes"]["outcomes"].as_array().into_iter().flatten());
+        let outcomes =
+            docs.all("policy-set-outcomes").filter(|(_, o, _)| related(o, "policy-evaluation") == Some(id));
+        let items =
+            outcomes.flat_map(|(_, o, _)| o["attributes"]["outcomes"].as_array().into_iter().flatten());
         let failed = items.filter(|i| i["status"] != "passed").filter_map(|i| i["policy_name"].as_str());
         let failed = failed.map(str::to_owned).collect();
         push(out, source, docs, at, accountability(docs, stage, &run, when, failed));
@@ -74,7 +82,8 @@ fn accountability(docs: &Docs, stage: &str, run: &str, at: Option<Time>, policie
         let auth = &event["auth"];
         let person = auth["impersonator_id"].as_str().or(auth["accessor_id"].as_str());
         if let Some(person) = person {
-            found.actor_kind = if auth["type"] == "System" { "service".into() } else { actor_kind(docs, person) };
+            found.actor_kind =
+                if auth["type"] == "System" { "service".into() } else { actor_kind(docs, person) };
             actor = Some(person.to_owned());
             found.actor_from.push("audit-trail".into());
         }
@@ -92,7 +101,9 @@ fn accountability(docs: &Docs, stage: &str, run: &str, at: Option<Time>, policie
         reason(&mut found, comment.and_then(|c| c["attributes"]["body"].as_str()), "run-events");
     }
     for (_, comment, _) in docs.all("comments").filter(|(_, _, p)| path_part(p, "runs") == Some(run)) {
-        let by = related(comment, "run-event").and_then(|e| docs.get("run-events", e)).and_then(|e| related(e, "actor"));
+        let by = related(comment, "run-event")
+            .and_then(|e| docs.get("run-events", e))
+            .and_then(|e| related(e, "actor"));
         if by.is_some() && by == actor.as_deref() {
             reason(&mut found, comment["attributes"]["body"].as_str(), "run-comment");
         }
@@ -117,7 +128,8 @@ fn is_override(event: &Value, stage: &str, run: &str) -> bool {
     let kinds = ["policy_check", "policy_evaluation", "task_stage"];
     let kind = resource["type"].as_str().is_some_and(|t| kinds.contains(&t));
     let action = resource["action"].as_str().is_some_and(|a| a.starts_with("overrid"));
-    let about = resource["id"] == stage || resource["meta"]["run"] == run || resource["meta"]["run_id"] == run;
+    let about =
+        resource["id"] == stage || resource["meta"]["run"] == run || resource["meta"]["run_id"] == run;
     kind && action && about
 }
 

@@ -25,7 +25,8 @@ pub(super) fn summary(plan: &Value) -> PlanRead {
     let compute = managed.iter().filter(touched).filter(|c| COMPUTE.contains(&kind(c)));
     let models = managed.iter().filter(touched).filter(|c| {
         let tags = tags(c);
-        tags.0.is_some_and(|t| t.get("Model-Type").is_some()) || tags.1.iter().any(|u| u == "Model-Type" || u == "*")
+        tags.0.is_some_and(|t| t.get("Model-Type").is_some())
+            || tags.1.iter().any(|u| u == "Model-Type" || u == "*")
     });
     PlanRead {
         state: "read".into(),
@@ -146,14 +147,20 @@ fn encryption(change: &Value) -> Option<Encryption> {
         Some(false) => Encryption::Off,
         None => Encryption::Unknown,
     };
-    let key = |name: &str| if after[name].as_str().is_some_and(|k| !k.is_empty()) { Encryption::On } else { Encryption::Unknown };
+    let key = |name: &str| {
+        if after[name].as_str().is_some_and(|k| !k.is_empty()) { Encryption::On } else { Encryption::Unknown }
+    };
     match kind(change) {
         "aws_eks_cluster" => Some(eks(&after["encryption_config"], &unknown["encryption_config"])),
         "aws_ebs_volume" => Some(flag(&after["encrypted"])),
         "aws_launch_template" => {
             let volumes = after["block_device_mappings"].as_array().into_iter().flatten();
-            let flags = volumes.flat_map(|v| v["ebs"].as_array().into_iter().flatten()).map(|e| flag(&e["encrypted"]));
-            flags.max_by_key(|e| [Encryption::On, Encryption::Unknown, Encryption::Off].iter().position(|x| x == e))
+            let flags = volumes
+                .flat_map(|v| v["ebs"].as_array().into_iter().flatten())
+                .map(|e| flag(&e["encrypted"]));
+            flags.max_by_key(|e| {
+                [Encryption::On, Encryption::Unknown, Encryption::Off].iter().position(|x| x == e)
+            })
         }
         "aws_efs_file_system" => match flag(&after["encrypted"]) {
             Encryption::On => Some(key("kms_key_id")),
@@ -189,10 +196,15 @@ mod tests {
 
     #[test]
     fn tags_types_and_what_is_known_only_later() {
-        let c = change("aws_instance", json!({"instance_type": "p4d.24xlarge", "tags": null, "tags_all": {"Model-Type": "llm"}}), json!({}));
+        let c = change(
+            "aws_instance",
+            json!({"instance_type": "p4d.24xlarge", "tags": null, "tags_all": {"Model-Type": "llm"}}),
+            json!({}),
+        );
         assert_eq!(tags(&c).0.unwrap().get("Model-Type"), Some("llm"));
         assert_eq!(compute_change(&c).instance_types, ["p4d.24xlarge"]);
-        let c = change("aws_instance", json!({"tags": null}), json!({"instance_type": true, "tags_all": true}));
+        let c =
+            change("aws_instance", json!({"tags": null}), json!({"instance_type": true, "tags_all": true}));
         assert_eq!((tags(&c).1, compute_change(&c).unknown), (vec!["*".to_owned()], true));
         let plan = json!({"resource_changes": [c]});
         assert_eq!((summary(&plan).compute.len(), summary(&plan).models.len()), (1, 1));
@@ -200,12 +212,16 @@ mod tests {
 
     #[test]
     fn encryption_as_the_plan_says() {
-        let eks = |c: Value| encryption(&change("aws_eks_cluster", json!({"encryption_config": c}), json!({})));
+        let eks =
+            |c: Value| encryption(&change("aws_eks_cluster", json!({"encryption_config": c}), json!({})));
         let key = json!([{"key_arn": "arn:aws:kms:x"}]);
         assert_eq!(eks(json!([{"resources": ["secrets"], "provider": key}])), Some(Encryption::On));
         assert_eq!(eks(json!([{"resources": [], "provider": key}])), Some(Encryption::Off));
         assert_eq!(eks(json!([])), Some(Encryption::Unknown));
-        assert_eq!(encryption(&change("aws_ebs_volume", json!({"encrypted": false}), json!({}))), Some(Encryption::Off));
+        assert_eq!(
+            encryption(&change("aws_ebs_volume", json!({"encrypted": false}), json!({}))),
+            Some(Encryption::Off)
+        );
         assert_eq!(encryption(&change("aws_s3_bucket", json!({}), json!({}))), None);
     }
 }

@@ -18,13 +18,15 @@ pub(super) fn outcomes(out: &mut Gathered, source: &Source, docs: &Docs, at: Tim
         }
     }
     for (id, set, path) in docs.all("policy-set-outcomes") {
-        let evaluation = related(set, "policy-evaluation").or(path_part(path, "policy-evaluations")).unwrap_or_default();
+        let evaluation =
+            related(set, "policy-evaluation").or(path_part(path, "policy-evaluations")).unwrap_or_default();
         let run = run_of_evaluation(docs, evaluation);
         let whole = docs.get("policy-evaluations", evaluation).map(status_of).unwrap_or_default();
         let name = set["attributes"]["policy-set-name"].as_str().unwrap_or_default();
         for item in set["attributes"]["outcomes"].as_array().into_iter().flatten() {
             let text = |n: &str| item[n].as_str().unwrap_or_default().to_owned();
-            let mut o = outcome(docs, &run, &text("policy_name"), name, &text("status"), "evaluation", whole.clone());
+            let mut o =
+                outcome(docs, &run, &text("policy_name"), name, &text("status"), "evaluation", whole.clone());
             o.level = text("enforcement_level");
             found.push((id.clone(), o));
         }
@@ -36,13 +38,22 @@ pub(super) fn outcomes(out: &mut Gathered, source: &Source, docs: &Docs, at: Tim
             outcome.level = level.clone();
         }
         let key = format!("{id}/{}/{}", outcome.policy, outcome.stage_status);
-        let subject = format!("tfe:{}/{}/{}/{}", host(source), outcome.workspace, outcome.run, outcome.policy);
+        let subject =
+            format!("tfe:{}/{}/{}/{}", host(source), outcome.workspace, outcome.run, outcome.policy);
         let at = applied_at(docs, &outcome.run).unwrap_or(at);
         out.evidence.push(Evidence::event(Kind::SentinelOutcome, &source.name, key, subject, at, &outcome));
     }
 }
 
-fn outcome(docs: &Docs, run: &str, policy: &str, set: &str, status: &str, stage: &str, stage_status: String) -> Outcome {
+fn outcome(
+    docs: &Docs,
+    run: &str,
+    policy: &str,
+    set: &str,
+    status: &str,
+    stage: &str,
+    stage_status: String,
+) -> Outcome {
     Outcome {
         run: run.to_owned(),
         workspace: docs.workspace_of_run(run),
@@ -57,7 +68,11 @@ fn outcome(docs: &Docs, run: &str, policy: &str, set: &str, status: &str, stage:
 
 fn applied_at(docs: &Docs, run: &str) -> Option<Time> {
     let run = docs.get("runs", run)?;
-    run["attributes"]["status-timestamps"]["applied-at"].as_str().or(run["attributes"]["created-at"].as_str())?.parse().ok()
+    run["attributes"]["status-timestamps"]["applied-at"]
+        .as_str()
+        .or(run["attributes"]["created-at"].as_str())?
+        .parse()
+        .ok()
 }
 
 fn status_of(doc: &Value) -> String {
@@ -87,12 +102,13 @@ pub(super) fn check_policies(check: &Value) -> Vec<(String, String, String)> {
         for policy in body["policies"].as_array().into_iter().flatten() {
             let full = policy["policy"].as_str().or(policy["policy"]["name"].as_str()).unwrap_or_default();
             let name = full.rsplit('/').next().unwrap_or(full).trim_end_matches(".sentinel");
-            let status = match (policy["error"].is_null() || policy["error"] == "", policy["result"].as_bool()) {
-                (false, _) => "errored",
-                (true, Some(true)) => "passed",
-                (true, Some(false)) => "failed",
-                (true, None) => "unknown",
-            };
+            let status =
+                match (policy["error"].is_null() || policy["error"] == "", policy["result"].as_bool()) {
+                    (false, _) => "errored",
+                    (true, Some(true)) => "passed",
+                    (true, Some(false)) => "failed",
+                    (true, None) => "unknown",
+                };
             found.push((set.clone(), name.to_owned(), status.to_owned()));
         }
     }
@@ -127,7 +143,11 @@ pub(super) fn sets(out: &mut Gathered, source: &Source, docs: &Docs, at: Time) {
             list.filter_map(|d| d["id"].as_str()).map(str::to_owned).collect::<Vec<_>>()
         };
         let policy = |id: &String| {
-            let name = docs.get("policies", id).and_then(|p| p["attributes"]["name"].as_str()).unwrap_or(id).to_owned();
+            let name = docs
+                .get("policies", id)
+                .and_then(|p| p["attributes"]["name"].as_str())
+                .unwrap_or(id)
+                .to_owned();
             let level = levels.get(&name).cloned().unwrap_or_default();
             (name, level)
         };

@@ -1,0 +1,28 @@
+# make test      everything that must hold: format, lints, tests, docs. Installs what the tests need.
+# make specimen  reports/ anew, from the demo
+# make demo      the looks of the demo anew, from its generator
+# The target folder is shared between clones; set CARGO_TARGET_DIR for another one.
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/actledger/target
+VENV ?= $(HOME)/.cache/actledger/venv
+DEMO = $(CARGO_TARGET_DIR)/specimen
+
+.PHONY: test tools specimen demo
+
+test: tools
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+	PATH="$(VENV)/bin:$$PATH" cargo test --locked
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+
+# Debian packages and Python packages that tests start; a missing tool fails the run.
+tools:
+	@for tool in sqlite3 openssl pdftotext pdfinfo chromium; do command -v $$tool >/dev/null || missing=1; done; \
+	 if [ -n "$$missing" ]; then apt-get update -qq && apt-get install -y -qq sqlite3 openssl poppler-utils chromium >/dev/null; fi
+	@test -x $(VENV)/bin/python || python3 -m venv $(VENV)
+	@$(VENV)/bin/python -c "import rfc8785, page, aiosmtpd, cryptography" 2>/dev/null || $(VENV)/bin/pip install -q -r tests/requirements.txt
+
+demo:
+	python3 deploy/demo/estate.py --seed 2026 --out deploy/demo
+
+specimen:
+	ACTLEDGER_SPECIMEN=write cargo test --locked the_specimen_is_what_the_demo_makes

@@ -1,0 +1,159 @@
+//! The command line as a platform engineer uses it.
+
+use crate::support::{World, lived_copy, stderr, stdout};
+use std::os::unix::fs::PermissionsExt;
+
+#[test]
+fn init_makes_what_check_ingest_and_report_need() {
+    let world = World { dir: tempfile::tempdir().unwrap() };
+    let done = world.run(&["init"]);
+    assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+    assert!(stdout(&done).contains("actledger.example.com/main+"), "{}", stdout(&done));
+    let mode = std::fs::metadata(world.path("keys/ledger.key")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(world.run(&["init"]).status.code(), Some(2), "nothing is written over");
+    assert_eq!(world.run(&["check"]).status.code(), Some(1), "no source is configured");
+    let report = world.run(&["report", "--format", "json,html", "--out", "out"]);
+    assert_eq!(report.status.code(), Some(0), "{}", stderr(&report));
+    let text = std::fs::read_to_string(world.path("out/report.json")).unwrap();
+    assert!(text.contains("not-collected"), "what is not collected is never a pass");
+    assert!(!text.contains("\"status\": \"satisfied\""), "nothing was seen and something is satisfied");
+}
+
+#[test]
+fn a_key_that_everyone_can_read_is_refused() {
+    let world = World { dir: tempfile::tempdir().unwrap() };
+    world.run(&["init"]);
+    std::fs::set_permissions(world.path("keys/ledger.key"), std::fs::Permissions::from_mode(0o604)).unwrap();
+    let done = world.run(&["ingest"]);
+    assert_eq!(done.status.code(), Some(2));
+    assert!(stderr(&done).contains("chmod"), "{}", stderr(&done));
+}
+
+#[test]
+fn a_rotated_key_signs_on_and_the_old_one_no_longer() {
+    let world = World { dir: tempfile::tempdir().unwrap() };
+    world.run(&["init"]);
+    assert_eq!(world.run(&["assess"]).status.code(), Some(0));
+    let old = std::fs::read(world.path("keys/ledger.key")).unwrap();
+    let done = world.run(&["ledger", "rotate-key"]);
+    assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+    assert_eq!(world.run(&["assess"]).status.code(), Some(0));
+    let verified = world.run(&["verify"]);
+    assert_eq!(verified.status.code(), Some(0), "{}", stdout(&verified));
+    std::fs::write(world.path("keys/ledger.key"), old).unwrap();
+    let refused = world.run(&["assess"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("the signing key is"), "{}", stderr(&refused));
+}
+
+#[test]
+fn exit_codes_and_scopes_of_report() {
+    let world = lived_copy();
+    let run = |more: &[&str]| {
+        world.run(&[&["report", "--as-of", "100000", "--format", "json", "--out", "r"], more].concat())
+    };
+    assert_eq!(run(&[]).status.code(), Some(0), "findings alone never change the exit code");
+    assert_eq!(run(&["--fail-on", "not-satisfied"]).status.code(), Some(3));
+    assert_eq!(run(&["--fail-on", "bad"]).status.code(), Some(2));
+    assert_eq!(run(&["--system", "no-such-system"]).status.code(), Some(2));
+    let system = world.expected()["orderly"].as_str().unwrap().to_owned();
+    assert_eq!(run(&["--system", &system, "--fail-on", "not-satisfied"]).status.code(), Some(0));
+    assert_eq!(run(&["--as-of", "0"]).status.code(), Some(2), "given twice");
+    let all = world.run(&["report", "--as-of", "2026-11-10", "--format", "csv,oscal,ocsf", "--out", "r"]);
+    assert_eq!(all.status.code(), Some(0), "{}", stderr(&all));
+    for name in ["report.csv", "report.oscal.json", "report.ocsf.json"] {
+        assert!(std::fs::metadata(world.path("r").join(name)).unwrap().len() > 1000, "{name}");
+    }
+}
+
+#[test]
+fn ledger_show_proves_an_entry_with_openssl() {
+    let world = lived_copy();
+    let shown = stdout(&world.run(&["ledger", "show", "100"]));
+    let entry = shown.lines().next().unwrap();
+    std::fs::write(world.path("entry.json"), entry).unwrap();
+    let command = "(printf '\\0'; tr -d '\\n' < entry.json) | openssl dgst -sha256";
+    let done = std::process::Command::new("sh")
+        .args(["-c", command])
+        .current_dir(world.dir.path())
+        .output()
+        .unwrap();
+    let digest = stdout(&done).trim().rsplit(' ').next().unwrap().to_owned();
+    assert!(shown.contains(&format!("leaf  {digest}")), "{shown}\n{digest}");
+    assert_eq!(world.run(&["ledger", "show", "999999"]).status.code(), Some(2));
+}
+
+#[test]
+fn canonical_form_agrees_with_python() {
+    let world = lived_copy();
+    let script = "import json,rfc8785,sqlite3,sys\nrows=sqlite3.connect(sys.argv[1]).execute('SELECT bytes FROM entry').fetchall()\nassert len(rows)>900\nfor (b,) in rows: assert rfc8785.dumps(json.loads(b))==b, b\nprint(len(rows))";
+    let done =
+        std::process::Command::new("python3").args(["-c", script]).arg(world.ledger()).output().unwrap();
+    assert!(done.status.success(), "{}", stderr(&done));
+}
+
+#[test]
+fn a_backup_verifies_on_its_own() {
+    let world = lived_copy();
+    assert_eq!(world.run(&["ledger", "backup", "copy.db"]).status.code(), Some(0));
+    let done = world.run(&["verify", "--ledger", "copy.db"]);
+    assert_eq!(done.status.code(), Some(0), "{}{}", stdout(&done), stderr(&done));
+    let info = world.run(&["ledger", "info", "--json"]);
+    assert!(
+        serde_json::from_slice::<serde_json::Value>(&info.stdout).unwrap()["size"].as_u64().unwrap() > 900
+    );
+    assert_eq!(world.run(&["ledger", "rebuild"]).status.code(), Some(0));
+}
+
+#[test]
+fn check_prints_a_stub_for_what_nobody_registered() {
+    let world = lived_copy();
+    let said = stdout(&world.run(&["check"]));
+    let discovered = world.expected()["discovered"].as_str().unwrap().to_owned();
+    assert!(said.contains(&format!("adopts = [\"{discovered}\"]")), "{said}");
+}
+
+#[test]
+fn two_processes_do_not_do_the_same_job() {
+    let world = lived_copy();
+    let desk = world.desk();
+    let held = desk.lock("report").unwrap();
+    let done = world.run(&["assess"]);
+    assert_eq!(done.status.code(), Some(1));
+    assert!(stderr(&done).contains("locked"), "{}", stderr(&done));
+    drop(held);
+    assert_eq!(world.run(&["assess"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_killed_ingest_loses_nothing_and_doubles_nothing() {
+    let whole = World::demo();
+    assert_eq!(whole.run(&["ingest"]).status.code(), Some(0));
+    let killed = World::demo();
+    for wait in [40, 90, 150, 260] {
+        let mut child = crate::support::actledger(&killed.config())
+            .arg("ingest")
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(wait));
+        let _ = child.kill();
+        let _ = child.wait();
+        if killed.ledger().exists() {
+            assert_eq!(killed.run(&["verify"]).status.code(), Some(0), "after a kill at {wait} ms");
+        }
+    }
+    assert_eq!(killed.run(&["ingest"]).status.code(), Some(0));
+    // Times of recording, salts and batches may differ; the evidence may not.
+    let evidence = |w: &World| {
+        let script = "import json,sqlite3,sys\ndef strip(v):\n  if isinstance(v,dict): return {k:strip(x) for k,x in v.items() if k!='$private'}\n  if isinstance(v,list): return [strip(x) for x in v]\n  return v\nfor (b,) in sqlite3.connect(sys.argv[1]).execute('SELECT bytes FROM entry'):\n  e=json.loads(b)\n  if e['kind'] not in ('source.run','ledger.opened') and not e['kind'].startswith('register.'): print(e['kind'],e['source'],e['key'],e['subject'],e['occurred_at'],json.dumps(strip(e['payload']),sort_keys=True))";
+        let done =
+            std::process::Command::new("python3").args(["-c", script]).arg(w.ledger()).output().unwrap();
+        let mut lines: Vec<String> = stdout(&done).lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(evidence(&whole), evidence(&killed));
+}

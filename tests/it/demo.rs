@@ -1,0 +1,185 @@
+//! The demo, lived through night by night, and what it leaves behind.
+
+use crate::support::{World, assert_facts, lived, lived_copy, project, sqlite, stdout};
+use actledger::jobs::{self, AsOf};
+use serde_json::Value;
+use std::path::PathBuf;
+
+fn last_report(world: &World) -> PathBuf {
+    let mut folders: Vec<PathBuf> =
+        std::fs::read_dir(world.path("var/reports")).unwrap().map(|f| f.unwrap().path()).collect();
+    folders.sort();
+    folders.pop().unwrap()
+}
+
+fn last_mail(world: &World) -> PathBuf {
+    let mut mails: Vec<PathBuf> =
+        std::fs::read_dir(world.path("var/mail")).unwrap().map(|f| f.unwrap().path()).collect();
+    mails.sort();
+    mails.pop().unwrap()
+}
+
+#[test]
+fn every_planted_fact_stands_in_report_pdf_and_mail() {
+    let world = lived();
+    let report: Value =
+        serde_json::from_slice(&std::fs::read(last_report(world).join("report.json")).unwrap()).unwrap();
+    let expected = world.expected();
+    assert_facts(&report, &expected);
+    let pdf =
+        std::process::Command::new("pdftotext").arg(last_report(world).join("report.pdf")).arg("-").output();
+    let pdf = stdout(&pdf.expect("pdftotext is installed by make test")).replace('\u{200b}', "");
+    let html = std::fs::read_to_string(last_report(world).join("report.html")).unwrap();
+    for fact in expected["facts"].as_array().unwrap() {
+        let system = fact["system"].as_str().unwrap();
+        assert!(pdf.replace('\n', "").contains(system) && html.contains(system), "{fact}");
+    }
+    for gone in ["<script", "src=\"http", "href=\"http", "@import", "url("] {
+        assert!(!html.contains(gone), "the HTML asks for something from outside: {gone}");
+    }
+    let mail = actledger_mail_text(&last_mail(world));
+    for word in
+        ["lists 20 of 57", "SKIPDATA", "no record of any interface", "port 6006 accepted", "1 resolved"]
+    {
+        assert!(mail.contains(word), "{word} is not in the mail:\n{mail}");
+    }
+    assert!(mail.lines().all(|l| l.chars().count() <= 998) && mail.contains("DEMONSTRATION"));
+}
+
+/// The plain text of a mail, as Python's own library reads it.
+fn actledger_mail_text(path: &std::path::Path) -> String {
+    let script = "import email,email.policy,sys\nm=email.message_from_bytes(open(sys.argv[1],'rb').read(),policy=email.policy.default)\nprint(m['subject']); print(m.get_body(('plain',)).get_content())";
+    let done = std::process::Command::new("python3").args(["-c", script]).arg(path).output().unwrap();
+    assert!(done.status.success());
+    stdout(&done).replace("\n ", " ").replace("  ", " ")
+}
+
+#[test]
+fn the_specimen_is_what_the_demo_makes() {
+    let (world, specimen) = (lived(), project().join("reports"));
+    let folder = last_report(world);
+    let mut files: Vec<(String, Vec<u8>)> = ["report.html", "report.pdf", "report.json"]
+        .map(|n| (n.to_owned(), std::fs::read(folder.join(n)).unwrap()))
+        .into();
+    files.push(("mail.eml".into(), std::fs::read(last_mail(world)).unwrap()));
+    if std::env::var("ACTLEDGER_SPECIMEN").as_deref() == Ok("write") {
+        std::fs::create_dir_all(&specimen).unwrap();
+        files.iter().for_each(|(n, b)| std::fs::write(specimen.join(n), b).unwrap());
+    }
+    for (name, bytes) in files {
+        let kept = std::fs::read(specimen.join(&name)).unwrap_or_default();
+        assert!(
+            kept == bytes,
+            "reports/{name} is not what the demo makes today: look at the difference, then make specimen"
+        );
+        assert!(name != "report.pdf" || bytes.len() <= 300_000, "{} bytes of PDF", bytes.len());
+    }
+}
+
+#[test]
+fn an_earlier_as_of_gives_the_bytes_of_then() {
+    let world = lived();
+    let desk = world.desk();
+    let store = desk.store().unwrap();
+    let mut folders: Vec<PathBuf> =
+        std::fs::read_dir(world.path("var/reports")).unwrap().map(|f| f.unwrap().path()).collect();
+    folders.sort();
+    for folder in [&folders[0], &folders[17]] {
+        let size: u64 =
+            folder.file_name().unwrap().to_str().unwrap().rsplit('-').next().unwrap().parse().unwrap();
+        let size = jobs::resolve(&desk, &store, &AsOf::Size(size)).unwrap();
+        let formats = ["html", "json", "pdf"].map(str::to_owned);
+        let rendered = jobs::render(&desk, &store, size, &[], &formats).unwrap();
+        for (name, bytes) in rendered.files {
+            assert!(
+                std::fs::read(folder.join(&name)).unwrap() == bytes,
+                "{name} as of {size} has other bytes"
+            );
+        }
+    }
+}
+
+#[test]
+fn ingesting_again_adds_no_evidence() {
+    let world = lived_copy();
+    let before = sqlite(&world.ledger(), "SELECT count(*) FROM entry");
+    for _ in 0..2 {
+        let done = world.run(&["ingest"]);
+        assert_eq!(done.status.code(), Some(0), "{}", stdout(&done));
+        assert_eq!(sqlite(&world.ledger(), "SELECT count(*) FROM entry"), before);
+    }
+}
+
+#[test]
+fn verdicts_do_not_depend_on_private_values() {
+    let world = lived_copy();
+    let done = world.run(&["report", "--as-of", "100000", "--format", "json", "--out", "with"]);
+    assert_eq!(done.status.code(), Some(0), "{}", stdout(&done));
+    let erased = world.run(&["ledger", "erase-private", "--before", "2100-01-01", "--reason", "test"]);
+    assert!(stdout(&erased).contains("erased for good"), "{}", stdout(&erased));
+    assert_eq!(world.run(&["verify"]).status.code(), Some(0));
+    assert_eq!(sqlite(&world.ledger(), "SELECT count(*) FROM opening").trim(), "0");
+    let done = world.run(&["report", "--as-of", "100000", "--format", "json", "--out", "without"]);
+    assert_eq!(done.status.code(), Some(0), "{}", stdout(&done));
+    let read = |f: &str| std::fs::read(world.path(f)).unwrap();
+    assert!(read("with/report.json") == read("without/report.json"));
+}
+
+#[test]
+fn the_pdf_is_pdf_a_and_pdf_ua() {
+    let pdf = last_report(lived()).join("report.pdf");
+    for profile in ["3a", "ua1"] {
+        let script = "import page,sys; r=page.validate_pdf(sys.argv[1],profile=sys.argv[2]); sys.exit(0 if r.is_compliant else 1)";
+        let done = std::process::Command::new("python3")
+            .args(["-c", script])
+            .arg(&pdf)
+            .arg(profile)
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{profile}: {}", crate::support::stderr(&done));
+    }
+}
+
+#[test]
+fn no_name_of_the_demo_is_in_the_program() {
+    let expected = World::demo().expected();
+    let mut names: Vec<String> = expected["facts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f["system"].as_str().unwrap().to_owned())
+        .collect();
+    names.push("image-tagger-poc".into());
+    let init = std::fs::read_to_string(project().join("src/cli/init/systems.toml")).unwrap();
+    for file in crate::architecture::sources() {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for name in &names {
+            assert!(!text.contains(name.as_str()), "{} names {name}", file.display());
+        }
+    }
+    for name in &names {
+        assert!(!init.contains(name.as_str()), "the example of init names {name}");
+    }
+}
+
+#[test]
+fn the_generator_makes_the_looks_that_are_kept() {
+    let world = World::seeded(2026);
+    let demo = project().join("deploy/demo");
+    for file in ["actledger.toml", "systems.toml", "expected.json"] {
+        assert_eq!(
+            std::fs::read(demo.join(file)).unwrap(),
+            std::fs::read(world.path(file)).unwrap(),
+            "{file}"
+        );
+    }
+    // How zlib packs differs from version to version: what is inside counts.
+    let script = "import gzip,pathlib,sys\nread=lambda p: gzip.decompress(p.read_bytes()) if p.suffix=='.gz' else p.read_bytes()\na,b=[{str(p.relative_to(r)):read(p) for p in pathlib.Path(r).rglob('*') if p.is_file()} for r in sys.argv[1:]]\nsys.exit(0 if a==b else 1)";
+    let done = std::process::Command::new("python3")
+        .args(["-c", script])
+        .arg(demo.join("looks"))
+        .arg(world.path("looks"))
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "deploy/demo/looks is not what estate.py makes: make demo");
+}

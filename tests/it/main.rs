@@ -1,0 +1,16 @@
+//! What users do, tried on real files, real processes and real servers; one module per job.
+#![expect(clippy::print_stdout, reason = "the table of samples is for people")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
+
+mod architecture;
+mod bad_input;
+mod bundle;
+mod command;
+mod demo;
+mod mail;
+mod pages;
+mod samples;
+mod seeds;
+#[path = "../support/mod.rs"]
+mod support;
+mod tamper;

@@ -1,0 +1,139 @@
+//! The pages, served by the real program and opened in a real browser.
+
+use crate::support::{World, lived_copy, stdout};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+
+struct Served {
+    process: Child,
+    address: String,
+}
+
+impl Served {
+    /// Starts `serve` on a free port of loopback.
+    fn start(world: &World, more: &str) -> Served {
+        let text = std::fs::read_to_string(world.config()).unwrap();
+        std::fs::write(world.config(), format!("{text}\n[web]\nlisten = \"127.0.0.1:0\"\n{more}")).unwrap();
+        let mut process = crate::support::actledger(&world.config())
+            .arg("serve")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let address =
+            line.split("http://").nth(1).and_then(|a| a.split(' ').next()).unwrap_or_default().to_owned();
+        assert!(!address.is_empty(), "serve said {line:?}");
+        Served { process, address }
+    }
+
+    fn get(&self, path: &str, header: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{header}\r\n", self.address)
+            .unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// What a browser makes of a page.
+    fn browse(&self, path: &str) -> String {
+        let profile = tempfile::tempdir().unwrap();
+        let done = Command::new("chromium")
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
+            .args([
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--dump-dom",
+            ])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg(format!("http://{}{path}", self.address))
+            .stderr(Stdio::null())
+            .output()
+            .expect("chromium is installed by make test");
+        stdout(&done)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg("-TERM").arg(self.process.id().to_string()).status();
+        let ended = self.process.wait();
+        if !std::thread::panicking() {
+            assert!(ended.unwrap().success(), "serve did not end well");
+        }
+    }
+}
+
+#[test]
+fn an_auditor_walks_from_the_first_page_to_the_evidence() {
+    let world = lived_copy();
+    let served = Served::start(&world, "");
+    assert!(served.get("/healthz", "").contains("ok, as of entry"));
+    let first = served.browse("/");
+    assert!(first.contains("AI compliance report") && first.contains("DEMONSTRATION"), "{first}");
+    let fact = &world.expected()["facts"][3];
+    let system = served.browse(&format!("/systems/{}", fact["system"].as_str().unwrap()));
+    assert!(system.contains("models.shady.example"), "the registry that nobody approved");
+    let entry = system.split("/entries/").nth(1).and_then(|r| r.split('"').next()).unwrap().to_owned();
+    let page = served.browse(&format!("/entries/{entry}"));
+    assert!(page.contains("canonical form") && page.contains("hashes to the root"), "{page}");
+    for path in [
+        "/systems",
+        "/controls",
+        "/controls/ml-port-segmentation",
+        "/sources",
+        "/sources/vpc-ml",
+        "/exceptions",
+        "/integrity",
+        "/report.html",
+    ] {
+        assert!(served.get(path, "").starts_with("HTTP/1.1 200"), "{path}");
+    }
+    assert!(served.get("/report.pdf", "").contains("content-type: application/pdf"));
+    let headers = served.get("/", "");
+    assert!(headers.contains("content-security-policy: default-src 'none'"), "{headers}");
+    for path in ["/systems/nobody", "/entries/99999999", "/../etc/passwd", "/nothing"] {
+        assert!(served.get(path, "").starts_with("HTTP/1.1 404"), "{path}");
+    }
+    assert!(!served.get("/", "").to_lowercase().contains("<script"));
+}
+
+#[test]
+fn a_token_is_asked_for_and_a_forged_one_is_not_believed() {
+    let world = lived_copy();
+    let token = stdout(&world.run(&["token", "add", "auditor"])).trim().to_owned();
+    let forged = "INSERT INTO token VALUES ('evil', 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad', '2026', 'x');";
+    world.sql("var/state.db", forged);
+    let served = Served::start(&world, "auth = \"token\"\n");
+    assert!(served.get("/", "").starts_with("HTTP/1.1 401"));
+    assert!(served.get("/", "Authorization: Bearer wrong\r\n").starts_with("HTTP/1.1 401"));
+    assert!(
+        served.get("/", "Authorization: Bearer abc\r\n").starts_with("HTTP/1.1 401"),
+        "the forged row is believed"
+    );
+    assert!(served.get("/", &format!("Authorization: Bearer {token}\r\n")).starts_with("HTTP/1.1 200"));
+    assert!(served.get("/healthz", "").starts_with("HTTP/1.1 200"));
+    drop(served);
+    assert_eq!(world.run(&["token", "list"]).status.code(), Some(1), "the forged row is named");
+    assert_eq!(world.run(&["token", "revoke", "auditor"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_broken_record_is_said_first_and_nothing_else() {
+    let world = lived_copy();
+    world.sql("var/ledger.db", "UPDATE entry SET leaf = zeroblob(32) WHERE seq = 17;");
+    let served = Served::start(&world, "");
+    for path in ["/", "/systems", "/report.html"] {
+        let page = served.get(path, "");
+        assert!(
+            page.starts_with("HTTP/1.1 503") && page.contains("The record does not verify"),
+            "{path}: {page}"
+        );
+        assert!(page.contains("entry 17"), "{page}");
+    }
+    assert!(served.get("/healthz", "").starts_with("HTTP/1.1 503"));
+}

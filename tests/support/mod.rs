@@ -1,0 +1,202 @@
+//! Worlds for tests: the demo estate in a folder of its own, lived through; processes; bytes changed by hand.
+
+use actledger::config::Config;
+use actledger::daemon;
+use actledger::jobs::{self, Desk};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Mutex, OnceLock};
+use tempfile::TempDir;
+
+/// The project's own folder.
+pub(crate) fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The program under test.
+pub(crate) fn actledger(config: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_actledger"));
+    command.arg("--config").arg(config).env("RUST_LOG", "warn");
+    command
+}
+
+/// Text on stdout.
+pub(crate) fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Text on stderr.
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A folder with a config, its looks and its state.
+pub(crate) struct World {
+    /// Holds the folder while the world lives.
+    pub(crate) dir: TempDir,
+}
+
+impl World {
+    /// A copy of the demo estate without any state.
+    pub(crate) fn demo() -> World {
+        let world = World { dir: tempfile::tempdir().unwrap() };
+        let demo = project().join("deploy/demo");
+        for file in ["actledger.toml", "systems.toml", "expected.json"] {
+            std::fs::copy(demo.join(file), world.path(file)).unwrap();
+        }
+        std::os::unix::fs::symlink(demo.join("looks"), world.path("looks")).unwrap();
+        world
+    }
+
+    /// The estate that the generator writes for another seed.
+    pub(crate) fn seeded(seed: u64) -> World {
+        let world = World { dir: tempfile::tempdir().unwrap() };
+        let generator = project().join("deploy/demo/estate.py");
+        let done = Command::new("python3")
+            .arg(generator)
+            .args(["--seed", &seed.to_string(), "--out"])
+            .arg(world.dir.path())
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{}", stderr(&done));
+        world
+    }
+
+    /// An empty folder with this config.
+    pub(crate) fn with_config(text: &str) -> World {
+        let world = World { dir: tempfile::tempdir().unwrap() };
+        std::fs::write(world.path("actledger.toml"), text).unwrap();
+        world
+    }
+
+    /// A path below the folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The config file.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.path("actledger.toml")
+    }
+
+    /// The ledger.
+    pub(crate) fn ledger(&self) -> PathBuf {
+        self.path("var/ledger.db")
+    }
+
+    /// Everything that jobs need.
+    pub(crate) fn desk(&self) -> Desk {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        Desk::lay(Config::parse(&text, "actledger.toml", self.dir.path()).unwrap()).unwrap()
+    }
+
+    /// What the generator planted.
+    pub(crate) fn expected(&self) -> Value {
+        serde_json::from_slice(&std::fs::read(self.path("expected.json")).unwrap()).unwrap()
+    }
+
+    /// Ingests and assesses night by night, without making reports.
+    pub(crate) fn live_quietly(&self) -> Desk {
+        let desk = self.desk();
+        for night in jobs::demo_nights(&desk.config).unwrap() {
+            desk.clock.set(night);
+            let mut store = desk.store().unwrap();
+            jobs::ingest(&desk, &mut store, &[], &|_, _, _| {}).unwrap();
+            jobs::assess(&desk, &mut store, true).unwrap();
+        }
+        desk
+    }
+
+    /// Runs the program with this config.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        actledger(&self.config()).args(arguments).current_dir(self.dir.path()).output().unwrap()
+    }
+
+    /// Runs SQL on a file of this world with the sqlite3 shell, triggers taken out of the way.
+    pub(crate) fn sql(&self, file: &str, statements: &str) {
+        let path = self.path(file);
+        let triggers = "SELECT 'DROP TRIGGER ' || name || ';' FROM sqlite_master WHERE type = 'trigger'";
+        let drops = sqlite(&path, triggers);
+        sqlite(&path, &format!("{drops}\n{statements}\nPRAGMA wal_checkpoint(TRUNCATE);"));
+    }
+}
+
+/// What the sqlite3 shell prints.
+pub(crate) fn sqlite(path: &Path, statements: &str) -> String {
+    let done = Command::new("sqlite3")
+        .arg(path)
+        .arg(statements)
+        .output()
+        .expect("sqlite3 is installed by make test");
+    assert!(done.status.success(), "{statements}: {}", stderr(&done));
+    stdout(&done)
+}
+
+/// The demo, lived through once for all tests. Tests that write take a copy.
+pub(crate) fn lived() -> &'static World {
+    static LIVED: OnceLock<World> = OnceLock::new();
+    static ONCE: Mutex<()> = Mutex::new(());
+    let _guard = ONCE.lock();
+    LIVED.get_or_init(|| {
+        let world = World::demo();
+        let desk = world.desk();
+        daemon::live_through(&desk, &|_, _, _| {}).unwrap();
+        world
+    })
+}
+
+/// A copy of the lived demo that may be changed.
+pub(crate) fn lived_copy() -> World {
+    let world = World::demo();
+    copy_folder(&lived().path("var"), &world.path("var"));
+    world
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for item in std::fs::read_dir(from).unwrap() {
+        let item = item.unwrap();
+        if item.path().is_dir() {
+            copy_folder(&item.path(), &to.join(item.file_name()));
+        } else {
+            std::fs::copy(item.path(), to.join(item.file_name())).unwrap();
+        }
+    }
+}
+
+/// Checks that every planted fact stands in a report as what it is.
+pub(crate) fn assert_facts(report: &Value, expected: &Value) {
+    for fact in expected["facts"].as_array().unwrap() {
+        let system = report["systems"].as_array().unwrap().iter().find(|s| s["id"] == fact["system"]);
+        let system = system.unwrap_or_else(|| panic!("no system for {fact}"));
+        let finding = system["findings"].as_array().unwrap().iter().find(|f| f["control"] == fact["control"]);
+        let finding = finding.unwrap_or_else(|| panic!("no finding for {fact}"));
+        assert_eq!(finding["status"], fact["status"], "{fact}: {}", finding["summary"]);
+        let units = finding["units"].as_array().unwrap();
+        if let Some(excepted) = fact["excepted"].as_bool() {
+            assert_eq!(finding["excepted"], excepted, "{fact}");
+        }
+        if let Some(lifecycle) = fact["lifecycle"].as_str() {
+            assert!(units.iter().any(|u| u["lifecycle"] == lifecycle), "{fact}: {units:?}");
+        }
+        if let Some(reason) = fact["reason"].as_str() {
+            assert!(units.iter().any(|u| u["reason"] == reason), "{fact}");
+        }
+        if let Some(n) = fact["units"].as_u64() {
+            assert_eq!(finding["counts"]["not_satisfied"], n, "{fact}");
+        }
+        assert!(
+            units.iter().any(|u| !u["evidence"].as_array().unwrap().is_empty()),
+            "{fact} points at no evidence"
+        );
+    }
+    let ids: Vec<&str> =
+        report["systems"].as_array().unwrap().iter().filter_map(|s| s["id"].as_str()).collect();
+    assert!(ids.contains(&expected["discovered"].as_str().unwrap()), "{ids:?}");
+    let truncated = format!("lists 20 of {} violations", expected["violations"]);
+    assert!(report["not_seen"].to_string().contains(&truncated), "{}", report["not_seen"]);
+    let orderly =
+        report["systems"].as_array().unwrap().iter().find(|s| s["id"] == expected["orderly"]).unwrap();
+    assert_eq!(orderly["counts"]["not_satisfied"], 0, "the orderly system is not in order");
+}
