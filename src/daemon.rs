@@ -211,7 +211,7 @@ fn tell_broken(desk: &Desk, broken: &BrokenRecord) {
             reply_to: smtp.reply_to.clone(),
             to: list.to.clone(),
             subject: words.subject.clone(),
-            date: zone.mail(now),
+            date: now,
             message_id: format!("actledger-broken-{}@localhost", now.seconds()),
             text: words.text.clone(),
             html: None,

@@ -185,7 +185,7 @@ class Estate:
         while hour < until:
             if hour != gap:
                 chunk.append((hour, self.records(hour)))
-            if len(chunk) == 3 or hour + timedelta(hours=1) >= until:
+            if len(chunk) == 8 or hour + timedelta(hours=1) >= until:
                 self.object(base, flow_log, chunk)
                 chunk = []
             hour += timedelta(hours=1)

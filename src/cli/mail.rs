@@ -5,7 +5,6 @@ use super::{CliError, Ended, output};
 use crate::evidence::record;
 use crate::jobs::{self, AsOf, Desk};
 use crate::mail::{Letter, Transport, masked};
-use crate::report::Zone;
 
 pub(super) fn run(desk: &Desk, command: &Mail) -> Result<Ended, CliError> {
     let Some(smtp) = &desk.config.smtp else {
@@ -53,7 +52,7 @@ fn test(desk: &Desk, transport: &Transport) -> Result<Ended, CliError> {
             reply_to: smtp.and_then(|s| s.reply_to.clone()),
             to: list.to.clone(),
             subject: format!("[{}] Actledger test mail", desk.config.organization),
-            date: Zone::named(&desk.config.timezone).mail(now),
+            date: now,
             message_id: format!("actledger-test-{}-{i}@localhost", now.millis()),
             text: "This is a test. The nightly report will come to this address.\n".into(),
             html: None,

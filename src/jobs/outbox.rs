@@ -6,7 +6,7 @@ use crate::config::{MailContent, MailList};
 use crate::evidence::record::Mail;
 use crate::evidence::{Evidence, Kind, sha256_hex};
 use crate::mail::{Attachment, Letter, Transport, masked};
-use crate::report::{Report, Zone, html};
+use crate::report::{Report, html};
 use crate::store::Store;
 use std::collections::BTreeMap;
 
@@ -108,7 +108,6 @@ pub fn compose(desk: &Desk, store: &Store, mail: &Mail, list: &MailList) -> Resu
     let systems = team_systems(desk, store, mail, list)?;
     let mut rendered = render(desk, store, mail.as_of, &systems, &[])?;
     rendered.files = files(desk, store, mail, list, &systems)?;
-    let zone = Zone::named(&desk.config.timezone);
     let smtp = desk.config.smtp.as_ref();
     let day = mail.at.to_string()[..10].to_owned();
     let attachments = rendered.files.iter().map(|(name, bytes)| Attachment {
@@ -131,7 +130,7 @@ pub fn compose(desk: &Desk, store: &Store, mail: &Mail, list: &MailList) -> Resu
         reply_to: smtp.and_then(|s| s.reply_to.clone()),
         to: list.to.clone(),
         subject: words.subject,
-        date: zone.mail(mail.at),
+        date: mail.at,
         message_id: mail.message_id.clone(),
         text: words.text,
         html: words.html,

@@ -1,6 +1,7 @@
 //! One mail: text first, HTML after it, attachments last (RFC 2046), marked as made by a machine (RFC 3834).
 
 use super::MailError;
+use crate::evidence::Time;
 use lettre::Message;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment as Part, Mailbox, MultiPart, SinglePart};
@@ -16,8 +17,8 @@ pub struct Letter {
     pub to: Vec<String>,
     /// Subject, one line.
     pub subject: String,
-    /// `Date` header.
-    pub date: String,
+    /// `Date` header; written in UTC.
+    pub date: Time,
     /// `Message-ID` without brackets, the same on every retry.
     pub message_id: String,
     /// Plain text.
@@ -47,7 +48,7 @@ impl Letter {
             .from(mailbox(&self.from)?)
             .subject(one_line(&self.subject))
             .message_id(Some(format!("<{}>", self.message_id)))
-            .raw_header(raw("Date", &self.date)?)
+            .date(self.date.timestamp().into())
             .raw_header(raw("Auto-Submitted", "auto-generated")?)
             .raw_header(raw("X-Auto-Response-Suppress", "All")?);
         for to in &self.to {
@@ -94,7 +95,7 @@ mod tests {
             reply_to: None,
             to: vec!["b@example.com".into()],
             subject: subject.into(),
-            date: "Sun, 22 Nov 2026 05:30:00 +0100".into(),
+            date: "2026-11-22T05:30:00+01:00".parse().unwrap(),
             message_id: "1@example.com".into(),
             text: "Grüße".into(),
             html: Some("<p>Grüße</p>".into()),
@@ -113,7 +114,7 @@ mod tests {
         assert!(!text.lines().any(|l| l.starts_with("Bcc")), "{text}");
         assert!(
             text.contains("Auto-Submitted: auto-generated")
-                && text.contains("Date: Sun, 22 Nov 2026 05:30:00 +0100")
+                && text.contains("Date: Sun, 22 Nov 2026 04:30:00 +0000")
         );
     }
 

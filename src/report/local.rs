@@ -35,10 +35,6 @@ impl Zone {
     pub fn clock(&self, t: Time) -> String {
         self.format(t, "%H:%M")
     }
-    /// `Sun, 22 Nov 2026 05:30:00 +0100`, the form of mail headers (RFC 5322).
-    pub fn mail(&self, t: Time) -> String {
-        self.format(t, "%a, %d %b %Y %H:%M:%S %z")
-    }
     /// `18 Nov 04:00-05:00`, or both ends in full when they lie on two days.
     pub fn span(&self, from: Time, to: Time) -> String {
         if from == to {

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 /// Files that may be refused whole, and why.
-const JUSTIFIED: [(&str, &str); 22] = [
+const JUSTIFIED: [(&str, &str); 27] = [
     (".bad.", "malformed on purpose"),
     ("README.md", "a text about the samples"),
     (".parquet", "Parquet comes with the flow-log issue"),
@@ -27,6 +27,14 @@ const JUSTIFIED: [(&str, &str); 22] = [
     ("gatekeeper/audit-log", "a line of Gatekeeper's log, which comes with the Gatekeeper issue"),
     ("gatekeeper/sapcc-doop-report", "the report of another tool"),
     ("kubernetes/index.json", "the index of the recordings"),
+    ("version", "the version of an API server"),
+    ("-table.json", "a table for people, asked for without -o json"),
+    (
+        "s3/ls-object-lock-retention",
+        "replies about writing and about single objects' retention, which are not read",
+    ),
+    ("s3/ls-object-tagging-errors", "replies that are errors only"),
+    ("s3/ls-tagging-validation", "replies that are errors only"),
     ("tfe/webhook-", "a webhook, which comes with the Sentinel issue"),
     ("tfe/derived-webhook-", "signatures of webhooks"),
     ("tfe/run-task-", "a message to a run task"),

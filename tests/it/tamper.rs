@@ -107,7 +107,7 @@ fn a_missing_blob() {
 #[test]
 fn an_opening() {
     changed(
-        "UPDATE opening SET value = value || 'x' WHERE rowid IS NULL OR seq = (SELECT min(seq) FROM opening);",
+        "UPDATE opening SET value = value || 'x' WHERE seq = (SELECT min(seq) FROM opening);",
         "private value of entry",
     );
 }
@@ -163,7 +163,7 @@ fn any_row_of_state_is_noticed_by_the_next_assessment() {
         "UPDATE seen SET seq = seq + 1 WHERE key = (SELECT max(key) FROM seen);",
         "DELETE FROM latest WHERE subject = (SELECT min(subject) FROM latest);",
         "UPDATE cursor SET look = '20990101T000000Z' WHERE source = (SELECT min(source) FROM cursor);",
-        "UPDATE finding SET status = 'satisfied' WHERE rowid IS NULL OR number = 1;",
+        "UPDATE finding SET status = 'satisfied' WHERE number = 1;",
     ] {
         let world = lived_copy();
         world.sql("var/state.db", change);

@@ -1,12 +1,12 @@
 """A real SMTP server on loopback with STARTTLS, for tests. Writes ca.pem and received-N.eml into the given folder."""
 
+import asyncio
 import datetime
 import pathlib
 import ssl
 import sys
-import threading
 
-from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -44,8 +44,15 @@ class Keep:
 certificate()
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain(folder / "server.pem")
-controller = Controller(Keep(), hostname="127.0.0.1", port=0, tls_context=context, require_starttls=True)
-controller._trigger_server = lambda: None
-controller.start()
-print(controller.server.sockets[0].getsockname()[1], flush=True)
-threading.Event().wait()
+handler = Keep()
+
+
+async def main():
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: SMTP(handler, hostname="localhost", tls_context=context, require_starttls=True), "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+asyncio.run(main())
