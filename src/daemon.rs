@@ -1,7 +1,7 @@
 //! The composition root of `serve`: open, verify, serve pages, wake when the cron says so, drain at the end.
 
 use crate::config::WebAuth;
-use crate::evidence::{Evidence, Kind, Time};
+use crate::evidence::{Evidence, Kind, Time, sha256_hex};
 use crate::jobs::{self, BrokenRecord, Desk, JobError, demo_nights};
 use crate::mail::{Letter, Transport};
 use crate::report::{Zone, html};
@@ -106,7 +106,8 @@ fn start(desk: &Desk) -> Result<(web::Site, bool), JobError> {
     let broken = matches!(snapshot, web::Snapshot::Broken { .. });
     if !broken && desk.config.demo.is_none() {
         let now = desk.clock.now();
-        let payload = serde_json::json!({ "version": crate::assessment::RULES });
+        let binary = std::env::current_exe().and_then(std::fs::read).map(|b| sha256_hex(&b)).ok();
+        let payload = serde_json::json!({ "version": crate::assessment::RULES, "binary_sha256": binary });
         let entry = Evidence::event(
             Kind::DaemonStarted,
             "actledger",

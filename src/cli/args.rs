@@ -188,8 +188,8 @@ pub(super) enum Ledger {
     RotateKey,
     /// Erase private values for good; the proof stays.
     ErasePrivate {
-        /// Values of entries recorded before this time.
-        #[arg(long, value_name = "T", required_unless_present = "value")]
+        /// Values of entries recorded before this time; by default those older than [private] keep_days.
+        #[arg(long, value_name = "T")]
         before: Option<String>,
         /// This value, wherever it stands.
         #[arg(long, value_name = "V")]

@@ -139,6 +139,10 @@ fn erase(desk: &Desk, before: Option<&str>, value: Option<&str>, reason: &str) -
             })
         })
         .transpose()?;
+    let limit = match (limit, value) {
+        (None, None) => Some(desk.clock.now().plus_seconds(-86_400 * desk.config.private.keep_days)),
+        (limit, _) => limit,
+    };
     let mut which = match value {
         Some(value) => reader.openings_of(value)?,
         None => reader.openings_below(i64::MAX as u64)?,

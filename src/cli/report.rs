@@ -4,7 +4,7 @@ use super::args::{Export, Report};
 use super::{CliError, Ended, output};
 use crate::act::Status;
 use crate::evidence::{Time, sha256_hex};
-use crate::jobs::{self, AsOf, Desk, Request};
+use crate::jobs::{self, AsOf, Desk, Request, Scope};
 use anyhow::Context;
 
 pub(super) fn assess(desk: &Desk) -> Result<Ended, CliError> {
@@ -57,10 +57,9 @@ pub(super) fn run(desk: &Desk, o: &Report) -> Result<Ended, CliError> {
             AsOf::Latest
         }
     };
-    time("--from", o.from.as_ref())?;
     let size = jobs::resolve(desk, &store, &question)?;
-    let systems = systems(desk, &store, size, o)?;
-    let rendered = jobs::render(desk, &store, size, &systems, &o.format)?;
+    let scope = Scope { systems: systems(desk, &store, size, o)?, from: time("--from", o.from.as_ref())? };
+    let rendered = jobs::render(desk, &store, size, &scope, &o.format)?;
     std::fs::create_dir_all(&o.out).with_context(|| format!("cannot make {}", o.out.display()))?;
     output::line(format!("As of entry {size}, judged from {}.", rendered.report.as_of.at_local));
     for (name, bytes) in &rendered.files {
@@ -90,7 +89,7 @@ fn systems(desk: &Desk, store: &crate::store::Store, size: u64, o: &Report) -> R
     if asked.is_empty() && o.team.is_none() {
         return Ok(asked);
     }
-    let (report, _) = jobs::view(desk, store, size, &[])?;
+    let (report, _) = jobs::view(desk, store, size, &Scope::default())?;
     if let Some(team) = &o.team {
         asked.extend(report.systems.iter().filter(|s| s.team == *team).map(|s| s.id.clone()));
     }

@@ -80,6 +80,13 @@ impl Config {
                     "this version reads \"file:DIR\" only; live AWS, Kubernetes and HCP Terraform come later";
                 return refuse(&key("location"), &source.location, right);
             }
+            if source.since.is_some() && source.since_days().is_none() {
+                return refuse(
+                    &key("since"),
+                    source.since.as_deref().unwrap_or_default(),
+                    "a number of days: \"30d\"",
+                );
+            }
             if !source.collect && source.reason.is_none() {
                 return refuse(
                     &key("collect"),

@@ -100,7 +100,7 @@ pub struct Schedule {
     pub ingest: String,
     /// When the report is made and mailed: ingest, assess, report, mail.
     pub report: String,
-    /// Longest that one pass may take before the report goes out without the rest.
+    /// Longest that a pass reads one source; what is left is read by the next pass.
     pub pass_minutes: u64,
 }
 
@@ -122,6 +122,8 @@ pub struct Source {
     pub cluster: Option<String>,
     /// Old name: entries under it count as this source's.
     pub was: Option<String>,
+    /// How far back the first pass goes: `30d`. Default: as far as there are looks.
+    pub since: Option<String>,
     /// `false` switches the source off; `reason` says why.
     #[serde(default = "yes")]
     pub collect: bool,
@@ -201,7 +203,7 @@ pub enum WebAuth {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PrivateValues {
-    /// Days after which `ledger erase-private` would take a value. 184: six months.
+    /// Days after which `ledger erase-private` takes a value when it is told nothing else. 184: six months.
     pub keep_days: i64,
 }
 
@@ -259,6 +261,11 @@ impl Default for Act {
 }
 
 impl Source {
+    /// Days of `since`.
+    pub fn since_days(&self) -> Option<i64> {
+        self.since.as_deref()?.trim().strip_suffix('d')?.parse().ok().filter(|d| *d > 0)
+    }
+
     /// The folder of a `file:` location, relative to `base`.
     pub fn folder(&self, base: &Path) -> PathBuf {
         base.join(self.location.strip_prefix("file:").unwrap_or(&self.location))

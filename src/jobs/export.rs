@@ -1,6 +1,6 @@
 //! Evidence on demand: the entries that were asked for, proofs, openings, the report, in one ZIP.
 
-use super::report::render;
+use super::report::{Scope, render};
 use super::{AsOf, Desk, JobError, resolve};
 use crate::evidence::record::ExportMade;
 use crate::evidence::{Evidence, Kind, Time};
@@ -43,7 +43,8 @@ pub struct Exported {
 pub fn export(desk: &Desk, store: &mut Store, as_of: &AsOf, request: &Request) -> Result<Exported, JobError> {
     let size = resolve(desk, store, as_of)?;
     let formats = ["html", "pdf", "json", "csv"].map(str::to_owned);
-    let rendered = render(desk, store, size, &request.systems, &formats)?;
+    let rendered =
+        render(desk, store, size, &Scope { systems: request.systems.clone(), from: request.from }, &formats)?;
     let (chosen, contiguous) = choose(store, &rendered.report, size, request)?;
     let leaves = &rendered.leaves[..usize::try_from(size).unwrap_or(usize::MAX).min(rendered.leaves.len())];
     let reader = store.reader();

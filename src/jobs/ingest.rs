@@ -10,6 +10,7 @@ use crate::sources::{Context, Gathered, files, gather};
 use crate::store::Store;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// What a pass did.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -122,18 +123,27 @@ fn one(
         known => known,
     };
     let now = desk.clock.now();
+    let first = source.since_days().filter(|_| cursor.is_none()).map(|d| now.plus_seconds(-86_400 * d));
     let new: Vec<_> = looks
         .into_iter()
-        .filter(|l| l.at.is_none_or(|t| t <= now))
+        .filter(|l| l.at.is_none_or(|t| t <= now && first.is_none_or(|f| t >= f)))
         .filter(|l| match (&cursor, l.at) {
             (Some(c), Some(_)) if Time::from_look_name(c).is_some() => l.name > *c,
             (c, _) => c.as_ref() != Some(&l.name),
         })
         .collect();
+    let (started, limit) = (Instant::now(), Duration::from_secs(60 * desk.config.schedule.pass_minutes));
     let ports = desk.config.network.watched(&desk.catalogue.pack.ports);
     let context = Context { source, network: &desk.config.network, ports: &ports };
     let all = new.len() as u64;
     for (i, look) in new.iter().enumerate() {
+        if started.elapsed() > limit {
+            let left = new.len() - i;
+            status
+                .not_seen
+                .push(format!("the pass took longer than its limit; {left} looks are left for the next"));
+            break;
+        }
         progress(&source.name, i as u64, all);
         let gathered = gather(kind, &context, look.at, now, files::read(look));
         let run = run_of(kind, &look.name, look.at, &gathered);

@@ -14,7 +14,7 @@ pub use export::{Exported, Request, export};
 pub use ingest::{IngestStatus, SourceStatus, ingest, repository};
 pub use outbox::{MailStatus, compose, flush, queue};
 pub(crate) use report::kept;
-pub use report::{AsOf, Issued, Rendered, ReportStatus, nightly, render, resolve, view};
+pub use report::{AsOf, Issued, Rendered, ReportStatus, Scope, nightly, render, resolve, view};
 
 use crate::ledger::Broken;
 use crate::store::StoreError;

@@ -1,6 +1,6 @@
 //! The outbox is the ledger: a mail that is queued and not sent goes out at the next chance, with the same Message-ID.
 
-use super::report::{kept, render};
+use super::report::{Scope, kept, render};
 use super::{Desk, JobError};
 use crate::config::{MailContent, MailList};
 use crate::evidence::record::Mail;
@@ -105,9 +105,9 @@ fn waiting(store: &Store) -> Result<Vec<Mail>, JobError> {
 /// # Errors
 /// The record does not verify; an output that cannot be made.
 pub fn compose(desk: &Desk, store: &Store, mail: &Mail, list: &MailList) -> Result<Letter, JobError> {
-    let systems = team_systems(desk, store, mail, list)?;
-    let mut rendered = render(desk, store, mail.as_of, &systems, &[])?;
-    rendered.files = files(desk, store, mail, list, &systems)?;
+    let scope = Scope { systems: team_systems(desk, store, mail, list)?, from: None };
+    let mut rendered = render(desk, store, mail.as_of, &scope, &[])?;
+    rendered.files = files(desk, store, mail, list, &scope)?;
     let smtp = desk.config.smtp.as_ref();
     let day = mail.at.to_string()[..10].to_owned();
     let attachments = rendered.files.iter().map(|(name, bytes)| Attachment {
@@ -144,13 +144,13 @@ fn files(
     store: &Store,
     mail: &Mail,
     list: &MailList,
-    systems: &[String],
+    scope: &Scope,
 ) -> Result<BTreeMap<String, Vec<u8>>, JobError> {
     let mut files = BTreeMap::new();
     let mut missing = Vec::new();
     for format in &list.attach {
         let name = format!("report.{format}");
-        match kept(desk, store, mail.as_of, &name)?.filter(|_| systems.is_empty()) {
+        match kept(desk, store, mail.as_of, &name)?.filter(|_| *scope == Scope::default()) {
             Some(bytes) => {
                 files.insert(name, bytes);
             }
@@ -158,7 +158,7 @@ fn files(
         }
     }
     if !missing.is_empty() {
-        files.extend(render(desk, store, mail.as_of, systems, &missing)?.files);
+        files.extend(render(desk, store, mail.as_of, scope, &missing)?.files);
     }
     Ok(files)
 }
@@ -166,6 +166,6 @@ fn files(
 /// Ids of the systems of a list's team; empty for the whole estate.
 fn team_systems(desk: &Desk, store: &Store, mail: &Mail, list: &MailList) -> Result<Vec<String>, JobError> {
     let Some(team) = &list.team else { return Ok(Vec::new()) };
-    let (report, _) = super::report::view(desk, store, mail.as_of, &[])?;
+    let (report, _) = super::report::view(desk, store, mail.as_of, &Scope::default())?;
     Ok(report.systems.iter().filter(|s| s.team == *team).map(|s| s.id.clone()).collect())
 }

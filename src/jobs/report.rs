@@ -25,6 +25,15 @@ pub enum AsOf {
     Checkpoint(String),
 }
 
+/// What part of an assessment a report is about.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scope {
+    /// Only these systems; empty for the whole estate.
+    pub systems: Vec<String>,
+    /// Start of the period; by default the last scheduled report.
+    pub from: Option<Time>,
+}
+
 /// A report in its forms.
 pub struct Rendered {
     /// The view model.
@@ -98,12 +107,7 @@ pub fn resolve(desk: &Desk, store: &Store, as_of: &AsOf) -> Result<u64, JobError
 ///
 /// # Errors
 /// The record does not verify; the store's reason; no assessment ends there.
-pub fn view(
-    desk: &Desk,
-    store: &Store,
-    size: u64,
-    systems: &[String],
-) -> Result<(Report, Vec<Hash>), JobError> {
+pub fn view(desk: &Desk, store: &Store, size: u64, scope: &Scope) -> Result<(Report, Vec<Hash>), JobError> {
     let (mut facts, mut edge) = (Facts::default(), Frontier::default());
     let mut last = None;
     let verified = verified(store, size, |p| {
@@ -126,7 +130,8 @@ pub fn view(
         as_of: (size, verify::root_base64(&edge.root())),
         checkpoints: store.reader().checkpoints_below(size)?,
         key: facts.own.opened.as_ref().map(|o| o.value.public_key.clone()).unwrap_or_default(),
-        systems: systems.to_vec(),
+        systems: scope.systems.clone(),
+        from: scope.from,
     };
     Ok((build(&source), verified.leaves))
 }
@@ -151,10 +156,10 @@ pub fn render(
     desk: &Desk,
     store: &Store,
     size: u64,
-    systems: &[String],
+    scope: &Scope,
     formats: &[String],
 ) -> Result<Rendered, JobError> {
-    let (report, leaves) = view(desk, store, size, systems)?;
+    let (report, leaves) = view(desk, store, size, scope)?;
     let note = store.reader().checkpoint(size)?.map(|(_, n)| n).unwrap_or_default();
     let mut files = BTreeMap::new();
     for format in formats {
@@ -197,7 +202,7 @@ pub fn nightly(
     let status = ingest(desk, store, &[], progress)?;
     let assessed = assess(desk, store, true)?;
     let formats = ["html", "pdf", "json"].map(str::to_owned);
-    let rendered = render(desk, store, assessed.as_of, &[], &formats)?;
+    let rendered = render(desk, store, assessed.as_of, &Scope::default(), &formats)?;
     let issued = issue(desk, store, &rendered)?;
     let queued = super::queue(desk, store, &rendered.report)?;
     Ok(ReportStatus { ingest: status, issued, queued })

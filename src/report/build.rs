@@ -35,6 +35,8 @@ pub struct Source<'a> {
     pub key: String,
     /// Only these systems; empty for all.
     pub systems: Vec<String>,
+    /// Start of the period, when it is asked for.
+    pub from: Option<Time>,
 }
 
 /// Makes the view model.
@@ -103,7 +105,7 @@ impl<'a> Builder<'a> {
     }
 
     fn period(&self) -> m::Period {
-        let last = self.s.facts.own.last_scheduled().filter(|t| *t < self.s.run.at);
+        let last = self.s.from.or(self.s.facts.own.last_scheduled()).filter(|t| *t < self.s.run.at);
         let begin = self.s.assessment.estate.coverage.values().filter_map(|c| c.begin).min();
         let (from, to) = (last.or(begin).unwrap_or(self.s.run.at), self.s.run.at);
         let window =

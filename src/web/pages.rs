@@ -1,6 +1,6 @@
 //! What the pages show: the report of the last assessment, and single entries checked against its root.
 
-use crate::jobs::{AsOf, Desk, JobError, kept, render, resolve};
+use crate::jobs::{AsOf, Desk, JobError, Scope, kept, render, resolve};
 use crate::ledger::entry::blob_references;
 use crate::ledger::{Hash, tree, verify};
 use crate::report::Report;
@@ -42,7 +42,7 @@ pub fn load(desk: &Desk, store: &Store) -> Result<Snapshot, JobError> {
         Err(JobError::AsOf(_)) => return Ok(Snapshot::Empty),
         Err(e) => return Err(e),
     };
-    match render(desk, store, size, &[], &[]) {
+    match render(desk, store, size, &Scope::default(), &[]) {
         Ok(mut rendered) => {
             rendered.leaves.truncate(usize::try_from(size).unwrap_or(usize::MAX));
             let report = Box::new(rendered.report);
@@ -71,7 +71,7 @@ fn files(desk: &Desk, store: &Store, size: u64) -> Result<BTreeMap<String, Vec<u
         }
     }
     if !missing.is_empty() {
-        files.extend(render(desk, store, size, &[], &missing)?.files);
+        files.extend(render(desk, store, size, &Scope::default(), &missing)?.files);
     }
     Ok(files)
 }

@@ -87,7 +87,7 @@ fn ledger_show_proves_an_entry_with_openssl() {
 #[test]
 fn canonical_form_agrees_with_python() {
     let world = lived_copy();
-    let script = "import json,rfc8785,sqlite3,sys\nrows=sqlite3.connect(sys.argv[1]).execute('SELECT bytes FROM entry').fetchall()\nassert len(rows)>900\nfor (b,) in rows: assert rfc8785.dumps(json.loads(b))==b, b\nprint(len(rows))";
+    let script = "import json,rfc8785,sqlite3,sys\nrows=sqlite3.connect(sys.argv[1]).execute('SELECT bytes FROM entry').fetchall()\nassert len(rows)>500\nfor (b,) in rows: assert rfc8785.dumps(json.loads(b))==b, b\nprint(len(rows))";
     let done =
         std::process::Command::new("python3").args(["-c", script]).arg(world.ledger()).output().unwrap();
     assert!(done.status.success(), "{}", stderr(&done));
@@ -101,7 +101,7 @@ fn a_backup_verifies_on_its_own() {
     assert_eq!(done.status.code(), Some(0), "{}{}", stdout(&done), stderr(&done));
     let info = world.run(&["ledger", "info", "--json"]);
     assert!(
-        serde_json::from_slice::<serde_json::Value>(&info.stdout).unwrap()["size"].as_u64().unwrap() > 900
+        serde_json::from_slice::<serde_json::Value>(&info.stdout).unwrap()["size"].as_u64().unwrap() > 500
     );
     assert_eq!(world.run(&["ledger", "rebuild"]).status.code(), Some(0));
 }

@@ -1,7 +1,7 @@
 //! The demo, lived through night by night, and what it leaves behind.
 
 use crate::support::{World, assert_facts, lived, lived_copy, project, sqlite, stdout};
-use actledger::jobs::{self, AsOf};
+use actledger::jobs::{self, AsOf, Scope};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -89,7 +89,7 @@ fn an_earlier_as_of_gives_the_bytes_of_then() {
             folder.file_name().unwrap().to_str().unwrap().rsplit('-').next().unwrap().parse().unwrap();
         let size = jobs::resolve(&desk, &store, &AsOf::Size(size)).unwrap();
         let formats = ["html", "json", "pdf"].map(str::to_owned);
-        let rendered = jobs::render(&desk, &store, size, &[], &formats).unwrap();
+        let rendered = jobs::render(&desk, &store, size, &Scope::default(), &formats).unwrap();
         for (name, bytes) in rendered.files {
             assert!(
                 std::fs::read(folder.join(&name)).unwrap() == bytes,

@@ -1,14 +1,14 @@
 //! Twenty other estates: other names, numbers, dates, order; the same facts.
 
 use crate::support::{World, assert_facts};
-use actledger::jobs::{self, AsOf};
+use actledger::jobs::{self, AsOf, Scope};
 
 fn live(seed: u64) {
     let world = World::seeded(seed);
     let desk = world.live_quietly();
     let store = desk.store().unwrap();
     let size = jobs::resolve(&desk, &store, &AsOf::Latest).unwrap();
-    let (report, _) = jobs::view(&desk, &store, size, &[]).unwrap();
+    let (report, _) = jobs::view(&desk, &store, size, &Scope::default()).unwrap();
     assert_facts(&serde_json::to_value(&report).unwrap(), &world.expected());
 }
 
