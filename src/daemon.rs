@@ -39,6 +39,7 @@ pub type Told<'a> = &'a (dyn Fn(u64, u64, Time) + Sync);
 /// See [`JobError`].
 pub fn live_through(desk: &Desk, told: Told<'_>) -> Result<(), JobError> {
     let nights = demo_nights(&desk.config).map_err(|e| JobError::Render(e.to_string()))?;
+    let _replay = desk.lock("demo")?;
     let done = match Reader::open(&desk.config.ledger.path) {
         Ok(reader) => schedule::last_report(&reader)?,
         Err(_) => None,
@@ -50,6 +51,12 @@ pub fn live_through(desk: &Desk, told: Told<'_>) -> Result<(), JobError> {
         }
         desk.clock.set(night);
         let mut store = desk.store()?;
+        if store.reader().last_recorded()?.is_some_and(|head| head > night) {
+            return Err(JobError::Render(format!(
+                "{} was written by another command, so the nights before cannot be lived through: delete it and serve again",
+                desk.config.ledger.path.display()
+            )));
+        }
         jobs::nightly(desk, &mut store, &|_, _, _| {})?;
         send(desk, &mut store)?;
         told(i as u64 + 1, all, night);
@@ -193,6 +200,7 @@ fn due_jobs(desk: &Desk) -> Result<bool, JobError> {
         return Ok(true);
     }
     if schedule::due(&c.schedule.ingest, &c.timezone, schedule::last_ingest(&store.reader())?, now) {
+        jobs::intact(desk, &store)?;
         jobs::ingest(desk, &mut store, &[], &|_, _, _| {})?;
     }
     send(desk, &mut store)?;

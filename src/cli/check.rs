@@ -1,9 +1,10 @@
 //! `actledger check`
 
 use super::{CliError, Ended, output};
+use crate::act::Level;
 use crate::assessment::Facts;
 use crate::config::cron;
-use crate::jobs::Desk;
+use crate::jobs::{self, Desk};
 use crate::mail::Transport;
 use crate::report::Zone;
 use crate::sources::{Context, Gathered, files, gather};
@@ -26,6 +27,7 @@ fn line(what: &str, name: impl Into<String>, ok: bool, said: impl Into<String>) 
 pub(super) fn run(desk: &Desk, as_json: bool) -> Result<Ended, CliError> {
     let mut lines = vec![config(desk), ledger(desk)];
     lines.extend(sources(desk));
+    lines.push(register(desk));
     lines.push(mail(desk));
     let stubs = stubs(desk);
     let zone = Zone::named(&desk.config.timezone);
@@ -82,6 +84,23 @@ fn ledger(desk: &Desk) -> Line {
         Ok(size) => line("ledger", name, true, format!("{size} entries; `actledger verify` checks them")),
         Err(e) => line("ledger", name, false, e.to_string()),
     }
+}
+
+/// Parses the register and names levels that are none.
+fn register(desk: &Desk) -> Line {
+    let register = match jobs::register_now(desk) {
+        Ok(register) => register,
+        Err(why) => return line("register", "systems", false, why),
+    };
+    let stated = register.systems.iter().filter_map(|s| Some((&s.id, s.risk_level.as_ref()?)));
+    let decided = register.decisions.iter().map(|d| (&d.system, &d.level));
+    let odd = stated.chain(decided).filter(|(_, l)| Level::stated(l).is_none());
+    let odd: Vec<String> = odd.map(|(id, l)| format!("{id}: {l:?} is no level")).collect();
+    let (systems, decisions) = (register.systems.len(), register.decisions.len());
+    let mut l =
+        line("register", "systems", odd.is_empty(), format!("{systems} systems, {decisions} decisions"));
+    l.more = odd;
+    l
 }
 
 /// Parses the newest look of each source, writes nothing.

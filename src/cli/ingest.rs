@@ -10,8 +10,9 @@ pub(super) fn run(desk: &Desk, options: &Ingest) -> Result<Ended, CliError> {
     if let Some(name) = options.names.iter().find(|n| !known.contains(&n.as_str())) {
         return Err(CliError::Usage(format!("no source is named {name:?}; there are {}", known.join(", "))));
     }
-    let _lock = desk.lock("ingest")?;
+    let _lock = desk.lock(if desk.config.demo.is_some() { "demo" } else { "ingest" })?;
     let mut store = desk.store()?;
+    jobs::intact(desk, &store)?;
     let progress = Progress::new();
     let status =
         jobs::ingest(desk, &mut store, &options.names, &|name, done, all| progress.step(name, done, all))?;

@@ -98,9 +98,15 @@ fn show(desk: &Desk, seq: u64) -> Result<Ended, CliError> {
     for hash in tree::inclusion(&leaves, index) {
         output::line(format!("path  {}", STANDARD.encode(hash)));
     }
-    output::line(format!("size  {}", leaves.len()));
+    output::line(format!(
+        "The path (RFC 6962, base64, from the leaf up) leads from leaf {seq} to this root:\n"
+    ));
+    if let Some((_, note)) = reader.checkpoint(leaves.len() as u64)? {
+        output::line(note);
+    }
     if let Some((size, note)) = reader.covering(seq)? {
-        output::line(format!("\nfirst covered by the checkpoint of size {size}:\n{note}"));
+        let root = note.lines().nth(2).unwrap_or_default().to_owned();
+        output::line(format!("It was first covered by the checkpoint of size {size}, root {root}."));
     }
     Ok(Ended::Well)
 }

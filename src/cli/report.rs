@@ -100,6 +100,21 @@ fn systems(desk: &Desk, store: &crate::store::Store, size: u64, o: &Report) -> R
     }
 }
 
+/// Refuses a system that is not there as of an assessment.
+fn known_systems(
+    desk: &Desk,
+    store: &crate::store::Store,
+    size: u64,
+    asked: &[String],
+) -> Result<(), CliError> {
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let (report, _) = jobs::view(desk, store, size, &Scope::default())?;
+    let unknown = asked.iter().find(|id| !report.systems.iter().any(|s| s.id == **id));
+    unknown.map_or(Ok(()), |id| Err(CliError::Usage(format!("no system is named {id:?} as of entry {size}"))))
+}
+
 pub(super) fn export(desk: &Desk, o: &Export) -> Result<Ended, CliError> {
     let _lock = desk.lock("report")?;
     let mut store = desk.store()?;
@@ -120,6 +135,11 @@ pub(super) fn export(desk: &Desk, o: &Export) -> Result<Ended, CliError> {
         controls: o.controls.clone(),
         redact: o.redact,
     };
+    let size = jobs::resolve(desk, &store, &question)?;
+    known_systems(desk, &store, size, &o.systems)?;
+    if let Some(id) = o.controls.iter().find(|id| desk.catalogue.control(id).is_none()) {
+        return Err(CliError::Usage(format!("no control is named {id:?}")));
+    }
     let exported = jobs::export(desk, &mut store, &question, &request)?;
     std::fs::write(&o.out, &exported.bytes).with_context(|| format!("cannot write {}", o.out.display()))?;
     output::line(format!("{}  {}", sha256_hex(&exported.bytes), o.out.display()));

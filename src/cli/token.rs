@@ -11,6 +11,11 @@ pub(super) fn run(desk: &Desk, command: &Token) -> Result<Ended, CliError> {
     let secret = desk.signer.secret();
     match command {
         Token::Add { name } => {
+            let taken = store.state().tokens()?.iter().any(|t| t[0] == *name);
+            if name.trim().is_empty() || taken {
+                let why = if taken { "is taken: revoke it first" } else { "is no name" };
+                return Err(CliError::Usage(format!("{name:?} {why}")));
+            }
             let now = desk.clock.now().to_string();
             let bytes = desk.randomness.bytes(&format!("token {name} {now}")).context("no random bytes")?;
             let token = format!("act_{}", crate::evidence::hex(&bytes));
@@ -18,6 +23,11 @@ pub(super) fn run(desk: &Desk, command: &Token) -> Result<Ended, CliError> {
             let mac = web::mac(secret, name, &sha256, &now);
             store.state().add_token(&[name.clone(), sha256, now, mac])?;
             output::line(&token);
+            if desk.config.web.auth == crate::config::WebAuth::None {
+                output::note(
+                    "The pages ask for no token now: set [web] auth = \"token\" and start serve again.",
+                );
+            }
             output::note(
                 "This is shown once. It is the password of the pages (any user name), or a bearer token.",
             );

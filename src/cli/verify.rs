@@ -6,7 +6,6 @@ use crate::config::Config;
 use crate::export::bundle;
 use crate::ledger::{Broken, Checkpoint, Intact, Verification, Verifier};
 use crate::store::Reader;
-use anyhow::Context;
 use std::path::Path;
 
 pub(super) fn run(config: &Config, o: &Verify) -> Result<Ended, CliError> {
@@ -30,7 +29,8 @@ fn key(o: &Verify) -> Result<Option<Verifier>, CliError> {
 
 fn of_bundle(file: &Path, o: &Verify) -> Result<Ended, CliError> {
     let key = key(o)?;
-    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let bytes =
+        std::fs::read(file).map_err(|e| CliError::Usage(format!("cannot read {}: {e}", file.display())))?;
     match bundle::check(&bytes, key.as_ref()) {
         Ok(c) => {
             output::line(format!(
@@ -50,6 +50,9 @@ fn of_bundle(file: &Path, o: &Verify) -> Result<Ended, CliError> {
 }
 
 fn ledger(path: &Path, o: &Verify) -> Result<Ended, CliError> {
+    if !path.exists() {
+        return Err(CliError::Usage(format!("there is no ledger at {}", path.display())));
+    }
     let reader = Reader::open(path)?;
     let mut since = o.since.as_ref().map(|f| Since::read(f)).transpose()?;
     let mut edge = crate::ledger::tree::Frontier::default();
@@ -136,8 +139,8 @@ struct Since {
 
 impl Since {
     fn read(file: &Path) -> Result<Since, CliError> {
-        let text =
-            std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let text = std::fs::read_to_string(file);
+        let text = text.map_err(|e| CliError::Usage(format!("cannot read {}: {e}", file.display())))?;
         Ok(Since { text, old: None, wrong: None, prefix: false })
     }
 
@@ -162,7 +165,10 @@ impl Since {
 
     fn conclude(self, size: u64) -> Result<Ended, CliError> {
         let text = match (self.old, self.wrong) {
-            (None, wrong) => format!("the outside copy cannot be used: {}", wrong.unwrap_or_default()),
+            (None, wrong) => {
+                let why = wrong.unwrap_or_default();
+                return Err(CliError::Usage(format!("the outside copy cannot be used: {why}")));
+            }
             (Some(old), _) if self.prefix => {
                 output::line(format!(
                     "today's ledger ({size}) contains the ledger of that copy ({}) unchanged",

@@ -4,7 +4,7 @@ use super::{BrokenRecord, Desk, JobError};
 use crate::assessment::{self, Assessment, Facts, changes};
 use crate::evidence::record::{AssessmentRun, LedgerVerified};
 use crate::evidence::{Evidence, Kind, sha256_hex};
-use crate::store::{Store, Verified};
+use crate::store::{Store, StoreError, Verified};
 use std::fmt::Write;
 
 /// What an assessment wrote.
@@ -26,7 +26,7 @@ pub struct AssessStatus {
 /// The record does not verify; the store's reason.
 pub fn assess(desk: &Desk, store: &mut Store, scheduled: bool) -> Result<AssessStatus, JobError> {
     let mut facts = Facts::default();
-    let verified = verified(store, u64::MAX, |p| facts.fold(p))?;
+    let verified = verified(desk, store, u64::MAX, |p| facts.fold(p))?;
     let state_differs = store.rebuild_state()?;
     let at = desk.clock.now();
     let mut run = AssessmentRun {
@@ -50,16 +50,31 @@ pub fn assess(desk: &Desk, store: &mut Store, scheduled: bool) -> Result<AssessS
     Ok(AssessStatus { as_of: appended.size, changes: transitions, open, state_differs })
 }
 
-/// Checks the record and folds entries below `upto`.
+/// Refuses a record that does not verify: nothing more is appended to it.
+///
+/// # Errors
+/// What does not hold; the store's reason.
+pub fn intact(desk: &Desk, store: &Store) -> Result<(), JobError> {
+    verified(desk, store, 0, |_| {}).map(|_| ())
+}
+
+/// Checks the record and folds entries below `upto`. A record that fits in itself and is signed by another key than
+/// ours is somebody else's.
 ///
 /// # Errors
 /// The record does not verify; the store's reason.
 pub(super) fn verified(
+    desk: &Desk,
     store: &Store,
     upto: u64,
     fold: impl FnMut(&crate::ledger::entry::Placed),
 ) -> Result<Verified, JobError> {
-    store.verified(upto, fold)?.map_err(|b| JobError::Broken(BrokenRecord(b)))
+    let verified = store.verified(upto, fold)?.map_err(|b| JobError::Broken(BrokenRecord(b)))?;
+    let (ours, theirs) = (desk.signer.verifier().vkey(), verified.intact.signer.vkey());
+    if ours == theirs || store.reader().declares_key(&ours)? {
+        return Ok(verified);
+    }
+    Err(StoreError::WrongKey { given: ours, expected: theirs }.into())
 }
 
 fn checked(verified: &Verified, differs: &[String], run: &AssessmentRun) -> Evidence {

@@ -42,6 +42,9 @@ pub struct SourceStatus {
     pub not_seen: Vec<String>,
     /// Why the source failed as a whole.
     pub failed: Option<String>,
+    /// Lines of `not_seen` that are not about a look.
+    #[serde(skip)]
+    waiting: usize,
 }
 
 /// Counts for people and for `--json`.
@@ -124,6 +127,11 @@ fn one(
     };
     let now = desk.clock.now();
     let first = source.since_days().filter(|_| cursor.is_none()).map(|d| now.plus_seconds(-86_400 * d));
+    let ahead = looks.iter().filter(|l| l.at.is_some_and(|t| t > now)).count();
+    if ahead > 0 && desk.config.demo.is_none() {
+        status.not_seen.push(format!("{ahead} looks are dated after the clock and wait"));
+        status.waiting = 1;
+    }
     let new: Vec<_> = looks
         .into_iter()
         .filter(|l| l.at.is_none_or(|t| t <= now && first.is_none_or(|f| t >= f)))
@@ -219,7 +227,9 @@ impl SourceStatus {
         self.counts.quarantined += quarantined;
         self.counts.refused += refused;
         self.faults.extend(g.faults.iter().cloned());
-        self.not_seen = g.gaps.iter().chain(&g.truncated).cloned().collect();
+        // What the last look did not show counts; what waits was said before.
+        self.not_seen.truncate(self.waiting);
+        self.not_seen.extend(g.gaps.iter().chain(&g.truncated).cloned());
         if g.counts.kept == 0 {
             self.failed = Some(match g.gaps.first() {
                 Some(gap) => format!("nothing of the look could be read: {gap}"),
@@ -338,6 +348,15 @@ fn expand(path: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// Parses the register without writing anything.
+///
+/// # Errors
+/// A file that cannot be read or parsed, located.
+pub fn register_now(desk: &Desk) -> Result<Register, String> {
+    let paths = register_paths(desk.config.register.as_ref());
+    read_register(&desk.config.base, &paths).map(|(register, _, _)| register)
+}
+
 fn read_register(base: &Path, paths: &[PathBuf]) -> Result<(Register, Vec<String>, String), String> {
     let (mut register, mut names, mut all) = (Register::default(), Vec::new(), String::new());
     if paths.is_empty() {
@@ -356,7 +375,7 @@ fn read_register(base: &Path, paths: &[PathBuf]) -> Result<(Register, Vec<String
 
 /// The commit that last touched the files, where git is there and knows them. Never in a demonstration's folder that
 /// is no work tree of its own: a report would change with every commit of somebody else.
-pub fn repository(base: &Path, paths: &[PathBuf]) -> Option<String> {
+fn repository(base: &Path, paths: &[PathBuf]) -> Option<String> {
     if !base.join(".git").exists() {
         return None;
     }

@@ -8,10 +8,10 @@ mod ingest;
 mod outbox;
 mod report;
 
-pub use assess::{AssessStatus, assess};
+pub use assess::{AssessStatus, assess, intact};
 pub use desk::{Desk, DeskError, demo_nights};
 pub use export::{Exported, Request, export};
-pub use ingest::{IngestStatus, SourceStatus, ingest, repository};
+pub use ingest::{IngestStatus, SourceStatus, ingest, register_now};
 pub use outbox::{MailStatus, compose, flush, queue};
 pub(crate) use report::kept;
 pub use report::{AsOf, Issued, Rendered, ReportStatus, Scope, nightly, render, resolve, view};

@@ -110,7 +110,7 @@ pub fn resolve(desk: &Desk, store: &Store, as_of: &AsOf) -> Result<u64, JobError
 pub fn view(desk: &Desk, store: &Store, size: u64, scope: &Scope) -> Result<(Report, Vec<Hash>), JobError> {
     let (mut facts, mut edge) = (Facts::default(), Frontier::default());
     let mut last = None;
-    let verified = verified(store, size, |p| {
+    let verified = verified(desk, store, size, |p| {
         facts.fold(p);
         edge.push(p.leaf);
         if p.seq + 1 == size {
@@ -198,7 +198,7 @@ pub fn nightly(
     progress: &dyn Fn(&str, u64, u64),
 ) -> Result<ReportStatus, JobError> {
     let _lock = desk.lock("report")?;
-    verified(store, 0, |_| {})?;
+    super::intact(desk, store)?;
     let status = ingest(desk, store, &[], progress)?;
     let assessed = assess(desk, store, true)?;
     let formats = ["html", "pdf", "json"].map(str::to_owned);

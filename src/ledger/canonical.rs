@@ -34,7 +34,7 @@ fn write_value(value: &Value, out: &mut String) -> Result<(), CanonicalError> {
         Value::Null => out.push_str("null"),
         Value::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
         Value::Number(n) => match n.as_i64() {
-            Some(i) if i.abs() <= MAX_INTEGER => {
+            Some(i) if i.unsigned_abs() <= MAX_INTEGER.unsigned_abs() => {
                 let _ = write!(out, "{i}");
             }
             _ => return Err(CanonicalError::Number(n.to_string())),

@@ -181,8 +181,24 @@ impl Checkpoint {
         }
     }
 
-    /// The last checkpoint note of this origin in some text, a saved mail for example: quoting and indents are undone.
+    /// The last checkpoint note of this origin in some text, a saved mail for example: as it stands, or once the
+    /// quoted-printable or base64 of a mail (RFC 2045) is undone.
     pub fn find(origin: &str, text: &str) -> Option<String> {
+        let printable = || {
+            let bytes = quoted_printable::decode(text, quoted_printable::ParseMode::Robust).ok()?;
+            Checkpoint::find_plain(origin, &String::from_utf8_lossy(&bytes))
+        };
+        let base64 = || {
+            let paragraphs = text.split("\n\n").flat_map(|p| p.split("\r\n\r\n"));
+            let decoded =
+                paragraphs.filter_map(|p| STANDARD.decode(p.split_whitespace().collect::<String>()).ok());
+            decoded.filter_map(|b| Checkpoint::find_plain(origin, &String::from_utf8_lossy(&b))).last()
+        };
+        Checkpoint::find_plain(origin, text).or_else(printable).or_else(base64)
+    }
+
+    /// The same in text as people read it: quoting and indents are undone.
+    fn find_plain(origin: &str, text: &str) -> Option<String> {
         let lines: Vec<&str> =
             text.lines().map(|l| l.trim_start_matches(['>', ' ', '\t']).trim_end()).collect();
         let starts = lines.iter().enumerate().filter(|(_, l)| **l == origin).map(|(i, _)| i);
@@ -212,6 +228,8 @@ mod tests {
         let found = Checkpoint::find("log.example/main", &mail).unwrap();
         let verifier = Verifier::parse(&signer.verifier().vkey()).unwrap();
         assert_eq!(Checkpoint::parse(verifier.open(&found).unwrap()).unwrap(), checkpoint);
+        let encoded = [quoted_printable::encode_to_str(&mail), STANDARD.encode(&mail)];
+        assert!(encoded.iter().all(|e| Checkpoint::find("log.example/main", e).as_ref() == Some(&found)));
         assert!(matches!(verifier.open(&found.replace("12", "13")), Err(NoteError::Bad(_))));
         let other = Signer::new("log.example/main", &[8; 32]);
         assert!(matches!(other.verifier().open(&found), Err(NoteError::Unsigned(_))));

@@ -66,7 +66,7 @@ pub fn build(s: &Source<'_>) -> m::Report {
         coverage: s.assessment.estate.coverage.values().map(|c| b.coverage(c)).collect(),
         opening: b.opening(&totals, &wanted),
         totals,
-        levels: b.levels(&systems),
+        levels: b.levels(&systems, &estate),
         wanted,
         exceptions: b.exceptions(),
         decisions: b.decisions(),
@@ -105,7 +105,8 @@ impl<'a> Builder<'a> {
     }
 
     fn period(&self) -> m::Period {
-        let last = self.s.from.or(self.s.facts.own.last_scheduled()).filter(|t| *t < self.s.run.at);
+        let last =
+            self.s.from.or(self.s.facts.own.last_scheduled(self.s.run.at)).filter(|t| *t < self.s.run.at);
         let begin = self.s.assessment.estate.coverage.values().filter_map(|c| c.begin).min();
         let (from, to) = (last.or(begin).unwrap_or(self.s.run.at), self.s.run.at);
         let window =
@@ -413,7 +414,7 @@ impl<'a> Builder<'a> {
         t
     }
 
-    fn levels(&self, systems: &[m::System]) -> Vec<m::LevelRow> {
+    fn levels(&self, systems: &[m::System], estate: &[m::Finding]) -> Vec<m::LevelRow> {
         let dates = [
             "in force (Art. 5)",
             "2 Dec 2027 at the earliest",
@@ -433,7 +434,21 @@ impl<'a> Builder<'a> {
                 first_date,
             }
         };
-        Level::ALL.into_iter().zip(dates).map(row).collect()
+        let mut rows: Vec<m::LevelRow> = Level::ALL.into_iter().zip(dates).map(row).collect();
+        let of = |wanted: fn(&m::Finding) -> bool| estate.iter().filter(|f| wanted(f)).count() as u64;
+        rows.push(m::LevelRow {
+            level: "the estate",
+            systems: 0,
+            open: of(|f| f.status == Status::NotSatisfied && !f.excepted),
+            accepted: of(|f| f.status == Status::NotSatisfied && f.excepted),
+            not_assessed: of(|f| f.status == Status::NotAssessed),
+            first_date: "",
+        });
+        let sum = |f: fn(&m::LevelRow) -> u64| rows.iter().map(f).sum();
+        let (systems, open, accepted, not_assessed) =
+            (sum(|r| r.systems), sum(|r| r.open), sum(|r| r.accepted), sum(|r| r.not_assessed));
+        rows.push(m::LevelRow { level: "all", systems, open, accepted, not_assessed, first_date: "" });
+        rows
     }
 
     /// Open findings by weight: severity first, then level, then number; and exceptions that end within 14 days.
@@ -447,33 +462,26 @@ impl<'a> Builder<'a> {
                 .map_or(Level::Unclassified, System::level)
         };
         open.sort_by_key(|f| (rank(severity(f)), level(f), self.s.facts.own.numbers.get(&f.key()).copied()));
-        let mut wanted: Vec<m::Wanted> = Vec::new();
+        let mut wanted: Vec<m::Wanted> = self.ending().collect();
         for f in open {
             let want = self.want(f, level(f));
             // One webhook that fails open is one decision, however many systems stand behind it.
             match wanted
                 .iter_mut()
-                .find(|w| w.control == want.control && w.what == want.what && !want.what.is_empty())
+                .find(|w| w.control == want.control && w.what == want.what && w.duty == want.duty)
             {
                 Some(same) => same.join(want),
                 None => wanted.push(want),
             }
         }
-        wanted.extend(self.ending());
         wanted
     }
 
     fn want(&self, f: &Finding, level: Level) -> m::Wanted {
         let key = f.key();
-        let first = self
-            .s
-            .facts
-            .own
-            .units
-            .iter()
-            .filter(|((k, _), _)| *k == key)
-            .filter_map(|(_, u)| u.first_open)
-            .min();
+        let open = |u: &UnitState| u.status.as_deref() == Some(Status::NotSatisfied.name());
+        let units = self.s.facts.own.units.iter().filter(|((k, _), u)| *k == key && open(u));
+        let first = units.filter_map(|(_, u)| u.since).min();
         let days = first.map_or(0, |t| self.s.run.at.since(t).as_hours() / 24);
         let system = f.system.as_deref().and_then(|id| self.s.assessment.estate.systems.get(id));
         let control = self.s.catalogue.control(&f.control);
@@ -481,7 +489,7 @@ impl<'a> Builder<'a> {
             when: if days == 0 { "new".into() } else { format!("day {days}") },
             numbers: self.s.facts.own.numbers.get(&key).copied().into_iter().collect(),
             systems: vec![f.system.clone().unwrap_or_else(|| "estate".into())],
-            level: level.name(),
+            level: level.name().to_owned(),
             severity: control.map(|c| f.severity(c).to_owned()).unwrap_or_default(),
             what: summary(f),
             who: system.map(System::team).filter(|t| *t != "-").unwrap_or("AI governance").to_owned(),
@@ -507,7 +515,7 @@ impl<'a> Builder<'a> {
                 when: v.expires.map(|t| self.zone.short_day(t)).unwrap_or_default(),
                 numbers: self.s.facts.own.numbers.get(&key).copied().into_iter().collect(),
                 systems: vec![v.system.clone()],
-                level: system.map_or(Level::Unclassified, System::level).name(),
+                level: system.map_or(Level::Unclassified, System::level).name().to_owned(),
                 severity: "medium".into(),
                 what: format!("the exception to {} ends", v.control),
                 who: v.owner.clone().unwrap_or_else(|| "nobody named".into()),
@@ -734,22 +742,9 @@ impl<'a> Builder<'a> {
             ),
         };
         let first: Vec<String> = wanted.iter().take(3).map(|w| format!("{}: {}", w.told(), w.what)).collect();
-        let unseen = self
-            .s
-            .assessment
-            .estate
-            .coverage
-            .values()
-            .filter(|c| !c.gaps.is_empty() || c.stale || !c.truncated.is_empty());
-        let unseen: Vec<&str> = unseen.map(|c| c.source.as_str()).collect();
-        let seen = if unseen.is_empty() {
-            "Every source was read through.".to_owned()
-        } else {
-            format!(
-                "Not everything was seen: {} {} gaps.",
-                unseen.join(", "),
-                if unseen.len() == 1 { "has" } else { "have" }
-            )
+        let seen = match self.not_seen().len() as u64 {
+            0 => "Every source was read through.".to_owned(),
+            n => format!("Not everything was seen: {}.", count(n, "thing is missing", "things are missing")),
         };
         let mut lines = vec![open];
         if !first.is_empty() {
@@ -758,7 +753,8 @@ impl<'a> Builder<'a> {
         lines.push(seen);
         if self.period().first {
             lines.push(
-                "There is no earlier report to compare with, so nothing is called new or resolved.".into(),
+                "There is no earlier nightly report to compare with, so nothing is called new or resolved."
+                    .into(),
             );
         }
         lines
@@ -778,8 +774,8 @@ impl m::Wanted {
         if !self.who.split(", ").any(|w| w == other.who) {
             self.who = format!("{}, {}", self.who, other.who);
         }
-        if self.duty == "house rule" && other.duty != "house rule" {
-            self.duty = other.duty;
+        if !self.level.split(", ").any(|l| l == other.level) {
+            self.level = format!("{}, {}", self.level, other.level);
         }
     }
 
@@ -812,6 +808,7 @@ fn kind_of_change(
         (true, false) if to == Some("not-assessed") => Some((3, "unknown")),
         (true, false) if ["evidence", "deleted"].contains(&c.cause.as_str()) => Some((2, "resolved")),
         (true, false) | (false, true) => Some((4, "other")),
+        (false, false) if to == Some("not-assessed") => Some((5, "lost sight of")),
         _ => None,
     }
 }

@@ -297,6 +297,7 @@ struct Subject<'a> {
     new: usize,
     resolved: usize,
     reopened: usize,
+    lost: usize,
 }
 
 #[derive(Template)]
@@ -306,6 +307,7 @@ struct Body<'a> {
     estate: &'a str,
     wanted: Vec<String>,
     more: usize,
+    lost: usize,
     sections: Vec<(&'static str, Vec<String>)>,
     not_seen: Vec<String>,
     note: &'a str,
@@ -328,9 +330,8 @@ pub fn mail(r: &Report, note: &str, digest: Option<&str>, url: Option<&str>) -> 
     let zone = Zone::named(&r.timezone);
     let day = zone.short_day(r.period.to);
     let of = |what: &str| r.changes.iter().filter(|c| c.what == what).count();
-    let subject =
-        Subject { r, day: &day, new: of("new"), resolved: of("resolved"), reopened: of("reopened") }
-            .render()?;
+    let (new, resolved, reopened, lost) = (of("new"), of("resolved"), of("reopened"), of("lost sight of"));
+    let subject = Subject { r, day: &day, new, resolved, reopened, lost }.render()?;
     let wanted = r.wanted.iter().take(TOLD).map(|w| {
         let text = format!("{}, {} ({}): {}. {}. {}.", w.told(), w.level, w.marks(), w.what, w.who, w.duty);
         wrap(&format!(" {:<8} ", w.when), &text)
@@ -353,6 +354,7 @@ pub fn mail(r: &Report, note: &str, digest: Option<&str>, url: Option<&str>) -> 
         estate: &estate_line(r),
         wanted: wanted.collect(),
         more: r.wanted.len().saturating_sub(TOLD),
+        lost,
         sections: sections
             .filter(|(t, l)| !l.is_empty() || ["NEW SINCE THE LAST REPORT", "RESOLVED"].contains(t))
             .collect(),
@@ -368,7 +370,7 @@ pub fn mail(r: &Report, note: &str, digest: Option<&str>, url: Option<&str>) -> 
 }
 
 fn estate_line(r: &Report) -> String {
-    let of = |l: &&super::model::LevelRow| l.systems > 0;
+    let of = |l: &&super::model::LevelRow| l.systems > 0 && l.level != "all";
     let levels: Vec<String> =
         r.levels.iter().filter(of).map(|l| format!("{} {}", l.systems, l.level)).collect();
     let disputed = r.systems.iter().filter(|s| s.risk_level.disputed).count() as u64;

@@ -235,8 +235,8 @@ pub struct Wanted {
     pub numbers: Vec<u64>,
     /// The system, or `estate`; several when the same thing was seen of them.
     pub systems: Vec<String>,
-    /// Their strictest level.
-    pub level: &'static str,
+    /// Their levels, the strictest first.
+    pub level: String,
     /// critical, high, medium, low.
     pub severity: String,
     /// What was seen.
@@ -534,7 +534,7 @@ pub struct Decision {
 /// A finding whose status changed in the period.
 #[derive(Clone, Debug, Serialize)]
 pub struct Change {
-    /// new, resolved, reopened, unknown, other.
+    /// new, resolved, reopened, unknown, other, lost sight of.
     pub what: &'static str,
     /// Number of the finding.
     pub number: u64,

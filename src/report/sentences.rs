@@ -27,7 +27,7 @@ pub(super) fn summary(finding: &Finding) -> String {
         (_, 0) => String::new(),
         (Status::Satisfied, n) if n > 1 => format!("{n} units, each satisfied"),
         (_, 1) => first,
-        (_, n) => format!("{first} (and {} more)", n - 1),
+        (_, n) => format!("{first} (and {} more like it)", n - 1),
     }
 }
 

@@ -83,6 +83,7 @@ impl Store {
         state.catch_up(&reader)?;
         let size = reader.size()?;
         check_key(&reader, writer)?;
+        check_head(&reader, &tx, size)?;
         let year = recorded_at.timestamp().to_zoned(jiff::tz::TimeZone::UTC).year();
         let mut rows =
             Rows { tx: &tx, writer, recorded_at, key: private::year_key(writer.signer.secret(), year), size };
@@ -207,9 +208,20 @@ fn check_key(reader: &super::Reader<'_>, writer: &Writer<'_>) -> Result<(), Stor
     Err(StoreError::WrongKey { given: given.vkey(), expected })
 }
 
+/// The rows that are there are those that the last checkpoint was signed over: nothing is signed on top of others.
+fn check_head(reader: &super::Reader<'_>, tx: &Transaction<'_>, size: u64) -> Result<(), StoreError> {
+    let note = reader.checkpoint(i64::MAX as u64)?.map(|(_, note)| note).unwrap_or_default();
+    let text = note.split("\n\n").next().map(|t| format!("{t}\n")).unwrap_or_default();
+    let fits = match Checkpoint::parse(&text) {
+        Ok(said) => said.size == size && said.root == root(tx, size)?,
+        Err(_) => size == 0 && note.is_empty(),
+    };
+    if fits { Ok(()) } else { Err(StoreError::Unsigned { size }) }
+}
+
 impl super::Reader<'_> {
     /// Whether the last entry hands the signing over to this key.
-    fn declares_key(&self, vkey: &str) -> Result<bool, StoreError> {
+    pub(crate) fn declares_key(&self, vkey: &str) -> Result<bool, StoreError> {
         let last = self.entry(self.size()?.saturating_sub(1))?.entry;
         Ok(last.kind == Kind::LedgerKey && last.payload["public_key"] == vkey)
     }

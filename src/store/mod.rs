@@ -54,6 +54,14 @@ pub enum StoreError {
         /// Key of the ledger.
         expected: String,
     },
+    /// The rows are not those that the last checkpoint was signed over.
+    #[error(
+        "the last checkpoint was not signed over the {size} entries that are here: run `actledger verify`; nothing was written"
+    )]
+    Unsigned {
+        /// Entries that are here.
+        size: u64,
+    },
     /// An entry cannot be written.
     #[error(transparent)]
     Entry(#[from] EntryError),

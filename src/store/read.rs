@@ -195,6 +195,13 @@ impl<'a> Reader<'a> {
         upto: u64,
         mut fold: impl FnMut(&Placed),
     ) -> Result<(Verification, Vec<Hash>), StoreError> {
+        // One view of the file, whatever is written meanwhile.
+        let inside = !self.db().is_autocommit();
+        let _view = if inside {
+            None
+        } else {
+            Some(self.db().unchecked_transaction().map_err(sql("reading the ledger"))?)
+        };
         let mut check = Check::new(self.notes()?, key);
         match self.verify_rows(&mut check, upto, &mut fold)? {
             Err(broken) => Ok((Verification::Broken(*broken), Vec::new())),

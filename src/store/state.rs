@@ -77,7 +77,13 @@ impl State {
         let failed = || sql("folding into state.db");
         let from: u64 = self.0.query_row("SELECT upto FROM folded", [], |r| r.get(0)).map_err(failed())?;
         let size = reader.size()?;
-        if from >= size {
+        if from > size {
+            // An older ledger was put in place: what was folded of the newer one is not in it.
+            let fresh = State::in_memory()?;
+            fresh.catch_up(reader)?;
+            return self.replace_with(&fresh);
+        }
+        if from == size {
             return Ok(());
         }
         let tx = self.0.unchecked_transaction().map_err(failed())?;
@@ -249,7 +255,7 @@ fn fold(tx: &Connection, placed: &Placed) -> Result<(), StoreError> {
         }
     }
     match e.kind {
-        Kind::SourceRun => {
+        Kind::SourceRun if e.payload["look"] != "" => {
             let look = e.payload["look"].as_str().unwrap_or_default();
             let query = "INSERT OR REPLACE INTO cursor (source, look, seq) VALUES (?1, ?2, ?3)";
             tx.execute(query, (&e.source, look, seq)).map_err(failed())?;

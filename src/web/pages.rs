@@ -92,6 +92,9 @@ pub(super) fn entry(snapshot: &Snapshot, ledger: &Path, seq: u64) -> Result<Opti
     let mut blobs = Vec::new();
     for sha256 in blob_references(&placed.entry.payload) {
         if let Some(blob) = reader.blob(sha256)? {
+            if crate::evidence::sha256_hex(&blob.bytes) != sha256 {
+                return Err(JobError::Render(format!("blob {sha256} of entry {seq} has other bytes")));
+            }
             let text: String = String::from_utf8_lossy(&blob.bytes).chars().take(20_000).collect();
             blobs.push((format!("sha256:{sha256}, {} bytes", blob.bytes.len()), text));
         }

@@ -118,8 +118,8 @@ impl Own {
         self.changes.push(change);
     }
 
-    /// The `at` of the last scheduled report.
-    pub fn last_scheduled(&self) -> Option<Time> {
-        self.reports.iter().rev().find(|r| r.value.scheduled).map(|r| r.value.at)
+    /// The `at` of the last scheduled report before a time.
+    pub fn last_scheduled(&self, before: Time) -> Option<Time> {
+        self.reports.iter().rev().find(|r| r.value.scheduled && r.value.at < before).map(|r| r.value.at)
     }
 }

@@ -101,8 +101,11 @@ pub(super) fn registry(case: &Case<'_>) -> Vec<Judged> {
             Some(v) if pack.approves_registry(v) => 7,
             Some(_) => 2,
         };
-        let note = said
-            .map_or_else(|| "no annotation model-registry-url".into(), |v| format!("model-registry-url {v}"));
+        let note = match said {
+            None => "no annotation model-registry-url".to_owned(),
+            Some(v) if line == 7 => format!("refers to {v}"),
+            Some(v) => format!("refers to {v}, which is no approved registry"),
+        };
         Some(Judged::line(subject, line).note(note).evidence([w.seq]))
     };
     workloads(case).into_iter().filter_map(judge).collect()

@@ -3,7 +3,7 @@
 use super::super::coverage::span_start;
 use super::super::facts::{HourSum, Seen};
 use super::super::findings::Case;
-use super::Judged;
+use super::{Judged, utc};
 use crate::evidence::Time;
 use crate::evidence::flow_logs::{Initiator, NetworkInterface, PortRow};
 use std::collections::BTreeMap;
@@ -66,11 +66,11 @@ pub(super) fn audit_trail(case: &Case<'_>) -> Vec<Judged> {
                 Some(_) => 6,
             };
             let note = match line {
-                1 => "no flow log over all traffic covers it",
-                2 => "nothing of the flow log was read for this hour",
-                3 => "AWS lost records (SKIPDATA)",
-                4 => "others have records, this interface has none",
-                _ => "",
+                1 => "no flow log over all traffic covers it".to_owned(),
+                2 => format!("nothing of the flow log was read for the hour from {}", utc(hour)),
+                3 => format!("AWS lost records (SKIPDATA) in the hour from {}", utc(hour)),
+                4 => format!("others have records, this interface has none in the hour from {}", utc(hour)),
+                _ => String::new(),
             };
             let entries = sum.map(|s| s.entries.clone()).unwrap_or_default();
             let unit = format!("{} {}", i.interface, hour);
@@ -134,26 +134,29 @@ fn segment(
         1 | 7 => hits(shown).map(|r| r.seq).collect(),
         _ => sums.iter().flatten().flat_map(|s| s.entries.iter().copied()).collect(),
     };
-    let mut judged = Judged::line(hour.to_string(), line).note(told(line, hits(shown)));
+    let mut judged = Judged::line(hour.to_string(), line).note(told(line, hour, hits(shown)));
     judged.public = line == 1 && hits(shown).any(|r| r.value.peer == "public");
     judged.evidence(entries).happened(hour)
 }
 
-fn told<'r>(line: usize, hits: impl Iterator<Item = &'r &'r Seen<PortRow>>) -> String {
+fn told<'r>(line: usize, hour: Time, hits: impl Iterator<Item = &'r &'r Seen<PortRow>>) -> String {
     match line {
         1 | 7 => {
             let row = |r: &&Seen<PortRow>| {
                 let v = &r.value;
                 let kib = v.bytes_out.parse::<u64>().unwrap_or(0) / 1024;
                 format!(
-                    "port {} accepted {} connections from {} addresses, {kib} KiB out",
-                    v.port, v.connections, v.peer
+                    "port {} accepted {} connections from {} addresses in the hour from {}, {kib} KiB out",
+                    v.port,
+                    v.connections,
+                    v.peer,
+                    utc(hour)
                 )
             };
             hits.map(row).collect::<Vec<_>>().join("; ")
         }
-        5 => "an interface of the system has no record in this hour".into(),
-        6 => "AWS lost records (SKIPDATA)".into(),
+        5 => format!("an interface of the system has no record in the hour from {}", utc(hour)),
+        6 => format!("AWS lost records (SKIPDATA) in the hour from {}", utc(hour)),
         _ => String::new(),
     }
 }

@@ -170,10 +170,14 @@ pub(super) fn transparency(case: &Case<'_>) -> Vec<Judged> {
         judged.article = Some(format!("Art. 50({paragraph})"));
         if let Some(said) = system.register.art50.iter().find(|a| a.paragraph == paragraph) {
             judged = judged.note(match (said.applies, &said.record) {
-                (Some(true), RecordState::Given(_)) => "applies, notice or marking on record",
-                (Some(true), _) => "applies, no notice or marking on record",
-                (Some(false), _) => "does not apply, as the register says",
-                (None, _) => "the register does not say whether it applies",
+                (Some(true), RecordState::Given(_)) => {
+                    format!("Art. 50({paragraph}) applies, a notice or marking is on record")
+                }
+                (Some(true), _) => {
+                    format!("Art. 50({paragraph}) applies, and no notice or marking is on record")
+                }
+                (Some(false), _) => format!("Art. 50({paragraph}) does not apply, as the register says"),
+                (None, _) => format!("the register does not say whether Art. 50({paragraph}) applies"),
             });
         }
         judged
@@ -215,7 +219,7 @@ pub(super) fn unregistered(case: &Case<'_>) -> Vec<Judged> {
             _ => 2,
         };
         let note = match line {
-            1 => format!("{}; no register entry claims it", thing.why),
+            1 => format!("{}: {}; no register entry claims it", thing.id, thing.why),
             2 => format!("claimed by {}", thing.claimed.iter().cloned().collect::<Vec<_>>().join(" and ")),
             _ => format!("{}; claimed", thing.why),
         };

@@ -225,7 +225,7 @@ pub(super) fn resource_tags(case: &Case<'_>) -> Vec<Judged> {
             7
         };
         let note = if missing.is_empty() {
-            "every required tag".into()
+            "carries every required tag".into()
         } else {
             format!("no tag {}", missing.join(", "))
         };

@@ -9,11 +9,29 @@ use std::path::Path;
 const CONFIG: &str = include_str!("actledger.toml");
 const REGISTER: &str = include_str!("systems.toml");
 
+/// For a config that is there and whose key is not: makes the key and touches nothing else.
+fn key_alone(path: &Path, dir: &Path) -> Result<Ended, CliError> {
+    let text = std::fs::read_to_string(path).map_err(|e| CliError::NoConfig(path.to_owned(), e))?;
+    let config = Config::parse(&text, &path.display().to_string(), dir)?;
+    let key = &config.ledger.signing_key;
+    if key.exists() {
+        let (config, key) = (path.display(), key.display());
+        return Err(CliError::Usage(format!("{config} and {key} are there already; nothing was written")));
+    }
+    let secret = Randomness::System.bytes("key").context("no random bytes for a key")?;
+    let vkey = keys::write(key, &config.ledger.origin, &secret)?;
+    output::line(format!("wrote {}: {} was there already\n{vkey}", key.display(), path.display()));
+    Ok(Ended::Well)
+}
+
 pub(super) fn run(path: &Path) -> Result<Ended, CliError> {
     let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let config = Config::parse(CONFIG, "the template", dir)?;
     let register = dir.join("systems.toml");
     let key = &config.ledger.signing_key;
+    if path.exists() {
+        return key_alone(path, dir);
+    }
     if let Some(there) = [path, &register, key].into_iter().find(|p| p.exists()) {
         return Err(CliError::Usage(format!("{} is there already; nothing was written", there.display())));
     }

@@ -89,9 +89,9 @@ impl<'a> Aggregate<'a> {
         let traffic = self.rows.entry(place).or_default();
         if inward {
             traffic.connections += 1;
-            traffic.bytes_in += r.bytes;
+            traffic.bytes_in = traffic.bytes_in.saturating_add(r.bytes);
         } else {
-            traffic.bytes_out += r.bytes;
+            traffic.bytes_out = traffic.bytes_out.saturating_add(r.bytes);
         }
         if class != "own" && traffic.peers.len() < PEERS {
             traffic.peers.insert(peer);
