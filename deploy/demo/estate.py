@@ -532,7 +532,9 @@ class Estate:
             "status": "applied", "created-at": stamp(applied - timedelta(minutes=30)), "is-destroy": False,
             "plan-only": False, "source": "tfe-configuration-version", "message": "Apply", "target-addrs": None,
             "status-timestamps": {"applied-at": stamp(applied), "planned-at": stamp(applied - timedelta(minutes=25))}},
-            "relationships": relations}})
+            "relationships": relations},
+            "included": [{"id": who, "type": "users", "attributes": {"username": name, "is-service-account": False}}
+                         for name, who in sorted(people.items())]})
         self.write(f"{base}/plans/{plan}/json-output-redacted.json", self.plan(role, what))
         over = what.startswith("override")
         dollars = self.d.number(f"dollars/{night}/{role}", 8100, 14000) if over else self.d.number(

@@ -169,8 +169,15 @@ impl Causes<'_> {
         }
         match control.map(|c| c.tested) {
             Some(Tested::Throughout) => "window-passed",
+            // A register that changed since may have let go of a thing that is still there.
+            _ if self.register_changed() => "register-changed",
             _ => "deleted",
         }
+    }
+
+    fn register_changed(&self) -> bool {
+        let last = self.facts.own.runs.last().map_or(0, |r| r.seq);
+        self.facts.systems.0.values().flatten().any(|s| s.seq > last)
     }
 
     fn rules_changed(&self) -> bool {

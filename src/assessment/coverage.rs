@@ -135,17 +135,17 @@ fn hours(facts: &Facts, coverage: &mut Coverage, window: Time) {
     let none = BTreeMap::new();
     let read = facts.network.hours.get(&coverage.source).unwrap_or(&none);
     let mut hour = span_start(begin, window);
+    let inventory = facts.network.spans(coverage.horizon);
+    let spans: Vec<_> = inventory.filter(|s| s.interface.source == coverage.source).collect();
     while hour.plus_seconds(HOUR) <= coverage.horizon {
         let sums = read.get(&hour);
         if sums.is_none() {
             coverage.lost_hours.insert(hour);
         }
-        for (_, interface) in facts.network.interfaces.at(coverage.horizon) {
-            let in_use = interface.value.attached.unwrap_or(interface.at) <= hour;
-            if interface.source == coverage.source && in_use {
-                coverage.expected += 1;
-                coverage.seen += u64::from(sums.is_some_and(|s| s.contains_key(&interface.value.interface)));
-            }
+        for span in spans.iter().filter(|s| s.covers(hour)) {
+            coverage.expected += 1;
+            let seen = sums.is_some_and(|s| s.contains_key(&span.interface.value.interface));
+            coverage.seen += u64::from(seen);
         }
         for (interface, sum) in sums.into_iter().flatten().filter(|(_, s)| s.skipdata > 0) {
             coverage.gaps.push(Gap {
@@ -158,7 +158,7 @@ fn hours(facts: &Facts, coverage: &mut Coverage, window: Time) {
         }
         hour = hour.plus_seconds(HOUR);
     }
-    coverage.gaps.extend(spans(&coverage.lost_hours).map(|(from, to)| Gap {
+    coverage.gaps.extend(joined(&coverage.lost_hours).map(|(from, to)| Gap {
         from,
         to,
         what: "no record of any interface".into(),
@@ -173,7 +173,7 @@ pub fn span_start(begin: Time, window: Time) -> Time {
     if from.hour() == from { from } else { from.hour().plus_seconds(HOUR) }
 }
 
-fn spans(hours: &BTreeSet<Time>) -> impl Iterator<Item = (Time, Time)> {
+fn joined(hours: &BTreeSet<Time>) -> impl Iterator<Item = (Time, Time)> {
     let mut found: Vec<(Time, Time)> = Vec::new();
     for hour in hours {
         match found.last_mut() {

@@ -187,7 +187,9 @@ fn judge(case: &Case<'_>) -> Finding {
         Some((status, reason)) => vec![bare("scope", status, reason, "")],
         None => {
             let mut judged: Vec<Unit> = rules::judge(case).into_iter().map(|j| unit(case, j)).collect();
-            if !case.control.counts_hours() {
+            if case.control.counts_hours() {
+                judged.extend(unseen(case).into_iter().filter(|u| u.id.starts_with("source ")));
+            } else {
                 judged.extend(unseen(case));
             }
             if judged.is_empty() {
@@ -313,7 +315,7 @@ fn unseen(case: &Case<'_>) -> Vec<Unit> {
         }
         for source in case.estate.sources(kind).filter(|c| c.off.is_none()) {
             match case.control.tested {
-                Tested::AsOf if source.stale => {
+                _ if source.stale || source.begin.is_none() => {
                     let id = format!("source {}", source.source);
                     found.push(bare(
                         &id,
@@ -360,6 +362,7 @@ fn exception(case: &Case<'_>, unit: &Unit) -> Option<Excepted> {
             && (e.system == system || e.system.is_empty())
             && (e.thing.is_empty() || e.thing == unit.id)
             && in_force(e, case.estate.at)
+            && e.approver_is_requester != Some(true)
     };
     let found = case.facts.exceptions.at(case.estate.at).map(|(_, e)| e).find(|e| fits(e))?;
     Some(Excepted { entry: found.seq, how: "exception", until: found.value.expires })

@@ -5,6 +5,8 @@ use crate::act::SourceKind;
 use crate::config::{Paths, Source};
 use crate::evidence::record::{Counts, Fault, SourceRun};
 use crate::evidence::{Evidence, Kind, Private, Time, sha256_hex};
+use crate::ledger::canonical;
+use crate::ledger::entry::{MAX_BYTES, take_blobs};
 use crate::register::{Register, evidence};
 use crate::sources::{Context, Gathered, files, gather};
 use crate::store::Store;
@@ -153,7 +155,8 @@ fn one(
             break;
         }
         progress(&source.name, i as u64, all);
-        let gathered = gather(kind, &context, look.at, now, files::read(look));
+        let mut gathered = gather(kind, &context, look.at, now, files::read(look));
+        set_aside(&mut gathered);
         let run = run_of(kind, &look.name, look.at, &gathered);
         status.add(&gathered);
         let mut batch = gathered.evidence.clone();
@@ -165,15 +168,32 @@ fn one(
     Ok(status)
 }
 
+/// Sets evidence aside that can be no entry (a number beyond 2^53, more than 64 KiB): one item never stops the rest.
+fn set_aside(gathered: &mut Gathered) {
+    let (mut fits, mut faults) = (Vec::new(), Vec::new());
+    for evidence in std::mem::take(&mut gathered.evidence) {
+        let mut payload = evidence.payload.clone();
+        let size = take_blobs(&mut payload).and_then(|_| canonical::bytes(&payload)).map(|b| b.len());
+        match size {
+            Ok(n) if n + evidence.subject.len() * 2 + 2_048 <= MAX_BYTES => fits.push(evidence),
+            Ok(n) => faults.push((evidence.subject, format!("is {n} bytes, too big for an entry"))),
+            Err(e) => faults.push((evidence.subject, e.to_string())),
+        }
+    }
+    gathered.evidence = fits;
+    for (subject, what) in faults {
+        gathered.set_aside(&subject, what);
+    }
+}
+
 /// States of kinds that the look lists whole and that are no longer in it.
 fn gone(store: &Store, source: &str, gathered: &Gathered, at: Time) -> Result<Vec<Evidence>, JobError> {
     let mut found = Vec::new();
-    for (kind, open) in &gathered.complete {
+    for kind in gathered.complete.keys() {
         let here: std::collections::BTreeSet<&str> =
             gathered.evidence.iter().filter(|e| e.kind == *kind).map(|e| e.subject.as_str()).collect();
         for subject in store.state().present(source, *kind)? {
-            let left_open = open.iter().any(|ending| subject.ends_with(ending.as_str()));
-            if !here.contains(subject.as_str()) && !left_open {
+            if !here.contains(subject.as_str()) && gathered.would_show(*kind, &subject) {
                 found.push(Evidence::gone(*kind, source, subject, at));
             }
         }

@@ -13,8 +13,10 @@ pub(super) const MAX_FAULTS: usize = 100;
 pub struct Gathered {
     /// Facts, in the order of the replies.
     pub evidence: Vec<Evidence>,
-    /// Kinds whose every subject this look shows; with endings of subjects that it leaves open.
+    /// Kinds whose every subject this look shows; with parts of subjects that it leaves open.
     pub complete: BTreeMap<Kind, BTreeSet<String>>,
+    /// Beginnings of the subjects that a complete kind is complete for; absent: all.
+    pub only: BTreeMap<Kind, BTreeSet<String>>,
     /// read = kept + quarantined + refused.
     pub counts: Counts,
     /// What is wrong and where, at most 100.
@@ -47,6 +49,14 @@ impl Gathered {
         self.fault(file, place, what);
     }
 
+    /// Moves an item that was taken to those that are none; that is a gap as well.
+    pub fn set_aside(&mut self, subject: &str, what: String) {
+        self.counts.kept = self.counts.kept.saturating_sub(1);
+        self.counts.quarantined += 1;
+        self.gap(format!("{subject}: {what}"));
+        self.fault("", subject, what);
+    }
+
     /// Counts a file that cannot be read at all; that is a gap as well.
     pub fn refuse(&mut self, file: &str, what: String) {
         self.counts.read += 1;
@@ -74,6 +84,20 @@ impl Gathered {
     /// Says that a kind was listed whole.
     pub fn listed_whole(&mut self, kind: Kind) {
         self.complete.entry(kind).or_default();
+    }
+
+    /// Says that a kind was listed whole as far as subjects with one of these beginnings go.
+    pub fn listed_only(&mut self, kind: Kind, beginnings: impl Iterator<Item = String>) {
+        self.listed_whole(kind);
+        self.only.entry(kind).or_default().extend(beginnings);
+    }
+
+    /// Whether this look would show a subject of a kind if it were still there.
+    pub fn would_show(&self, kind: Kind, subject: &str) -> bool {
+        let Some(open) = self.complete.get(&kind) else { return false };
+        let within =
+            self.only.get(&kind).is_none_or(|only| only.iter().any(|b| subject.starts_with(b.as_str())));
+        within && !open.iter().any(|o| subject.contains(o.as_str()))
     }
 
     /// Adds the counts, faults and gaps of another.

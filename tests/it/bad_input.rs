@@ -247,3 +247,35 @@ fn a_register_that_does_not_parse_is_a_failed_source_and_nothing_else_stops() {
             == "1"
     );
 }
+
+#[test]
+fn a_number_that_no_reader_keeps_sets_one_item_aside() {
+    let look = r#"{"Versions":[
+        {"Key":"models/a/v1/big.bin","VersionId":"1","Size":9007199254740993,"LastModified":"2026-10-01T00:00:00Z"},
+        {"Key":"models/a/v1/small.bin","VersionId":"2","Size":5,"LastModified":"2026-10-01T00:00:00Z"}]}"#;
+    let w = world("model_artifacts", &[("bucket/list-object-versions.json", look.as_bytes())]);
+    let (code, source, _) = ingest(&w);
+    assert_eq!(code, Some(0));
+    assert_eq!(
+        (source["counts"]["kept"].as_u64(), source["counts"]["quarantined"].as_u64()),
+        (Some(1), Some(1))
+    );
+    fault(&source, "", "big.bin", "2^53");
+}
+
+#[test]
+fn a_bucket_that_is_not_listed_loses_nothing() {
+    let look = |bucket: &str| format!("{bucket}/list-object-versions.json");
+    let one = r#"{"Versions":[{"Key":"models/a/v1/m.bin","VersionId":"1","Size":5,"LastModified":"2026-10-01T00:00:00Z"}]}"#;
+    let w = world("model_artifacts", &[(&look("a"), one.as_bytes()), (&look("z"), one.as_bytes())]);
+    ingest(&w);
+    let later = w.path("looks/20261102T050000Z/z");
+    std::fs::create_dir_all(&later).unwrap();
+    std::fs::write(later.join("list-object-versions.json"), r#"{"Versions":[]}"#).unwrap();
+    ingest(&w);
+    let gone = sqlite(
+        &w.ledger(),
+        "SELECT CAST(bytes AS TEXT) FROM entry WHERE CAST(bytes AS TEXT) LIKE '%\"gone\":true}%'",
+    );
+    assert!(gone.contains("s3:z/") && !gone.contains("s3:a/"), "{gone}");
+}

@@ -6,7 +6,7 @@ mod own;
 mod terraform;
 
 pub use cluster::Cluster;
-pub use network::{HourSum, NetworkFacts};
+pub use network::{HourSum, NetworkFacts, Span};
 pub use own::{Look, Own, UnitState};
 pub use terraform::{RunFacts, Terraform};
 

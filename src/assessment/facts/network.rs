@@ -15,8 +15,27 @@ pub struct HourSum {
     pub nodata: u64,
     /// Records lost.
     pub skipdata: u64,
+    /// Whether a record's format leaves out what a connection is told by.
+    pub blind: bool,
     /// Entries that told it.
     pub entries: Vec<u64>,
+}
+
+/// When an interface was there.
+pub struct Span<'f> {
+    /// The last state that showed it.
+    pub interface: &'f Seen<NetworkInterface>,
+    /// Since when, as AWS or our looks tell.
+    pub from: Time,
+    /// When a complete look no longer showed it.
+    pub until: Option<Time>,
+}
+
+impl Span<'_> {
+    /// Whether it was there from the first minute of an hour to the last.
+    pub fn covers(&self, hour: Time) -> bool {
+        self.from <= hour && self.until.is_none_or(|u| hour.plus_seconds(3600) <= u)
+    }
 }
 
 /// What flow logs show.
@@ -53,16 +72,32 @@ impl NetworkFacts {
         let read = self.objects.entry(source.clone()).or_default();
         read.0 += 1;
         read.1 += value.records.ok + value.records.nodata + value.records.skipdata;
+        let has = |name: &str| value.format.iter().any(|f| f == name);
+        let ends = (has("srcaddr") || has("pkt-srcaddr")) && (has("dstaddr") || has("pkt-dstaddr"));
+        let blind = !(ends && ["action", "protocol", "srcport", "dstport"].into_iter().all(has));
         let hours = self.hours.entry(source.clone()).or_default();
         for row in value.hours {
             let sum = hours.entry(row.hour).or_default().entry(row.interface).or_default();
             sum.ok += row.ok;
             sum.nodata += row.nodata;
             sum.skipdata += row.skipdata;
+            sum.blind |= blind;
             sum.entries.push(seq);
         }
         let rows = value.accepted.into_iter();
         self.ports.extend(rows.map(|value| Seen { seq, at, source: source.clone(), gone: false, value }));
+    }
+
+    /// Interfaces that were there at some time up to `at`: the last state that showed each, since when and until when.
+    pub fn spans(&self, at: Time) -> impl Iterator<Item = Span<'_>> {
+        self.interfaces.0.values().filter_map(move |history| {
+            let known = || history.iter().filter(|s| s.at <= at);
+            let shown = known().rfind(|s| !s.gone)?;
+            let first = known().find(|s| !s.gone).map_or(shown.at, |s| s.at);
+            let until = known().find(|s| s.gone && s.at > shown.at).map(|s| s.at);
+            let from = shown.value.attached.map_or(first, |a| a.min(first));
+            Some(Span { interface: shown, from, until })
+        })
     }
 
     /// First hour that any object of a source tells of.

@@ -24,8 +24,28 @@ pub(super) struct Deployment {
 /// Model versions that ran in production, with their span.
 pub(super) fn deployments(case: &Case<'_>, system: &System) -> BTreeMap<String, Deployment> {
     let mut found: BTreeMap<String, Deployment> = BTreeMap::new();
-    for subject in &system.workloads {
-        let Some(history) = case.facts.cluster.workloads.0.get(subject) else { continue };
+    for history in system.workloads.iter().filter_map(|s| case.facts.cluster.workloads.0.get(s)) {
+        for (version, one) in spans(case, history) {
+            match found.get_mut(&version) {
+                None => {
+                    found.insert(version, one);
+                }
+                // Of several workloads with one version, the earliest start and the latest end count.
+                Some(d) => {
+                    d.start = d.start.zip(one.start).map(|(a, b)| a.min(b));
+                    d.end = d.end.zip(one.end).map(|(a, b)| a.max(b));
+                    d.entries.extend(one.entries);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Model versions of one workload, with the span from their first start to their last end.
+fn spans(case: &Case<'_>, history: &[Seen<Workload>]) -> BTreeMap<String, Deployment> {
+    let mut found: BTreeMap<String, Deployment> = BTreeMap::new();
+    {
         let first = history.first().map(|s| s.seq);
         let mut running: Option<String> = None;
         for state in history.iter().filter(|s| s.at <= case.estate.at) {
@@ -64,21 +84,28 @@ pub(super) fn serving<'a>(case: &Case<'a>, system: &System) -> Vec<(&'a str, &'a
 
 /// The earliest of put_into_service and the first version start in production.
 pub(super) fn in_use_since(case: &Case<'_>, system: &System) -> Option<Time> {
-    let started = deployments(case, system).into_values().map(|d| d.start);
-    let stated = system.register.put_into_service;
-    let starts: Option<Vec<Time>> = started.collect();
-    match (starts.and_then(|s| s.into_iter().min()), stated) {
+    let started: Vec<Option<Time>> = deployments(case, system).into_values().map(|d| d.start).collect();
+    let known = started.iter().flatten().min().copied();
+    match (known, system.register.put_into_service) {
         (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => b.or(a),
+        (None, declared) => declared,
+        // An unknown start may be earlier than every known one.
+        (known, None) => known.filter(|_| started.iter().all(Option::is_some)),
     }
 }
 
-/// Files of an artifact set: key to all its versions, oldest first.
-fn set<'a>(case: &Case<'a>, system: &System, version: &str) -> BTreeMap<&'a str, Vec<&'a Seen<Version>>> {
+/// Files of an artifact set that were still there at a time: key to all its versions, oldest first.
+fn set<'a>(
+    case: &Case<'a>,
+    system: &System,
+    version: &str,
+    from: Time,
+) -> BTreeMap<&'a str, Vec<&'a Seen<Version>>> {
     let Some(prefixes) = system.artifacts.get(version) else { return BTreeMap::new() };
     let mut files: BTreeMap<&str, Vec<&Seen<Version>>> = BTreeMap::new();
     for history in case.facts.versions.0.values() {
-        for state in history.iter().filter(|s| !s.gone && s.at <= case.estate.at) {
+        let removed = history.iter().find(|s| s.gone).is_some_and(|g| g.at <= from);
+        for state in history.iter().filter(|s| !s.gone && s.at <= case.estate.at && !removed) {
             let v = &state.value;
             if prefixes
                 .iter()
@@ -107,22 +134,29 @@ pub(super) fn deleted(case: &Case<'_>) -> Vec<Judged> {
     current.map(|(version, d)| deleted_version(case, system, &version, &d)).collect()
 }
 
+fn in_set(files: &BTreeMap<&str, Vec<&Seen<Version>>>, bucket: &str, key: &str) -> bool {
+    files.get(key).is_some_and(|versions| versions.iter().any(|v| v.value.bucket == bucket))
+}
+
 fn deleted_version(case: &Case<'_>, system: &System, version: &str, d: &Deployment) -> Judged {
     let to = d.end.unwrap_or(case.estate.at);
     let from = d.start.unwrap_or(case.estate.window);
-    let files = set(case, system, version);
+    let files = set(case, system, version, from);
     let mut hits: Vec<(u64, String)> = Vec::new();
-    for (_, marker) in case.facts.markers.at(case.estate.at) {
+    for history in case.facts.markers.0.values() {
+        let Some(marker) = history.iter().find(|s| !s.gone && s.at <= case.estate.at) else { continue };
         let m = &marker.value;
         let set_at = m.set.unwrap_or(marker.at);
-        if files.contains_key(m.key.as_str()) && m.latest && set_at >= from && set_at <= to {
+        let taken_away = history.iter().find(|s| s.gone || !s.value.latest).map(|s| s.at);
+        let overlaps = set_at <= to && taken_away.is_none_or(|t| t > from);
+        if in_set(&files, &m.bucket, &m.key) && m.latest && overlaps {
             hits.push((marker.seq, format!("{} hidden by a delete marker of {}", m.key, utc(set_at))));
         }
     }
     for history in case.facts.versions.0.values() {
         let Some(shown) = history.iter().find(|s| !s.gone) else { continue };
         let gone = history.iter().find(|s| s.gone && s.at >= from && s.at <= to);
-        if let Some(g) = gone.filter(|_| files.contains_key(shown.value.key.as_str())) {
+        if let Some(g) = gone.filter(|_| in_set(&files, &shown.value.bucket, &shown.value.key)) {
             hits.push((g.seq, format!("{} version {} gone", shown.value.key, shown.value.version_id)));
         }
     }
@@ -160,8 +194,8 @@ pub(super) fn stored(case: &Case<'_>) -> Vec<Judged> {
         let Some(version) = model_version(&w.value) else {
             return Judged::line(subject, 1).evidence([w.seq]);
         };
-        let files = set(case, system, version);
         let start = deployed.get(version).and_then(|d| d.start);
+        let files = set(case, system, version, start.unwrap_or(case.estate.window));
         let names: BTreeSet<&str> = files.keys().filter_map(|k| k.rsplit('/').next()).collect();
         let manifest = case.catalogue.pack.manifest_names.iter().any(|m| names.contains(m.as_str()));
         let oldest = files.values().filter_map(|v| v.first()?.value.stored).max();

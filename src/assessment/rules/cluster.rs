@@ -4,9 +4,9 @@ use super::super::estate::{ai_workload, annotation, label};
 use super::super::facts::Seen;
 use super::super::findings::{Case, in_force};
 use super::Judged;
-use crate::evidence::Outside;
 use crate::evidence::gatekeeper::{Constraint, Namespace, Webhook, Workload};
 use crate::evidence::register::Exception;
+use crate::evidence::{Outside, Time};
 use crate::reperformance::{Object, covered_by_webhook, in_match_scope, selector_matches};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -168,7 +168,10 @@ fn enforced_in(
         })
     });
     let pods = covering.map(|c| pods(&c.value)).unwrap_or(Pods::Silent);
-    let line = if all.is_empty() {
+    let whole = case.facts.own.looks.get(source).and_then(|l| l.last()).is_some_and(|l| l.value.complete);
+    let line = if !whole && (all.is_empty() || hook.is_none()) {
+        7
+    } else if all.is_empty() {
         1
     } else if denying.is_empty() {
         2
@@ -192,7 +195,8 @@ fn enforced_in(
         4 => why_exempt.unwrap_or_default(),
         5 => "the webhook does not cover it".into(),
         6 => "a webhook pod reports that it is not enforced".into(),
-        8 => "the webhook pods say nothing of the current generation".into(),
+        7 => "constraints or webhooks could not be read".into(),
+        8 => "not every webhook pod speaks of the current generation".into(),
         _ => "deny, enforced by every webhook pod".into(),
     };
     let constraint = covering.map(|c| c.seq).or(all.first().map(|c| c.seq));
@@ -211,10 +215,11 @@ enum Pods {
 
 /// What the webhook pods report of the current generation of a constraint.
 fn pods(c: &Constraint) -> Pods {
-    let webhook = c.by_pod.iter().filter(|p| p.operations.iter().any(|o| o == "webhook"));
-    let current: Vec<_> = webhook.filter(|p| p.observed_generation == c.generation).collect();
+    let webhook: Vec<_> = c.by_pod.iter().filter(|p| p.operations.iter().any(|o| o == "webhook")).collect();
+    let current: Vec<_> = webhook.iter().filter(|p| p.observed_generation == c.generation).collect();
     match current.as_slice() {
         [] => Pods::Silent,
+        all if all.len() < webhook.len() => Pods::Silent,
         all if all.iter().any(|p| !p.enforced || !p.errors.is_empty()) => Pods::Refuse,
         _ => Pods::Enforce,
     }
@@ -244,6 +249,12 @@ pub(super) fn fails_closed(case: &Case<'_>) -> Vec<Judged> {
     sources.into_iter().map(judge).collect()
 }
 
+/// When an exception for a thing was first seen in the register: an edit does not make it younger.
+fn first_written(case: &Case<'_>, thing: &str, otherwise: Time) -> Time {
+    let all = case.facts.exceptions.0.values().flatten();
+    all.filter(|e| e.value.thing == thing).map(|e| e.at).min().unwrap_or(otherwise)
+}
+
 pub(super) fn exemptions(case: &Case<'_>) -> Vec<Judged> {
     let Some(system) = case.system else { return Vec::new() };
     let ai = workloads(case).into_iter().filter(|(_, w)| ai_workload(&w.value, case.catalogue).is_some());
@@ -271,7 +282,7 @@ pub(super) fn exemptions(case: &Case<'_>) -> Vec<Judged> {
                 }
                 v if v.approver_is_requester == Some(true) => 3,
                 v if !in_force(v, case.estate.at) => 4,
-                v if v.expires.is_some_and(|x| x > e.at.plus_seconds(max)) => 5,
+                v if v.expires.is_some_and(|x| x > first_written(case, &thing, e.at).plus_seconds(max)) => 5,
                 _ => 6,
             },
         };

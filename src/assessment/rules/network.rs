@@ -1,7 +1,7 @@
 //! Rules about flow logs: hour by hour, interface by interface. Accepted, never "reached".
 
 use super::super::coverage::span_start;
-use super::super::facts::{HourSum, Seen};
+use super::super::facts::{HourSum, Seen, Span};
 use super::super::findings::Case;
 use super::{Judged, utc};
 use crate::evidence::Time;
@@ -20,17 +20,15 @@ fn hours(case: &Case<'_>, source: &str) -> Vec<Time> {
     std::iter::successors(Some(first), next).take_while(|t| t.plus_seconds(HOUR) <= horizon).collect()
 }
 
-fn interfaces<'a>(case: &Case<'a>) -> Vec<(&'a str, &'a Seen<NetworkInterface>)> {
+/// Interfaces of the system, those that were deleted within the window included.
+fn interfaces<'a>(case: &Case<'a>) -> Vec<(&'a str, Span<'a>)> {
     let Some(system) = case.system else { return Vec::new() };
-    let all = case.facts.network.interfaces.at(case.estate.at);
     let ours = |i: &Seen<NetworkInterface>| {
         system.interfaces.contains(&(i.source.clone(), i.value.interface.clone()))
     };
-    all.map(|(_, i)| i).filter(|i| ours(i)).map(|i| (i.source.as_str(), i)).collect()
-}
-
-fn in_use(interface: &Seen<NetworkInterface>, hour: Time) -> bool {
-    interface.value.attached.unwrap_or(interface.at) <= hour
+    let all = case.facts.network.spans(case.estate.at).filter(|s| ours(s.interface));
+    let recent = all.filter(|s| s.until.is_none_or(|u| u > case.estate.window));
+    recent.map(|s| (s.interface.source.as_str(), s)).collect()
 }
 
 fn sum<'a>(case: &Case<'a>, source: &str, hour: Time, interface: &str) -> Option<&'a HourSum> {
@@ -52,10 +50,10 @@ fn covered(case: &Case<'_>, source: &str, i: &NetworkInterface) -> Option<bool> 
 
 pub(super) fn audit_trail(case: &Case<'_>) -> Vec<Judged> {
     let mut judged = Vec::new();
-    for (source, interface) in interfaces(case) {
-        let i = &interface.value;
+    for (source, span) in interfaces(case) {
+        let (interface, i) = (span.interface, &span.interface.value);
         let covered = covered(case, source, i);
-        for hour in hours(case, source).into_iter().filter(|h| in_use(interface, *h)) {
+        for hour in hours(case, source).into_iter().filter(|h| span.covers(*h)) {
             let sum = sum(case, source, hour, &i.interface);
             let line = match sum {
                 _ if covered == Some(false) => 1,
@@ -95,7 +93,10 @@ pub(super) fn segmentation(case: &Case<'_>) -> Vec<Judged> {
     }
     let mut rows: BTreeMap<Time, Vec<&Seen<PortRow>>> = BTreeMap::new();
     for row in &case.facts.network.ports {
-        if ours.iter().any(|(source, i)| *source == row.source && i.value.interface == row.value.interface) {
+        if ours
+            .iter()
+            .any(|(source, s)| *source == row.source && s.interface.value.interface == row.value.interface)
+        {
             rows.entry(row.value.hour).or_default().push(row);
         }
     }
@@ -107,20 +108,19 @@ pub(super) fn segmentation(case: &Case<'_>) -> Vec<Judged> {
         .collect()
 }
 
-fn segment(
-    case: &Case<'_>,
-    ours: &[(&str, &Seen<NetworkInterface>)],
-    hour: Time,
-    rows: &[&Seen<PortRow>],
-) -> Judged {
+fn segment(case: &Case<'_>, ours: &[(&str, Span<'_>)], hour: Time, rows: &[&Seen<PortRow>]) -> Judged {
     let hits = |who: Initiator| rows.iter().filter(move |r| !r.value.allowed && r.value.initiator == who);
-    let used: Vec<_> = ours.iter().filter(|(_, i)| in_use(i, hour)).collect();
-    let sums: Vec<_> = used.iter().map(|(source, i)| sum(case, source, hour, &i.value.interface)).collect();
+    let used: Vec<_> = ours.iter().filter(|(_, s)| s.covers(hour)).collect();
+    let covers = |(source, s): &&(&str, Span<'_>)| covered(case, source, &s.interface.value) != Some(false);
+    let sums: Vec<_> =
+        used.iter().map(|(source, s)| sum(case, source, hour, &s.interface.value.interface)).collect();
     let line = if hits(Initiator::Peer).next().is_some() {
         1
     } else if used.is_empty() {
         2
-    } else if sums.iter().any(Option::is_none) {
+    } else if sums.iter().flatten().any(|s| s.blind) {
+        4
+    } else if sums.iter().any(Option::is_none) || !used.iter().all(covers) {
         5
     } else if sums.iter().flatten().any(|s| s.skipdata > 0) {
         6
@@ -155,6 +155,7 @@ fn told<'r>(line: usize, hour: Time, hits: impl Iterator<Item = &'r &'r Seen<Por
             };
             hits.map(row).collect::<Vec<_>>().join("; ")
         }
+        4 => "the format of the flow log does not show ports, addresses or action".into(),
         5 => format!("an interface of the system has no record in the hour from {}", utc(hour)),
         6 => format!("AWS lost records (SKIPDATA) in the hour from {}", utc(hour)),
         _ => String::new(),

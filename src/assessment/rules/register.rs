@@ -3,7 +3,7 @@
 use super::super::findings::{Basis, Case, Excepted};
 use super::super::level::decision;
 use super::Judged;
-use super::artifacts::{in_use_since, serving};
+use super::artifacts::{deployments, in_use_since, serving};
 use crate::act::{Level, Role, Route, SourceKind};
 use crate::evidence::Time;
 use crate::evidence::register::{Record, RecordState};
@@ -101,7 +101,8 @@ pub(super) fn risk_assessment(case: &Case<'_>) -> Vec<Judged> {
     let since = in_use_since(case, system);
     let used = system.register.put_into_service.is_some_and(|d| d <= at);
     let unit = |line| Judged::line(&system.id, line).evidence(entry);
-    if !used && serving(case, system).is_empty() {
+    let recent = |d: &super::artifacts::Deployment| d.end.is_none_or(|e| e >= case.estate.window);
+    if !used && !deployments(case, system).values().any(recent) && serving(case, system).is_empty() {
         return vec![unit(1)];
     }
     let Some(RecordState::Given(record)) = found.map(|f| &f.value.record) else {

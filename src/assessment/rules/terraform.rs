@@ -35,7 +35,9 @@ fn last_applied<'a>(case: &Case<'a>) -> BTreeMap<&'a str, Applied<'a>> {
 /// What the policy of the pack that this control reads said on a run.
 fn outcome<'a>(case: &Case<'_>, run: &'a RunFacts) -> Option<&'a Seen<Outcome>> {
     let policy = case.catalogue.pack.policies.iter().find(|p| p.control == case.control.id)?;
-    run.outcomes.iter().rev().find(|o| o.value.policy == policy.name)
+    // The same policy may stand in two sets: the worst outcome counts.
+    let ours = run.outcomes.iter().filter(|o| o.value.policy == policy.name);
+    ours.max_by_key(|o| (o.value.status != "passed", o.seq))
 }
 
 fn bad(outcome: Option<&Seen<Outcome>>) -> bool {
@@ -129,7 +131,9 @@ pub(super) fn spend_limit(case: &Case<'_>) -> Vec<Judged> {
             Judged::line(&r.run, line).note(format!("{monthly} USD a month estimated, limit {limit}"));
         judged = judged.evidence(entries(run, said)).happened(r.applied.unwrap_or(run.at));
         if line <= 2 {
-            let over = facts.overrides.values().find(|o| accountable(case, run, o).0 == 7);
+            let policy = said.map(|o| o.value.policy.as_str()).unwrap_or_default();
+            let ours = |o: &&Seen<Override>| o.value.policies.iter().any(|p| p == policy || p == "*");
+            let over = facts.overrides.values().filter(ours).find(|o| accountable(case, run, o).0 == 7);
             judged.excepted = over.map(|o| Excepted { entry: o.seq, how: "override", until: None });
             judged.evidence.extend(facts.overrides.values().map(|o| o.seq));
         }
@@ -311,6 +315,8 @@ fn accountable(case: &Case<'_>, run: &Seen<Run>, over: &Seen<Override>) -> (usiz
         5
     } else if run.value.author_kind != "person" || o.actor_is_author.is_none() {
         6
+    } else if o.actor_kind != "person" {
+        8
     } else {
         7
     };

@@ -6,7 +6,7 @@ use crate::config::Source;
 use crate::evidence::artifacts::{Bucket, DeleteMarker, Tags, Version};
 use crate::evidence::{Evidence, Kind, Outside, Time, outside_json};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Parser of one look.
 pub struct Parser<'a> {
@@ -17,7 +17,8 @@ pub struct Parser<'a> {
     checksums: BTreeMap<(String, String, String), String>,
     versions: Vec<Version>,
     markers: u64,
-    unfinished: bool,
+    unfinished: BTreeSet<String>,
+    listed: BTreeSet<String>,
     listings: u64,
 }
 
@@ -33,7 +34,8 @@ impl<'a> Parser<'a> {
             checksums,
             versions: Vec::new(),
             markers: 0,
-            unfinished: false,
+            unfinished: BTreeSet::new(),
+            listed: BTreeSet::new(),
             listings: 0,
         }
     }
@@ -83,7 +85,11 @@ impl<'a> Parser<'a> {
             }
         }
         let last_page = !reply["IsTruncated"].as_bool().unwrap_or(false);
-        self.unfinished = !last_page;
+        match last_page {
+            true => self.unfinished.remove(bucket),
+            false => self.unfinished.insert(bucket.to_owned()),
+        };
+        self.listed.insert(bucket.to_owned());
     }
 
     fn version(&mut self, bucket: &str, key: &str, version_id: &str, item: &Value) {
@@ -186,12 +192,14 @@ impl<'a> Parser<'a> {
         for (name, bucket) in std::mem::take(&mut self.buckets) {
             self.state(Kind::ArtifactBucket, format!("s3:{name}"), &bucket);
         }
-        match (self.listings, self.unfinished) {
+        match (self.listings, self.unfinished.is_empty()) {
             (0, _) => self.out.gap("no list-object-versions.json in the look"),
-            (_, true) => self.out.gap("the listing of versions is truncated and the next page is not there"),
+            (_, false) => self.out.gap("the listing of versions is truncated and the next page is not there"),
             _ => {
-                self.out.listed_whole(Kind::ArtifactVersion);
-                self.out.listed_whole(Kind::ArtifactDeleteMarker);
+                // Only buckets that this look lists can show that something is no longer there.
+                for kind in [Kind::ArtifactVersion, Kind::ArtifactDeleteMarker] {
+                    self.out.listed_only(kind, self.listed.iter().map(|b| format!("s3:{b}/")));
+                }
             }
         }
         let versions = self.out.evidence.iter().filter(|e| e.kind == Kind::ArtifactVersion).count();

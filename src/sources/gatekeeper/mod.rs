@@ -144,7 +144,8 @@ impl<'a> Parser<'a> {
     }
 
     fn completeness(&mut self) {
-        let whole = |names: &[&str]| names.iter().all(|n| self.listed.get(*n).copied().unwrap_or(false));
+        let listed = self.listed.clone();
+        let whole = |names: &[&str]| names.iter().all(|n| listed.get(*n).copied().unwrap_or(false));
         let kinds = [
             (Kind::GatekeeperConstraint, &["constraint"][..]),
             (Kind::GatekeeperViolation, &["constraint"]),
@@ -152,15 +153,29 @@ impl<'a> Parser<'a> {
             (Kind::KubernetesNamespace, &["Namespace"]),
             (Kind::KubernetesAddress, &["Node"]),
             (Kind::KubernetesWebhook, &["ValidatingWebhookConfiguration"]),
-            (Kind::KubernetesWorkload, &["Deployment"]),
+            (
+                Kind::KubernetesWorkload,
+                if self.listed.contains_key("workloads") { &["workloads"][..] } else { &["Deployment"] },
+            ),
         ];
         for (kind, needs) in kinds {
             if whole(needs) {
                 self.out.listed_whole(kind);
+                if kind == Kind::KubernetesWorkload {
+                    self.leave_open();
+                }
             } else if !self.listed.contains_key(needs[0]) {
                 self.out.gap(format!("no list of {} in the look", needs[0]));
             }
         }
+    }
+
+    /// Kinds of workloads that no list of this look names stay as they were.
+    fn leave_open(&mut self) {
+        let listed = |k: &&str| !self.listed.contains_key("workloads") && !self.listed.contains_key(*k);
+        let others = WORKLOADS.iter().chain(&["ReplicaSet", "Pod"]).filter(|k| listed(k));
+        let open: Vec<String> = others.map(|k| format!("/{k}/")).collect();
+        self.out.complete.entry(Kind::KubernetesWorkload).or_default().extend(open);
     }
 
     fn state(&mut self, kind: Kind, subject: String, payload: &impl serde::Serialize) {
@@ -261,19 +276,23 @@ fn listed_kinds(path: &str, kind: &str, reply: &Value, items: &[Value]) -> Vec<S
             let of_item = i["kind"].as_str().unwrap_or(kind);
             let group = group(i);
             let group = if group.is_empty() { group_of(&reply["apiVersion"]) } else { group };
-            if group == "constraints.gatekeeper.sh" { "constraint".to_owned() } else { of_item.to_owned() }
+            if group == "constraints.gatekeeper.sh" {
+                one_constraint(kind, of_item)
+            } else {
+                of_item.to_owned()
+            }
         })
         .collect();
     if !kind.is_empty() && kind != "List" {
         let constraint = group_of(&reply["apiVersion"]) == "constraints.gatekeeper.sh";
-        kinds.push(if constraint { "constraint".into() } else { kind.to_owned() });
+        kinds.push(if constraint { one_constraint(kind, kind) } else { kind.to_owned() });
     }
     let names = [
         ("constrainttemplate", "ConstraintTemplate"),
         ("constraint", "constraint"),
         ("namespace", "Namespace"),
         ("node", "Node"),
-        ("workload", "Deployment"),
+        ("workload", "workloads"),
         ("deployment", "Deployment"),
         ("webhook", "ValidatingWebhookConfiguration"),
     ];
@@ -281,6 +300,11 @@ fn listed_kinds(path: &str, kind: &str, reply: &Value, items: &[Value]) -> Vec<S
     kinds.sort();
     kinds.dedup();
     kinds
+}
+
+/// A list of one constraint kind says nothing of the others; a mixed `List` is of all of them.
+fn one_constraint(list: &str, item: &str) -> String {
+    if list == "List" || list.is_empty() { "constraint".to_owned() } else { format!("constraint {item}") }
 }
 
 fn group(object: &Value) -> &str {

@@ -20,6 +20,8 @@ pub struct Parser<'a> {
     out: Gathered,
     docs: Docs,
     listed_sets: bool,
+    next_pages: Vec<(String, String)>,
+    pages: std::collections::BTreeSet<String>,
 }
 
 /// Everything of one look, by type and id, with the path each came from.
@@ -70,7 +72,15 @@ pub(super) fn path_part<'p>(path: &'p str, folder: &str) -> Option<&'p str> {
 impl<'a> Parser<'a> {
     /// A parser of a look taken at a time.
     pub fn new(source: &'a Source, at: Time) -> Parser<'a> {
-        Parser { source, at, out: Gathered::default(), docs: Docs::default(), listed_sets: false }
+        Parser {
+            source,
+            at,
+            out: Gathered::default(),
+            docs: Docs::default(),
+            listed_sets: false,
+            next_pages: Vec::new(),
+            pages: Default::default(),
+        }
     }
 
     /// Takes one document.
@@ -97,9 +107,12 @@ impl<'a> Parser<'a> {
             self.out.refuse(path, what);
             return;
         }
-        if path.ends_with("policy-sets.json") && doc["links"]["next"].is_null() {
-            self.listed_sets = true;
+        let next = doc["links"]["next"].as_str().or(doc["pagination"]["next_page"].as_str());
+        if let Some(next) = next {
+            self.next_pages.push((path.to_owned(), next.to_owned()));
         }
+        self.listed_sets |= path.ends_with("policy-sets.json") && next.is_none();
+        self.pages.extend(doc["links"]["self"].as_str().map(str::to_owned));
         let included = doc.get_mut("included").map(Value::take);
         match doc.get_mut("data").map(Value::take) {
             Some(Value::Array(items)) => {
@@ -130,6 +143,11 @@ impl<'a> Parser<'a> {
 
     /// What the look gave.
     pub fn finish(mut self) -> Gathered {
+        for (path, next) in std::mem::take(&mut self.next_pages) {
+            if !self.pages.contains(&next) {
+                self.out.gap(format!("{path}: the listing goes on and the next page is not there"));
+            }
+        }
         let runs: Vec<(String, Value)> =
             self.docs.all("runs").map(|(id, doc, _)| (id.clone(), doc.clone())).collect();
         let mut applied: Vec<(Option<Time>, String)> = Vec::new();
@@ -157,7 +175,9 @@ impl<'a> Parser<'a> {
     }
 
     fn push_run(&mut self, run: &Run) {
-        let key = format!("{}/{}", run.run, run.status);
+        // A plan or an estimate that is read later is a new entry, and the fold takes the latest.
+        let known = crate::evidence::sha256_hex(crate::evidence::json(run).to_string().as_bytes());
+        let key = format!("{}/{}/{}", run.run, run.status, &known[..12]);
         let subject = format!("tfe:{}/{}/{}", self.host(), run.workspace, run.run);
         let at = run.applied.or(run.created).unwrap_or(self.at);
         self.out.evidence.push(Evidence::event(Kind::SentinelRun, &self.source.name, key, subject, at, run));

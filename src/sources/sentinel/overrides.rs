@@ -8,14 +8,18 @@ use crate::evidence::sentinel::Override;
 use crate::evidence::{Evidence, Kind, Private, Time};
 use serde_json::Value;
 
-/// `person`, or `service` for a token, a team or the system itself.
+/// `person`, or `service` for a token, a team or the system itself; empty when the look holds no such user.
 pub(super) fn actor_kind(docs: &Docs, user: &str) -> String {
     let attributes = docs.get("users", user).map(|u| &u["attributes"]);
     let name = attributes.and_then(|a| a["username"].as_str()).unwrap_or(user);
     let service = attributes.is_some_and(|a| a["is-service-account"] == true)
         || name.starts_with("api-org-")
         || name.starts_with("api-team");
-    if service { "service".into() } else { "person".into() }
+    match attributes {
+        _ if service => "service".into(),
+        Some(_) => "person".into(),
+        None => String::new(),
+    }
 }
 
 /// Changes by which policies ran weaker than configured, as run events tell.

@@ -37,7 +37,7 @@ pub(super) fn outcomes(out: &mut Gathered, source: &Source, docs: &Docs, at: Tim
         {
             outcome.level = level.clone();
         }
-        let key = format!("{id}/{}/{}", outcome.policy, outcome.stage_status);
+        let key = format!("{id}/{}/{}/{}", outcome.policy_set, outcome.policy, outcome.stage_status);
         let subject =
             format!("tfe:{}/{}/{}/{}", host(source), outcome.workspace, outcome.run, outcome.policy);
         let at = applied_at(docs, &outcome.run).unwrap_or(at);
