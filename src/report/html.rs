@@ -330,7 +330,7 @@ pub fn mail(r: &Report, note: &str, digest: Option<&str>, url: Option<&str>) -> 
     let zone = Zone::named(&r.timezone);
     let day = zone.short_day(r.period.to);
     let of = |what: &str| r.changes.iter().filter(|c| c.what == what).count();
-    let (new, resolved, reopened, lost) = (of("new"), of("resolved"), of("reopened"), of("lost sight of"));
+    let (new, resolved, reopened, lost) = (of("new"), of("resolved"), of("reopened"), of("not assessed"));
     let subject = Subject { r, day: &day, new, resolved, reopened, lost }.render()?;
     let wanted = r.wanted.iter().take(TOLD).map(|w| {
         let text = format!("{}, {} ({}): {}. {}. {}.", w.told(), w.level, w.marks(), w.what, w.who, w.duty);

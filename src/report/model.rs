@@ -534,7 +534,7 @@ pub struct Decision {
 /// A finding whose status changed in the period.
 #[derive(Clone, Debug, Serialize)]
 pub struct Change {
-    /// new, resolved, reopened, unknown, other, lost sight of.
+    /// new, resolved, reopened, unknown, other, not assessed.
     pub what: &'static str,
     /// Number of the finding.
     pub number: u64,

@@ -1,0 +1,147 @@
+//! A finding and its units: status, lifecycle, what they rest on; and the page of each control.
+
+use super::super::model as m;
+use super::super::sentences::{duty, reason, summary};
+use super::{Builder, add, anchor};
+use crate::act::Status;
+use crate::assessment::facts::UnitState;
+use crate::assessment::{Finding, Unit};
+use crate::evidence::{Time, hex, sha256_hex};
+
+/// Units beyond those that are not satisfied or not assessed.
+const OTHER_UNITS: usize = 20;
+
+impl<'a> Builder<'a> {
+    pub(super) fn finding(&self, f: &Finding) -> m::Finding {
+        let control = self.s.catalogue.control(&f.control);
+        let text =
+            |get: fn(&crate::act::Control) -> &String| control.map(|c| get(c).clone()).unwrap_or_default();
+        let key = f.key();
+        let mut others = 0;
+        let shown = f.units.iter().filter(|u| {
+            let urgent = u.status <= Status::NotAssessed;
+            others += usize::from(!urgent);
+            urgent || others <= OTHER_UNITS
+        });
+        m::Finding {
+            number: self.s.facts.own.numbers.get(&key).copied(),
+            control: f.control.clone(),
+            title: text(|c| &c.title),
+            system: f.system.clone().unwrap_or_default(),
+            kind: control.map_or(crate::act::ControlKind::House, |c| c.kind),
+            severity: control.map(|c| f.severity(c).to_owned()).unwrap_or_default(),
+            status: f.status,
+            reason: f.reason.clone(),
+            basis: f.basis.name(),
+            tested: control.map_or(crate::act::Tested::AsOf, |c| c.tested),
+            legal_state: f.legal_state,
+            applies_from: f.applies_from,
+            duty: duty(f, |t| self.zone.day(t)),
+            references: f.references.clone(),
+            excepted: f.excepted,
+            counts: m::Counts {
+                satisfied: f.counts.satisfied,
+                not_satisfied: f.counts.not_satisfied,
+                not_assessed: f.counts.not_assessed,
+                not_applicable: f.counts.not_applicable,
+            },
+            summary: summary(f),
+            remediation: text(|c| &c.remediation),
+            limit: text(|c| &c.limit),
+            units: shown.map(|u| self.unit(f, &key, u)).collect(),
+        }
+    }
+
+    pub(super) fn unit(&self, f: &Finding, key: &str, u: &Unit) -> m::Unit {
+        let state = self.s.facts.own.units.get(&(key.to_owned(), u.id.clone()));
+        let lifecycle = self.lifecycle(u.status, state);
+        let leaf = |seq: &u64| {
+            usize::try_from(*seq).ok().and_then(|i| self.s.leaves.get(i)).map(|h| hex(h)).unwrap_or_default()
+        };
+        let evidence: Vec<m::Evidence> =
+            u.evidence.iter().map(|seq| m::Evidence { seq: *seq, leaf: leaf(seq) }).collect();
+        let digest =
+            sha256_hex(evidence.iter().map(|e| e.leaf.as_str()).collect::<Vec<_>>().join("\n").as_bytes());
+        let until = state.filter(|_| u.status == Status::Satisfied).and_then(|s| s.resolved);
+        m::Unit {
+            id: u.id.clone(),
+            status: u.status,
+            reason: u.reason.clone(),
+            lifecycle,
+            cause: state.map(|s| s.cause.clone()).unwrap_or_default(),
+            first_seen: state.and_then(|s| s.first_open),
+            since: state.and_then(|s| s.since),
+            until,
+            note: if u.note.is_empty() { reason(&u.reason) } else { u.note.clone() },
+            excepted: u.excepted.as_ref().map(|x| m::Accepted {
+                how: x.how,
+                entry: x.entry,
+                until: x.until.map_or_else(|| "-".into(), |t| self.zone.day(t)),
+            }),
+            considered: m::Considered { looks: self.looks(f), count: evidence.len() as u64, digest },
+            evidence,
+        }
+    }
+
+    pub(super) fn looks(&self, f: &Finding) -> u64 {
+        let Some(control) = self.s.catalogue.control(&f.control) else { return 0 };
+        let needed = self.s.assessment.estate.coverage.values().filter(|c| control.needed.contains(&c.kind));
+        let looks = needed.filter_map(|c| self.s.facts.own.looks.get(&c.source)).flatten();
+        looks.filter(|l| l.value.complete && l.at >= self.s.assessment.estate.window).count() as u64
+    }
+
+    pub(super) fn lifecycle(&self, status: Status, state: Option<&UnitState>) -> &'static str {
+        let Some(state) = state else { return "" };
+        let fresh = |t: Option<Time>| t.is_some_and(|t| t > self.period().from);
+        match status {
+            Status::NotSatisfied if state.reopened => "reopened",
+            Status::NotSatisfied if fresh(state.first_open) => "new",
+            Status::NotSatisfied => "persisting",
+            Status::NotAssessed if state.open_before => "unknown",
+            Status::Satisfied | Status::NotApplicable if state.resolved.is_some() => "resolved",
+            _ => "",
+        }
+    }
+
+    pub(super) fn controls(&self) -> Vec<m::Control> {
+        let asked = self.s.catalogue.controls.iter().filter(|c| self.findings().any(|f| f.control == c.id));
+        asked
+            .map(|c| {
+                let findings: Vec<&Finding> = self.findings().filter(|f| f.control == c.id).collect();
+                let mut counts = m::Counts::default();
+                findings.iter().for_each(|f| add(&mut counts, f.status));
+                let row = |f: &&Finding| m::ControlRow {
+                    system: f.system.clone().unwrap_or_else(|| "estate".into()),
+                    anchor: f.system.as_deref().map(anchor).unwrap_or_default(),
+                    status: f.status,
+                    excepted: f.excepted,
+                    counts: m::Counts {
+                        satisfied: f.counts.satisfied,
+                        not_satisfied: f.counts.not_satisfied,
+                        not_assessed: f.counts.not_assessed,
+                        not_applicable: f.counts.not_applicable,
+                    },
+                    summary: summary(f),
+                };
+                let line = |l: &crate::act::Line| {
+                    let why = if l.reason.is_empty() { String::new() } else { format!(" ({})", l.reason) };
+                    format!("{}: {}{why}", l.when, l.status.name().replace('-', " "))
+                };
+                m::Control {
+                    id: c.id.clone(),
+                    title: c.title.clone(),
+                    question: c.question.clone(),
+                    kind: c.kind,
+                    unit: c.unit.clone(),
+                    tested: c.tested,
+                    limit: c.limit.clone(),
+                    remediation: c.remediation.clone(),
+                    rule: c.rule.iter().map(line).collect(),
+                    references: c.references.iter().map(|r| r.article.clone()).collect(),
+                    counts,
+                    findings: findings.iter().map(row).collect(),
+                }
+            })
+            .collect()
+    }
+}

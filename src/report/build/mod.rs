@@ -1,0 +1,270 @@
+//! The view model from an assessment. Everything that any output says is worked out here, once.
+
+mod account;
+mod changes;
+mod findings;
+mod systems;
+mod wanted;
+
+use super::local::Zone;
+use super::model as m;
+use super::sentences::count;
+use crate::act::{Catalogue, Level, Status};
+use crate::assessment::{Assessment, Basis, Facts, Finding, System};
+use crate::evidence::Time;
+use crate::evidence::record::AssessmentRun;
+use crate::ledger::Hash;
+
+/// What a report is made from: a record that was checked, and the verdicts on it.
+pub struct Source<'a> {
+    /// Facts below the as-of, the assessment's own entries included.
+    pub facts: &'a Facts,
+    /// The catalogue.
+    pub catalogue: &'a Catalogue,
+    /// The `assessment.run` that ends the as-of.
+    pub run: &'a AssessmentRun,
+    /// The verdicts.
+    pub assessment: &'a Assessment,
+    /// Leaf hashes of the whole ledger.
+    pub leaves: &'a [Hash],
+    /// Size and root of the as-of, base64.
+    pub as_of: (u64, String),
+    /// Signed checkpoints up to the as-of.
+    pub checkpoints: u64,
+    /// Verifier key line of entry 0.
+    pub key: String,
+    /// Only these systems; empty for all.
+    pub systems: Vec<String>,
+    /// Start of the period, when it is asked for.
+    pub from: Option<Time>,
+}
+
+/// Makes the view model.
+pub fn build(s: &Source<'_>) -> m::Report {
+    let zone = Zone::named(&s.run.config.timezone);
+    let b = Builder { s, zone };
+    let systems: Vec<m::System> = b.systems().map(|x| b.system(x)).collect();
+    let estate: Vec<m::Finding> = s
+        .assessment
+        .findings
+        .iter()
+        .filter(|f| f.system.is_none() && s.systems.is_empty())
+        .map(|f| b.finding(f))
+        .collect();
+    let changes = b.changes();
+    let totals = b.totals(&systems, &estate);
+    let wanted = b.wanted();
+    m::Report {
+        as_of: b.as_of(),
+        period: b.period(),
+        organization: s.run.config.organization.clone(),
+        version: crate::assessment::RULES.to_owned(),
+        timezone: s.run.config.timezone.clone(),
+        demonstration: s.run.config.demonstration,
+        scope: s.systems.clone(),
+        integrity: b.integrity(),
+        coverage: s.assessment.estate.coverage.values().map(|c| b.coverage(c)).collect(),
+        opening: b.opening(&totals, &wanted),
+        totals,
+        levels: b.levels(&systems, &estate),
+        wanted,
+        exceptions: b.exceptions(),
+        decisions: b.decisions(),
+        changes,
+        not_seen: b.not_seen(),
+        controls: b.controls(),
+        law: b.law(),
+        systems,
+        estate_findings: estate,
+    }
+}
+
+struct Builder<'a> {
+    s: &'a Source<'a>,
+    zone: Zone,
+}
+
+impl<'a> Builder<'a> {
+    fn systems(&self) -> impl Iterator<Item = &'a System> {
+        let only = &self.s.systems;
+        self.s.assessment.estate.systems.values().filter(move |x| only.is_empty() || only.contains(&x.id))
+    }
+
+    /// Findings of the asked systems and, for the whole estate, its own.
+    fn findings(&self) -> impl Iterator<Item = &'a Finding> {
+        let only = &self.s.systems;
+        self.s.assessment.findings.iter().filter(move |f| match &f.system {
+            Some(id) => only.is_empty() || only.contains(id),
+            None => only.is_empty(),
+        })
+    }
+
+    fn as_of(&self) -> m::AsOf {
+        let at = self.s.run.at;
+        m::AsOf { size: self.s.as_of.0, root: self.s.as_of.1.clone(), at, at_local: self.zone.minute(at) }
+    }
+
+    fn period(&self) -> m::Period {
+        let last =
+            self.s.from.or(self.s.facts.own.last_scheduled(self.s.run.at)).filter(|t| *t < self.s.run.at);
+        let begin = self.s.assessment.estate.coverage.values().filter_map(|c| c.begin).min();
+        let (from, to) = (last.or(begin).unwrap_or(self.s.run.at), self.s.run.at);
+        let window =
+            begin.map_or(self.s.assessment.estate.window, |b| b.max(self.s.assessment.estate.window));
+        m::Period {
+            from,
+            to,
+            from_local: self.zone.minute(from),
+            to_local: self.zone.minute(to),
+            first: last.is_none(),
+            window_local: self.zone.day(window),
+        }
+    }
+
+    fn integrity(&self) -> m::Integrity {
+        m::Integrity {
+            status: "intact",
+            size: self.s.as_of.0,
+            root: self.s.as_of.1.clone(),
+            first_bad: None,
+            checkpoints: self.s.checkpoints,
+            key: self.s.key.clone(),
+            origin: self.s.facts.own.opened.as_ref().map(|o| o.value.origin.clone()).unwrap_or_default(),
+        }
+    }
+
+    fn totals(&self, systems: &[m::System], estate: &[m::Finding]) -> m::Totals {
+        let mut t = m::Totals { systems: systems.len() as u64, ..m::Totals::default() };
+        t.unregistered = systems.iter().filter(|s| !s.registered).count() as u64;
+        for f in systems.iter().flat_map(|s| &s.findings).chain(estate) {
+            t.checks += 1;
+            add(&mut t.counts, f.status);
+            t.declared += u64::from(f.status == Status::Satisfied && f.basis == Basis::Declared.name());
+            t.re_performed +=
+                u64::from(f.status == Status::Satisfied && f.basis == Basis::ReEvaluated.name());
+            if f.status == Status::NotSatisfied {
+                t.accepted += u64::from(f.excepted);
+                let open = u64::from(!f.excepted);
+                t.open += open;
+                match f.legal_state {
+                    Some("in-force") => t.in_force += open,
+                    Some(_) => t.to_come += open,
+                    None => t.house += open,
+                }
+            }
+        }
+        t
+    }
+
+    fn levels(&self, systems: &[m::System], estate: &[m::Finding]) -> Vec<m::LevelRow> {
+        let dates = [
+            "in force (Art. 5)",
+            "2 Dec 2027 at the earliest",
+            "in force (Art. 50)",
+            "none",
+            "treated as high",
+        ];
+        let row = |(level, first_date): (Level, &'static str)| {
+            let of = systems.iter().filter(|s| s.risk_level.effective == level.name());
+            let sum = |f: fn(&m::System) -> u64| of.clone().map(f).sum();
+            m::LevelRow {
+                level: level.name(),
+                systems: of.clone().count() as u64,
+                open: sum(|s| s.open),
+                accepted: sum(|s| s.accepted),
+                not_assessed: sum(|s| s.counts.not_assessed),
+                first_date,
+            }
+        };
+        let mut rows: Vec<m::LevelRow> = Level::ALL.into_iter().zip(dates).map(row).collect();
+        let of = |wanted: fn(&m::Finding) -> bool| estate.iter().filter(|f| wanted(f)).count() as u64;
+        rows.push(m::LevelRow {
+            level: "the estate",
+            systems: 0,
+            open: of(|f| f.status == Status::NotSatisfied && !f.excepted),
+            accepted: of(|f| f.status == Status::NotSatisfied && f.excepted),
+            not_assessed: of(|f| f.status == Status::NotAssessed),
+            first_date: "",
+        });
+        let sum = |f: fn(&m::LevelRow) -> u64| rows.iter().map(f).sum();
+        let (systems, open, accepted, not_assessed) =
+            (sum(|r| r.systems), sum(|r| r.open), sum(|r| r.accepted), sum(|r| r.not_assessed));
+        rows.push(m::LevelRow { level: "all", systems, open, accepted, not_assessed, first_date: "" });
+        rows
+    }
+
+    fn law(&self) -> m::Law {
+        let law = &self.s.catalogue.law;
+        let today = self.s.run.at;
+        let next = self.s.catalogue.timeline.iter().find(|d| d.date.parse::<Time>().is_ok_and(|t| t > today));
+        let day = |d: &str| d.parse::<Time>().map_or_else(|_| d.to_owned(), |t| self.zone.day(t));
+        m::Law {
+            text: format!("{} as amended by {}", law.base, law.amended_by),
+            checked: day(&law.status_checked),
+            catalogue: format!("{} (SHA-256 {}…)", self.s.catalogue.version, &self.s.catalogue.sha256[..8]),
+            presumption: law.presumption_of_conformity.clone(),
+            next: next.map(|d| format!("{}: {} ({})", day(&d.date), d.what, d.basis)).unwrap_or_default(),
+            no_evidence: self
+                .s
+                .catalogue
+                .no_evidence
+                .iter()
+                .map(|n| (n.article.clone(), n.why.clone()))
+                .collect(),
+        }
+    }
+
+    /// Two or three sentences for the reader who reads nothing else.
+    fn opening(&self, t: &m::Totals, wanted: &[m::Wanted]) -> Vec<String> {
+        let open = match t.open {
+            0 => "No finding is open.".to_owned(),
+            n => format!(
+                "{}: {}, {}, {}.",
+                count(n, "finding is open", "findings are open"),
+                count(
+                    t.in_force,
+                    "concerns a duty of the Act in force",
+                    "concern a duty of the Act in force"
+                ),
+                count(t.to_come, "a duty to come", "a duty to come"),
+                count(t.house, "only a rule of the house", "only rules of the house"),
+            ),
+        };
+        let first: Vec<String> = wanted.iter().take(3).map(|w| format!("{}: {}", w.told(), w.what)).collect();
+        let seen = match self.not_seen().len() as u64 {
+            0 => "Every source was read through.".to_owned(),
+            n => format!("Not everything was seen: {}.", count(n, "thing is missing", "things are missing")),
+        };
+        let mut lines = vec![open];
+        if !first.is_empty() {
+            lines.push(format!("First: {}.", first.join("; ")));
+        }
+        lines.push(seen);
+        if self.period().first {
+            lines.push(
+                "There is no earlier nightly report to compare with, so nothing is called new or resolved."
+                    .into(),
+            );
+        }
+        lines
+    }
+}
+
+/// The most severe first.
+fn rank(severity: &str) -> usize {
+    ["critical", "high", "medium", "low"].iter().position(|x| *x == severity).unwrap_or(4)
+}
+
+fn add(counts: &mut m::Counts, status: Status) {
+    match status {
+        Status::Satisfied => counts.satisfied += 1,
+        Status::NotSatisfied => counts.not_satisfied += 1,
+        Status::NotAssessed => counts.not_assessed += 1,
+        Status::NotApplicable => counts.not_applicable += 1,
+    }
+}
+
+/// A name for anchors and paths: letters, digits and hyphens.
+pub fn anchor(id: &str) -> String {
+    id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' }).collect()
+}

@@ -1,0 +1,137 @@
+//! The dossier of a system: levels, findings, what ran, which files were stored, which runs were applied.
+
+use super::super::model as m;
+use super::{Builder, add, anchor, rank};
+use crate::act::{Level, Status};
+use crate::assessment::System;
+use crate::assessment::estate::model_version;
+
+impl<'a> Builder<'a> {
+    pub(super) fn system(&self, x: &System) -> m::System {
+        let ours = self.s.assessment.findings.iter().filter(|f| f.system.as_ref() == Some(&x.id));
+        let mut findings: Vec<m::Finding> = ours.map(|f| self.finding(f)).collect();
+        findings.sort_by_key(|f| (f.status, f.excepted, rank(&f.severity)));
+        let mut counts = m::Counts::default();
+        findings.iter().for_each(|f| add(&mut counts, f.status));
+        let dash = |t: &Option<String>| t.clone().unwrap_or_else(|| "not stated".into());
+        let not = |f: &&m::Finding| f.status == Status::NotSatisfied;
+        m::System {
+            id: x.id.clone(),
+            anchor: anchor(&x.id),
+            team: x.team().to_owned(),
+            owner: x.register.owner.clone(),
+            description: x.register.description.clone(),
+            registered: x.registered.is_some(),
+            entry: x.registered,
+            role: dash(&x.register.role),
+            annex: dash(&x.register.annex),
+            in_use: x.register.put_into_service.map_or_else(|| "not stated".into(), |t| self.zone.day(t)),
+            risk_level: self.risk_level(x),
+            counts,
+            open: findings.iter().filter(not).filter(|f| !f.excepted).count() as u64,
+            accepted: findings.iter().filter(not).filter(|f| f.excepted).count() as u64,
+            findings,
+            workloads: self.workloads(x),
+            runs: self.runs(x),
+            artifacts: self.artifacts(x),
+        }
+    }
+
+    pub(super) fn risk_level(&self, x: &System) -> m::RiskLevel {
+        let levels = x.levels.as_ref();
+        let mut stated: Vec<m::Stated> = levels
+            .into_iter()
+            .flat_map(|l| &l.stated)
+            .map(|s| m::Stated { source: s.source.into(), level: s.raw.clone(), entry: s.entry })
+            .collect();
+        stated.dedup_by(|a, b| a.source == b.source && a.level == b.level);
+        let history = self.s.facts.own.levels.get(&x.id).into_iter().flatten().map(|c| {
+            let to = c.value.to.as_deref().unwrap_or("gone");
+            format!("{}: {to} ({})", self.zone.day(c.value.at), c.value.basis)
+        });
+        m::RiskLevel {
+            effective: x.level().name(),
+            decided: levels.and_then(|l| l.decided).map(Level::name),
+            decision: levels.and_then(|l| l.decision),
+            disputed: levels.is_some_and(|l| l.disputed()),
+            stated,
+            history: history.collect(),
+        }
+    }
+
+    pub(super) fn workloads(&self, x: &System) -> Vec<m::Workload> {
+        let present = self.s.facts.cluster.workloads.at(self.s.run.at);
+        let ours = present.filter(|(subject, _)| x.workloads.contains(*subject)).map(|(_, w)| w);
+        ours.map(|w| {
+            let version = model_version(&w.value).unwrap_or("-").to_owned();
+            let since = w.value.version_starts.get(&version).or(w.value.created.as_ref());
+            m::Workload {
+                name: format!("{}/{}", w.value.namespace, w.value.name),
+                cluster: w.source.clone(),
+                since: since.map_or_else(|| "-".into(), |t| self.zone.minute(*t)),
+                image: w.value.images.first().cloned().unwrap_or_default(),
+                version,
+                entry: w.seq,
+            }
+        })
+        .collect()
+    }
+
+    pub(super) fn runs(&self, x: &System) -> Vec<m::Run> {
+        let window = self.s.assessment.estate.window;
+        let all = self.s.facts.terraform.applied().into_iter();
+        let ours = all.filter(|(_, r)| {
+            x.workspaces.contains(&r.value.workspace) && r.value.applied.unwrap_or(r.at) >= window
+        });
+        ours.map(|(facts, r)| {
+            let by = |status: &str| facts.outcomes.iter().filter(|o| o.value.status == status).count();
+            let told = |o: &crate::assessment::facts::Seen<crate::evidence::sentinel::Override>| {
+                let who =
+                    o.value.actor.as_ref().map_or_else(|| "nobody named".into(), |a| self.s.facts.alias(a));
+                let why = if o.value.reason_chars > 0 { "with a reason" } else { "no reason found" };
+                format!("{} overridden by {who}, {why} (entry {})", o.value.policies.join(", "), o.seq)
+            };
+            m::Run {
+                run: r.value.run.clone(),
+                workspace: r.value.workspace.clone(),
+                applied: self.zone.minute(r.value.applied.unwrap_or(r.at)),
+                policies: format!("{} passed, {} failed", by("passed"), by("failed") + by("errored")),
+                cost: r.value.cost.as_ref().and_then(|c| c.monthly.clone()).unwrap_or_else(|| "-".into()),
+                overrides: facts.overrides.values().map(told).collect(),
+                entry: r.seq,
+            }
+        })
+        .collect()
+    }
+
+    pub(super) fn artifacts(&self, x: &System) -> Vec<m::ArtifactSet> {
+        let at = self.s.run.at;
+        let set = |(version, places): (&String, &std::collections::BTreeSet<(String, String)>)| {
+            let here = |b: &str, k: &str| {
+                places.iter().any(|(bucket, prefix)| bucket == b && k.starts_with(prefix.as_str()))
+            };
+            let hidden =
+                |k: &str| self.s.facts.markers.at(at).any(|(_, d)| d.value.key == k && d.value.latest);
+            let versions = self.s.facts.versions.0.values().filter_map(|h| {
+                let shown = h.iter().find(|s| !s.gone)?;
+                here(&shown.value.bucket, &shown.value.key).then(|| (shown, h.last().is_some_and(|l| l.gone)))
+            });
+            let files = versions.map(|(v, gone)| m::File {
+                key: v.value.key.clone(),
+                version_id: v.value.version_id.clone(),
+                size: v.value.size,
+                stored: v.value.stored.map_or_else(|| "-".into(), |t| self.zone.minute(t)),
+                state: if gone {
+                    "gone"
+                } else if hidden(&v.value.key) {
+                    "hidden by a delete marker"
+                } else {
+                    "listed"
+                },
+                entry: v.seq,
+            });
+            m::ArtifactSet { version: version.clone(), files: files.collect() }
+        };
+        x.artifacts.iter().map(set).collect()
+    }
+}
