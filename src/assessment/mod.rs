@@ -1,7 +1,7 @@
 //! The verdict: a function of the entries below the as-of and nothing else, and one that cannot fail.
 //!
-//! [`facts`] folds entries, [`estate`] ties what was seen to systems, [`rules`] answer each control with a line of its
-//! decision list, [`findings`] add up, [`changes`] tell what is new since the last time.
+//! `facts` folds entries, `estate` ties what was seen to systems, `rules` answer each control with a line of its
+//! decision list, `findings` add up, `changes` tell what is new since the last time.
 
 pub mod changes;
 pub mod coverage;

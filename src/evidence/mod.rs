@@ -1,6 +1,6 @@
 //! The vocabulary: what a source can state, and nothing about what it means.
 //!
-//! A piece of [`Evidence`] is one fact with its time, not yet in the ledger. Payloads are the typed structs of the
+//! A piece of `Evidence` is one fact with its time, not yet in the ledger. Payloads are the typed structs of the
 //! submodules; on the way into the ledger they are JSON, because an auditor reads JSON.
 
 pub mod artifacts;

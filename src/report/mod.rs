@@ -1,4 +1,4 @@
-//! One view model, many outputs: HTML, PDF, JSON, CSV and mail all place what [`model`] says, and say nothing else.
+//! One view model, many outputs: HTML, PDF, JSON, CSV and mail all place what `model` says, and say nothing else.
 
 pub mod build;
 pub mod csv;

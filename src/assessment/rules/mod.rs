@@ -1,7 +1,7 @@
 //! One function a control: for each unit, the number of the line of its decision list that holds.
 //!
 //! The lines, their status and reason are data (`act/eu-ai-act.toml`); a function only says which one, what was seen,
-//! and which entries show it. To add a control: a catalogue entry, a function, a line in [`judge`], a scenario.
+//! and which entries show it. To add a control: a catalogue entry, a function, a line in `judge`, a scenario.
 
 mod artifacts;
 mod cluster;
