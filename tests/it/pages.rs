@@ -137,3 +137,24 @@ fn a_broken_record_is_said_first_and_nothing_else() {
     }
     assert!(served.get("/healthz", "").starts_with("HTTP/1.1 503"));
 }
+
+#[test]
+fn a_daemon_with_the_real_clock_makes_its_first_report_and_ends_well() {
+    let world = World { dir: tempfile::tempdir().unwrap() };
+    assert_eq!(world.run(&["init"]).status.code(), Some(0));
+    let text = std::fs::read_to_string(world.config()).unwrap();
+    let (before, _) = text.split_once("[web]").unwrap();
+    std::fs::write(world.config(), before).unwrap();
+    let served = Served::start(&world, "");
+    let ready = (0..300).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        served.get("/healthz", "").contains("as of entry")
+    });
+    assert!(ready, "no report was made within a minute");
+    assert!(served.get("/", "").contains("was never read") || served.get("/", "").contains("is configured"));
+    let second = world.run(&["serve"]);
+    assert_eq!(second.status.code(), Some(1), "a second daemon is refused: {}", stdout(&second));
+    drop(served);
+    assert_eq!(world.run(&["verify"]).status.code(), Some(0));
+    assert!(std::fs::read_dir(world.path("var/reports")).unwrap().count() == 1, "the night's report is kept");
+}
