@@ -339,6 +339,7 @@ class Estate:
         self.write(f"{base}/nodes.json", listing(self.nodes(cluster)))
         self.write(f"{base}/constrainttemplates.json", listing(self.templates()))
         self.write(f"{base}/constraints.json", listing(self.constraints(cluster, night, at, workloads)))
+        self.write(f"{base}/configs.json", listing([]))
         self.write(f"{base}/webhooks.json", listing([self.webhook(cluster)]))
 
     def namespaces(self, cluster):

@@ -143,6 +143,16 @@ pub struct Webhook {
     pub rules: Value,
 }
 
+/// What Gatekeeper's Config leaves out; there when the look listed configs, even where there is none.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    /// No longer listed.
+    pub gone: bool,
+    /// Namespaces that the webhook skips, with Gatekeeper's wildcards.
+    pub excluded: Vec<String>,
+}
+
 /// A namespace.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

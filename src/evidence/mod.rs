@@ -78,6 +78,7 @@ kinds! {
     NetworkInterface "network.interface" State,
     GatekeeperTemplate "gatekeeper.template" State,
     GatekeeperConstraint "gatekeeper.constraint" State,
+    GatekeeperConfig "gatekeeper.config" State,
     GatekeeperAudit "gatekeeper.audit" State,
     GatekeeperViolation "gatekeeper.violation" State,
     GatekeeperAdmission "gatekeeper.admission" Event,

@@ -95,7 +95,7 @@ fn expression(e: &Value, labels: &Outside) -> bool {
 }
 
 /// Gatekeeper's wildcard: a `*` at the beginning or the end.
-fn wildcard(pattern: &str, text: &str) -> bool {
+pub fn wildcard(pattern: &str, text: &str) -> bool {
     match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
         (Some(rest), Some(_)) => text.contains(rest.trim_end_matches('*')),
         (Some(end), None) => text.ends_with(end),

@@ -5,5 +5,5 @@
 mod matching;
 mod policies;
 
-pub use matching::{Object, covered_by_webhook, in_match_scope, selector_matches};
+pub use matching::{Object, covered_by_webhook, in_match_scope, selector_matches, wildcard};
 pub use policies::{Amount, CostVerdict, cost, deployment_tags, is_model_resource, required_tags};

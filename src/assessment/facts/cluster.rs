@@ -2,7 +2,7 @@
 
 use super::{Seen, States, push, read};
 use crate::evidence::gatekeeper::{
-    Address, Admission, Audit, Constraint, Namespace, Template, Violation, Webhook, Workload,
+    Address, Admission, Audit, Config, Constraint, Namespace, Template, Violation, Webhook, Workload,
 };
 use crate::evidence::{Kind, Time};
 use crate::ledger::entry::Placed;
@@ -20,6 +20,8 @@ pub struct Cluster {
     pub violations: States<Violation>,
     /// Requests that were denied, warned about or noted.
     pub admissions: Vec<Seen<Admission>>,
+    /// What Gatekeeper's Config leaves out.
+    pub configs: States<Config>,
     /// Webhook entries.
     pub webhooks: States<Webhook>,
     /// Namespaces.
@@ -38,6 +40,7 @@ impl Cluster {
             Kind::GatekeeperAudit => push(&mut self.audits, placed),
             Kind::GatekeeperViolation => push(&mut self.violations, placed),
             Kind::GatekeeperAdmission => self.admissions.extend(read(placed)),
+            Kind::GatekeeperConfig => push(&mut self.configs, placed),
             Kind::KubernetesWebhook => push(&mut self.webhooks, placed),
             Kind::KubernetesNamespace => push(&mut self.namespaces, placed),
             Kind::KubernetesWorkload => push(&mut self.workloads, placed),

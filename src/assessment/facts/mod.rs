@@ -125,6 +125,7 @@ impl Facts {
             Kind::RegisterStatement => push(&mut self.statements, placed),
             Kind::GatekeeperTemplate
             | Kind::GatekeeperConstraint
+            | Kind::GatekeeperConfig
             | Kind::GatekeeperAudit
             | Kind::GatekeeperViolation
             | Kind::GatekeeperAdmission

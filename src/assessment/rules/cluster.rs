@@ -4,10 +4,10 @@ use super::super::estate::{ai_workload, annotation, label};
 use super::super::facts::Seen;
 use super::super::findings::{Case, in_force};
 use super::Judged;
-use crate::evidence::gatekeeper::{Constraint, Namespace, Webhook, Workload};
+use crate::evidence::gatekeeper::{Config, Constraint, Namespace, Webhook, Workload};
 use crate::evidence::register::Exception;
 use crate::evidence::{Outside, Time};
-use crate::reperformance::{Object, covered_by_webhook, in_match_scope, selector_matches};
+use crate::reperformance::{Object, covered_by_webhook, in_match_scope, selector_matches, wildcard};
 use std::collections::{BTreeMap, BTreeSet};
 
 const IGNORE: &str = "admission.gatekeeper.sh/ignore";
@@ -125,11 +125,20 @@ fn webhook<'a>(case: &Case<'a>, source: &str) -> Option<&'a Seen<Webhook>> {
     all.into_iter().find(|w| w.source == source && w.value.name == "validation.gatekeeper.sh")
 }
 
+/// What Gatekeeper's Config leaves out; none when the looks do not list configs.
+fn config<'a>(case: &Case<'a>, source: &str) -> Option<&'a Seen<Config>> {
+    case.facts.cluster.configs.at(case.estate.at).map(|(_, c)| c).find(|c| c.source == source)
+}
+
 /// Why a namespace is exempt from the gates, where it is.
 fn exempt(case: &Case<'_>, source: &str, name: &str) -> Option<String> {
     let labels = &case.facts.cluster.namespace(source, name, case.estate.at)?.value.labels;
     if labels.get(IGNORE).is_some() {
         return Some(format!("namespace {name} is exempt: it carries the label {IGNORE}"));
+    }
+    let excluded = config(case, source).map(|c| c.value.excluded.as_slice()).unwrap_or_default();
+    if excluded.iter().any(|p| wildcard(p, name)) {
+        return Some(format!("namespace {name} is exempt: Gatekeeper's Config leaves it out"));
     }
     let hook = webhook(case, source)?;
     let selected = selector_matches(&hook.value.namespace_selector, labels);
@@ -185,6 +194,7 @@ fn enforced_in(
         match pods {
             Pods::Refuse => 6,
             Pods::Silent => 8,
+            Pods::Enforce if config(case, source).is_none() => 7,
             Pods::Enforce => 9,
         }
     };
@@ -195,7 +205,7 @@ fn enforced_in(
         4 => why_exempt.unwrap_or_default(),
         5 => "the webhook does not cover it".into(),
         6 => "a webhook pod reports that it is not enforced".into(),
-        7 => "constraints or webhooks could not be read".into(),
+        7 => "constraints, webhooks or Gatekeeper's Config were not read".into(),
         8 => "not every webhook pod speaks of the current generation".into(),
         _ => "deny, enforced by every webhook pod".into(),
     };
@@ -249,6 +259,26 @@ pub(super) fn fails_closed(case: &Case<'_>) -> Vec<Judged> {
     sources.into_iter().map(judge).collect()
 }
 
+/// The line of exemptions-written-down for an exempt thing, and the exception that names it.
+pub(super) fn written_down<'a>(
+    case: &Case<'a>,
+    system: &str,
+    thing: &str,
+) -> (usize, Option<&'a Seen<Exception>>) {
+    let named = |e: &Exception| e.thing == thing && (e.system.is_empty() || e.system == system);
+    let found = case.facts.exceptions.at(case.estate.at).map(|(_, e)| e).find(|e| named(&e.value));
+    let max = 86_400 * case.catalogue.defaults.exception_max_days;
+    let Some(e) = found else { return (1, None) };
+    let line = match &e.value {
+        v if v.owner.is_none() || v.reason.is_none() || v.approver.is_none() || v.expires.is_none() => 2,
+        v if v.approver_is_requester == Some(true) => 3,
+        v if !in_force(v, case.estate.at) => 4,
+        v if v.expires.is_some_and(|x| x > first_written(case, thing, e.at).plus_seconds(max)) => 5,
+        _ => 6,
+    };
+    (line, found)
+}
+
 /// When an exception for a thing was first seen in the register: an edit does not make it younger.
 fn first_written(case: &Case<'_>, thing: &str, otherwise: Time) -> Time {
     let all = case.facts.exceptions.0.values().flatten();
@@ -263,29 +293,7 @@ pub(super) fn exemptions(case: &Case<'_>) -> Vec<Judged> {
     let judge = |(source, name): (&str, &str)| {
         let why = exempt(case, source, name)?;
         let thing = format!("namespace/{name}");
-        let named = |e: &Exception| {
-            e.thing == thing
-                && (e.system.is_empty() || e.system == system.id)
-                && e.control == "constraint-enforced"
-        };
-        let found = case.facts.exceptions.at(case.estate.at).map(|(_, e)| e).find(|e| named(&e.value));
-        let max = 86_400 * case.catalogue.defaults.exception_max_days;
-        let line = match found {
-            None => 1,
-            Some(e) => match &e.value {
-                v if v.owner.is_none()
-                    || v.reason.is_none()
-                    || v.approver.is_none()
-                    || v.expires.is_none() =>
-                {
-                    2
-                }
-                v if v.approver_is_requester == Some(true) => 3,
-                v if !in_force(v, case.estate.at) => 4,
-                v if v.expires.is_some_and(|x| x > first_written(case, &thing, e.at).plus_seconds(max)) => 5,
-                _ => 6,
-            },
-        };
+        let (line, found) = written_down(case, &system.id, &thing);
         let space = case.facts.cluster.namespace(source, name, case.estate.at).map(|n| n.seq);
         Some(
             Judged::line(format!("{thing} {source}"), line)
@@ -294,5 +302,6 @@ pub(super) fn exemptions(case: &Case<'_>) -> Vec<Judged> {
                 .evidence(found.map(|f| f.seq)),
         )
     };
-    spaces.into_iter().filter_map(judge).collect()
+    let spaces = spaces.into_iter().filter_map(judge);
+    spaces.chain(super::terraform::exemptions(case)).collect()
 }

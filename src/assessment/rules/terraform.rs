@@ -4,7 +4,7 @@ use super::super::estate::ai_resource;
 use super::super::facts::{RunFacts, Seen};
 use super::super::findings::{Case, Excepted};
 use super::Judged;
-use crate::evidence::sentinel::{Encryption, Outcome, Override, Resource, Run};
+use crate::evidence::sentinel::{Encryption, Outcome, Override, PolicySet, Resource, Run};
 use crate::reperformance::{CostVerdict, cost, deployment_tags, is_model_resource, required_tags};
 use std::collections::BTreeMap;
 
@@ -50,16 +50,43 @@ fn attached(case: &Case<'_>, run: &Seen<Run>) -> Option<bool> {
     let mut sets = case.facts.terraform.sets.at(case.estate.at).peekable();
     sets.peek()?;
     let w = &run.value.workspace;
-    Some(sets.any(|(_, s)| {
-        let s = &s.value;
-        s.policies.iter().any(|(name, _)| name == policy)
-            && !s.excluded.contains(w)
-            && (s.global || s.workspaces.contains(w))
-    }))
+    Some(sets.any(|(_, s)| applies(&s.value, policy, w)))
 }
 
 fn entries(run: &Seen<Run>, outcome: Option<&Seen<Outcome>>) -> Vec<u64> {
     outcome.map(|o| o.seq).into_iter().chain([run.seq]).collect()
+}
+
+/// Workspaces of the system that a policy set excludes, or to which a required policy does not apply.
+pub(super) fn exemptions(case: &Case<'_>) -> Vec<Judged> {
+    let Some(system) = case.system else { return Vec::new() };
+    let sets: Vec<_> = case.facts.terraform.sets.at(case.estate.at).map(|(_, s)| s).collect();
+    let judge = |workspace: &String| {
+        let excluded = sets.iter().find(|s| s.value.excluded.contains(workspace));
+        let applies = |policy: &str| sets.iter().any(|s| applies(&s.value, policy, workspace));
+        let missing = case.catalogue.pack.policies.iter().find(|p| !applies(&p.name));
+        let why = match (excluded, missing) {
+            (Some(set), _) => {
+                format!("workspace {workspace} is left out of the policy set {}", set.value.name)
+            }
+            (None, Some(policy)) => {
+                format!("the required policy {} does not apply to workspace {workspace}", policy.name)
+            }
+            (None, None) => return None,
+        };
+        let thing = format!("workspace/{workspace}");
+        let (line, found) = super::cluster::written_down(case, &system.id, &thing);
+        let shown = excluded.map(|s| s.seq).or(sets.first().map(|s| s.seq));
+        Some(Judged::line(thing, line).note(why).evidence(shown).evidence(found.map(|f| f.seq)))
+    };
+    // Without any look at policy sets nothing can be said of them.
+    if sets.is_empty() { Vec::new() } else { system.workspaces.iter().filter_map(judge).collect() }
+}
+
+/// Whether a policy set applies a policy to a workspace.
+fn applies(set: &PolicySet, policy: &str, workspace: &String) -> bool {
+    let holds = set.policies.iter().any(|(name, _)| name == policy);
+    holds && !set.excluded.contains(workspace) && (set.global || set.workspaces.contains(workspace))
 }
 
 pub(super) fn gpu_instances(case: &Case<'_>) -> Vec<Judged> {

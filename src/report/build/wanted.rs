@@ -74,7 +74,11 @@ impl<'a> Builder<'a> {
                 systems: vec![v.system.clone()],
                 level: system.map_or(Level::Unclassified, System::level).name().to_owned(),
                 severity: "medium".into(),
-                what: format!("the exception to {} ends", v.control),
+                what: format!(
+                    "the exception to {} ends on {}",
+                    v.control,
+                    v.expires.map(|t| self.zone.day(t)).unwrap_or_default()
+                ),
                 who: v.owner.clone().unwrap_or_else(|| "nobody named".into()),
                 action: "Mend it, or write a new exception with another approver and expiry.".into(),
                 duty: "house rule".into(),

@@ -5,7 +5,7 @@ mod workload;
 
 use super::Gathered;
 use crate::config::Source;
-use crate::evidence::gatekeeper::{Address, Admission, Namespace, Template, Webhook};
+use crate::evidence::gatekeeper::{Address, Admission, Config, Namespace, Template, Webhook};
 use crate::evidence::{Evidence, Kind, Outside, Private, Time, outside_json};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -86,6 +86,7 @@ impl<'a> Parser<'a> {
         let known = WORKLOADS.contains(&kind.as_str())
             || used.contains(&kind.as_str())
             || kind == "ValidatingWebhookConfiguration"
+            || group == "config.gatekeeper.sh" && kind == "Config"
             || group == "constraints.gatekeeper.sh";
         if known {
             self.out.keep(1);
@@ -121,6 +122,9 @@ impl<'a> Parser<'a> {
             }
         }
         workload::read(&mut self.out, self.source, &cluster, self.at, &objects);
+        if self.listed.contains_key("Config") {
+            self.configs(&cluster, &objects);
+        }
         if self.listed.contains_key("constraint") {
             constraint::audit(&mut self.out, self.source, &cluster, self.at, audited);
         }
@@ -212,6 +216,20 @@ impl<'a> Parser<'a> {
         self.state(Kind::KubernetesAddress, format!("k8s:{cluster}/-/Node/{}", name(object)), &payload);
     }
 
+    /// Namespaces that Gatekeeper's Config keeps from the webhook (Gatekeeper docs, "Exempting namespaces").
+    fn configs(&mut self, cluster: &str, objects: &[(String, String, Value)]) {
+        let configs = objects.iter().filter(|(_, kind, _)| kind == "Config").map(|(_, _, o)| o);
+        let rules = configs.flat_map(|o| o["spec"]["match"].as_array().into_iter().flatten());
+        let texts = |v: &Value| -> Vec<String> {
+            v.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let at_webhook = rules.filter(|r| texts(&r["processes"]).iter().any(|p| p == "*" || p == "webhook"));
+        let mut excluded: Vec<String> = at_webhook.flat_map(|r| texts(&r["excludedNamespaces"])).collect();
+        excluded.sort();
+        let subject = format!("k8s:{cluster}/-/Config/config");
+        self.state(Kind::GatekeeperConfig, subject, &Config { gone: false, excluded });
+    }
+
     fn webhook(&mut self, cluster: &str, object: &Value) {
         for hook in object["webhooks"].as_array().into_iter().flatten() {
             let hook_name = hook["name"].as_str().unwrap_or_default();
@@ -290,6 +308,7 @@ fn listed_kinds(path: &str, kind: &str, reply: &Value, items: &[Value]) -> Vec<S
     let names = [
         ("constrainttemplate", "ConstraintTemplate"),
         ("constraint", "constraint"),
+        ("config", "Config"),
         ("namespace", "Namespace"),
         ("node", "Node"),
         ("workload", "workloads"),
