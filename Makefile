@@ -12,6 +12,7 @@ test: tools
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 	PATH="$(VENV)/bin:$$PATH" cargo test --locked
+	cargo test --locked --test it real_samples_are_read -- --nocapture
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
 
 # Debian packages and Python packages that tests start; a missing tool fails the run.
