@@ -182,6 +182,13 @@ pub struct Counts {
     pub not_applicable: u64,
 }
 
+impl From<crate::assessment::Counts> for Counts {
+    fn from(c: crate::assessment::Counts) -> Counts {
+        let crate::assessment::Counts { satisfied, not_satisfied, not_assessed, not_applicable } = c;
+        Counts { satisfied, not_satisfied, not_assessed, not_applicable }
+    }
+}
+
 /// Totals over all findings.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Totals {

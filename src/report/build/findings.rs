@@ -39,12 +39,7 @@ impl<'a> Builder<'a> {
             duty: duty(f, |t| self.zone.day(t)),
             references: f.references.clone(),
             excepted: f.excepted,
-            counts: m::Counts {
-                satisfied: f.counts.satisfied,
-                not_satisfied: f.counts.not_satisfied,
-                not_assessed: f.counts.not_assessed,
-                not_applicable: f.counts.not_applicable,
-            },
+            counts: f.counts.into(),
             summary: summary(f),
             remediation: text(|c| &c.remediation),
             limit: text(|c| &c.limit),
@@ -115,12 +110,7 @@ impl<'a> Builder<'a> {
                     anchor: f.system.as_deref().map(anchor).unwrap_or_default(),
                     status: f.status,
                     excepted: f.excepted,
-                    counts: m::Counts {
-                        satisfied: f.counts.satisfied,
-                        not_satisfied: f.counts.not_satisfied,
-                        not_assessed: f.counts.not_assessed,
-                        not_applicable: f.counts.not_applicable,
-                    },
+                    counts: f.counts.into(),
                     summary: summary(f),
                 };
                 let line = |l: &crate::act::Line| {
