@@ -18,7 +18,8 @@ pub fn due(expression: &str, zone: &str, last: Option<Time>, now: Time) -> bool 
 /// # Errors
 /// The store's reason.
 pub fn last_report(reader: &Reader<'_>) -> Result<Option<Time>, StoreError> {
-    last(reader, |kind, payload| kind == Kind::ReportIssued && payload["scheduled"] == true)
+    let found = reader.rfind(u64::MAX, |e| e.kind == Kind::ReportIssued && e.payload["scheduled"] == true)?;
+    Ok(found.map(|p| p.entry.recorded_at))
 }
 
 /// When a source was last looked at.
@@ -26,20 +27,8 @@ pub fn last_report(reader: &Reader<'_>) -> Result<Option<Time>, StoreError> {
 /// # Errors
 /// The store's reason.
 pub fn last_ingest(reader: &Reader<'_>) -> Result<Option<Time>, StoreError> {
-    last(reader, |kind, _| kind == Kind::SourceRun)
-}
-
-fn last(
-    reader: &Reader<'_>,
-    wanted: impl Fn(Kind, &serde_json::Value) -> bool,
-) -> Result<Option<Time>, StoreError> {
-    for seq in (0..reader.size()?).rev() {
-        let entry = reader.entry(seq)?.entry;
-        if wanted(entry.kind, &entry.payload) {
-            return Ok(Some(entry.recorded_at));
-        }
-    }
-    Ok(None)
+    let found = reader.rfind(u64::MAX, |e| e.kind == Kind::SourceRun)?;
+    Ok(found.map(|p| p.entry.recorded_at))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::act::{Catalogue, Control, ControlKind, Level, Reference, Role, Route,
 use crate::evidence::Time;
 use crate::evidence::record::AssessmentRun;
 use crate::evidence::register::Exception;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Most entries that are cited for one unit.
@@ -78,7 +79,7 @@ pub struct Unit {
 }
 
 /// How many units have which status. Counts always come as four.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// The rule holds.
     pub satisfied: u64,

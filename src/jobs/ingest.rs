@@ -5,8 +5,8 @@ use crate::act::SourceKind;
 use crate::config::{Paths, Source};
 use crate::evidence::record::{Counts, Fault, SourceRun};
 use crate::evidence::{Evidence, Kind, Private, Time, sha256_hex};
-use crate::ledger::canonical;
 use crate::ledger::entry::{MAX_BYTES, take_blobs};
+use crate::ledger::{Entry, canonical};
 use crate::register::{Register, evidence};
 use crate::sources::{Context, Gathered, files, gather};
 use crate::store::Store;
@@ -37,7 +37,7 @@ pub struct SourceStatus {
     /// New entries of evidence.
     pub entries: u64,
     /// read = kept + quarantined + refused.
-    pub counts: CountsView,
+    pub counts: Counts,
     /// Located faults, at most 100 a look.
     pub faults: Vec<Fault>,
     /// What was not seen.
@@ -47,19 +47,6 @@ pub struct SourceStatus {
     /// Lines of `not_seen` that are not about a look.
     #[serde(skip)]
     waiting: usize,
-}
-
-/// Counts for people and for `--json`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct CountsView {
-    /// Seen.
-    pub read: u64,
-    /// Taken.
-    pub kept: u64,
-    /// Single items that are none.
-    pub quarantined: u64,
-    /// Files that could not be read at all.
-    pub refused: u64,
 }
 
 impl IngestStatus {
@@ -241,11 +228,7 @@ impl SourceStatus {
     fn add(&mut self, g: &Gathered) {
         self.looks += 1;
         self.read.clone_from(&g.read);
-        let Counts { read, kept, quarantined, refused } = g.counts;
-        self.counts.read += read;
-        self.counts.kept += kept;
-        self.counts.quarantined += quarantined;
-        self.counts.refused += refused;
+        self.counts += g.counts;
         self.faults.extend(g.faults.iter().cloned());
         // What the last look did not show counts; what waits was said before.
         self.not_seen.truncate(self.waiting);
@@ -274,17 +257,16 @@ fn register(desk: &Desk, store: &mut Store) -> Result<SourceStatus, JobError> {
         Ok((register, files, text)) => {
             let sha256 = sha256_hex(text.as_bytes());
             let look = format!("sha256-{}", &sha256[..16]);
-            let last = store.reader().last_recorded()?;
             let unchanged = store.state().cursor("register")?.as_ref() == Some(&look);
             let items = evidence(&register, now);
             let n = items.len() as u64;
-            status.counts = CountsView { read: n, kept: n, ..CountsView::default() };
+            status.counts = Counts { read: n, kept: n, ..Counts::default() };
             status.read = if unchanged {
                 format!("{} unchanged", files.join(", "))
             } else {
                 format!("{}, {n} items", files.join(", "))
             };
-            if unchanged && !register_look_is_old(store, now, last)? {
+            if unchanged && !register_look_is_old(store, now)? {
                 return Ok(status);
             }
             let mut g = Gathered {
@@ -327,21 +309,11 @@ fn register(desk: &Desk, store: &mut Store) -> Result<SourceStatus, JobError> {
 }
 
 /// An unchanged register is written down as looked at once an hour, not at each pass.
-fn register_look_is_old(store: &Store, now: Time, last: Option<Time>) -> Result<bool, JobError> {
-    if last.is_none() {
-        return Ok(true);
-    }
-    let size = store.reader().size()?;
-    for seq in (0..size).rev() {
-        let e = store.reader().entry(seq)?.entry;
-        if e.recorded_at < now.plus_seconds(-3600) {
-            return Ok(true);
-        }
-        if e.kind == Kind::SourceRun && e.source == "register" {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+fn register_look_is_old(store: &Store, now: Time) -> Result<bool, JobError> {
+    let old = |e: &Entry| e.recorded_at < now.plus_seconds(-3600);
+    let look = |e: &Entry| e.kind == Kind::SourceRun && e.source == "register";
+    let last = store.reader().rfind(u64::MAX, |e| old(e) || look(e))?;
+    Ok(last.is_none_or(|p| old(&p.entry)))
 }
 
 fn register_paths(paths: Option<&Paths>) -> Vec<PathBuf> {

@@ -13,8 +13,7 @@ pub use desk::{Desk, DeskError, demo_nights};
 pub use export::{Exported, Request, export};
 pub use ingest::{IngestStatus, SourceStatus, ingest, register_now};
 pub use outbox::{MailStatus, compose, flush, queue};
-pub(crate) use report::kept;
-pub use report::{AsOf, Issued, Rendered, ReportStatus, Scope, nightly, render, resolve, view};
+pub use report::{AsOf, Issued, Rendered, ReportStatus, Scope, files, nightly, render, resolve, view};
 
 use crate::ledger::Broken;
 use crate::store::StoreError;

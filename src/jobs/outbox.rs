@@ -1,6 +1,6 @@
 //! The outbox is the ledger: a mail that is queued and not sent goes out at the next chance, with the same Message-ID.
 
-use super::report::{Scope, kept, render};
+use super::report::{Scope, files, render};
 use super::{Desk, JobError};
 use crate::config::{MailContent, MailList};
 use crate::evidence::record::Mail;
@@ -107,7 +107,7 @@ fn waiting(store: &Store) -> Result<Vec<Mail>, JobError> {
 pub fn compose(desk: &Desk, store: &Store, mail: &Mail, list: &MailList) -> Result<Letter, JobError> {
     let scope = Scope { systems: team_systems(desk, store, mail, list)?, from: None };
     let mut rendered = render(desk, store, mail.as_of, &scope, &[])?;
-    rendered.files = files(desk, store, mail, list, &scope)?;
+    rendered.files = files(desk, store, mail.as_of, &scope, &list.attach)?;
     let smtp = desk.config.smtp.as_ref();
     let day = mail.at.to_string()[..10].to_owned();
     let attachments = rendered.files.iter().map(|(name, bytes)| Attachment {
@@ -136,31 +136,6 @@ pub fn compose(desk: &Desk, store: &Store, mail: &Mail, list: &MailList) -> Resu
         html: words.html,
         attachments: attachments.collect(),
     })
-}
-
-/// What is attached: the report as it was issued, where it is kept unchanged; else made again.
-fn files(
-    desk: &Desk,
-    store: &Store,
-    mail: &Mail,
-    list: &MailList,
-    scope: &Scope,
-) -> Result<BTreeMap<String, Vec<u8>>, JobError> {
-    let mut files = BTreeMap::new();
-    let mut missing = Vec::new();
-    for format in &list.attach {
-        let name = format!("report.{format}");
-        match kept(desk, store, mail.as_of, &name)?.filter(|_| *scope == Scope::default()) {
-            Some(bytes) => {
-                files.insert(name, bytes);
-            }
-            None => missing.push(format.clone()),
-        }
-    }
-    if !missing.is_empty() {
-        files.extend(render(desk, store, mail.as_of, scope, &missing)?.files);
-    }
-    Ok(files)
 }
 
 /// Ids of the systems of a list's team; empty for the whole estate.

@@ -6,7 +6,7 @@ use crate::assessment::{self, Facts};
 use crate::evidence::record::{AssessmentRun, ReportIssued};
 use crate::evidence::{Evidence, Kind, Time, sha256_hex};
 use crate::ledger::tree::Frontier;
-use crate::ledger::{Checkpoint, Hash, verify};
+use crate::ledger::{Checkpoint, Entry, Hash, verify};
 use crate::report::{Report, Source, build, csv, html, pdf};
 use crate::store::Store;
 use std::collections::BTreeMap;
@@ -90,17 +90,10 @@ pub fn resolve(desk: &Desk, store: &Store, as_of: &AsOf) -> Result<u64, JobError
             said.size
         }
     };
-    for seq in (0..limit.min(reader.size()?)).rev() {
-        let e = reader.entry(seq)?.entry;
-        let early = match as_of {
-            AsOf::Time(t) => e.occurred_at <= *t,
-            _ => true,
-        };
-        if e.kind == Kind::AssessmentRun && early {
-            return Ok(seq + 1);
-        }
-    }
-    Err(JobError::AsOf("no assessment was made by then: run `actledger assess`".into()))
+    let early = |t: Time| !matches!(as_of, AsOf::Time(limit) if t > *limit);
+    let found = reader.rfind(limit, |e| e.kind == Kind::AssessmentRun && early(e.occurred_at))?;
+    let none = || JobError::AsOf("no assessment was made by then: run `actledger assess`".into());
+    found.map(|p| p.seq + 1).ok_or_else(none)
 }
 
 /// The view model of an as-of, from a record that is checked on the way.
@@ -108,18 +101,21 @@ pub fn resolve(desk: &Desk, store: &Store, as_of: &AsOf) -> Result<u64, JobError
 /// # Errors
 /// The record does not verify; the store's reason; no assessment ends there.
 pub fn view(desk: &Desk, store: &Store, size: u64, scope: &Scope) -> Result<(Report, Vec<Hash>), JobError> {
-    let (mut facts, mut edge) = (Facts::default(), Frontier::default());
-    let mut last = None;
+    let end = store.reader().entry(size.saturating_sub(1))?.entry;
+    let run: Option<AssessmentRun> = Some(end)
+        .filter(|e| e.kind == Kind::AssessmentRun)
+        .and_then(|e| serde_json::from_value(e.payload).ok());
+    let run =
+        run.ok_or_else(|| JobError::AsOf(format!("entry {} is no assessment", size.saturating_sub(1))))?;
+    let (mut facts, mut judged_of, mut edge) = (Facts::default(), Facts::default(), Frontier::default());
     let verified = verified(desk, store, size, |p| {
         facts.fold(p);
         edge.push(p.leaf);
-        if p.seq + 1 == size {
-            last = serde_json::from_value::<AssessmentRun>(p.entry.payload.clone()).ok();
+        // The verdict saw neither its own transitions nor its own entry.
+        if p.seq < run.size {
+            judged_of.fold(p);
         }
     })?;
-    let run =
-        last.ok_or_else(|| JobError::AsOf(format!("entry {} is no assessment", size.saturating_sub(1))))?;
-    let judged_of = facts_below(store, run.size)?;
     let judged = assessment::assess(&judged_of, &desk.catalogue, &run);
     let source = Source {
         facts: &facts,
@@ -134,18 +130,6 @@ pub fn view(desk: &Desk, store: &Store, size: u64, scope: &Scope) -> Result<(Rep
         from: scope.from,
     };
     Ok((build(&source), verified.leaves))
-}
-
-/// Facts as they stood when the assessment judged: its own transitions left out.
-fn facts_below(store: &Store, size: u64) -> Result<Facts, JobError> {
-    let mut facts = Facts::default();
-    let reader = store.reader();
-    reader.each(0, size, |mut p| {
-        p.entry = reader.with_blobs(p.entry)?;
-        facts.fold(&p);
-        Ok(())
-    })?;
-    Ok(facts)
 }
 
 /// Makes the asked forms of a report: html, pdf, json, csv.
@@ -208,19 +192,43 @@ pub fn nightly(
     Ok(ReportStatus { ingest: status, issued, queued })
 }
 
-/// A file of an issued report, when it is still there with the digest that was written down.
-pub(crate) fn kept(desk: &Desk, store: &Store, as_of: u64, name: &str) -> Result<Option<Vec<u8>>, JobError> {
-    let reader = store.reader();
-    for seq in (as_of..reader.size()?).rev() {
-        let e = reader.entry(seq)?.entry;
-        let Some(issued) = Some(e).filter(|e| e.kind == Kind::ReportIssued) else { continue };
-        let Ok(issued) = serde_json::from_value::<ReportIssued>(issued.payload) else { continue };
-        if issued.as_of == as_of {
-            let bytes = std::fs::read(folder(desk, issued.at, as_of).join(name)).ok();
-            return Ok(bytes.filter(|b| Some(&sha256_hex(b)) == issued.files.get(name)));
+/// Forms of a report: as issued where they are kept unchanged, else made again.
+///
+/// # Errors
+/// See [`render`].
+pub fn files(
+    desk: &Desk,
+    store: &Store,
+    size: u64,
+    scope: &Scope,
+    formats: &[String],
+) -> Result<BTreeMap<String, Vec<u8>>, JobError> {
+    let (mut files, mut missing) = (BTreeMap::new(), Vec::new());
+    for format in formats {
+        let name = format!("report.{format}");
+        match kept(desk, store, size, &name)?.filter(|_| *scope == Scope::default()) {
+            Some(bytes) => {
+                files.insert(name, bytes);
+            }
+            None => missing.push(format.clone()),
         }
     }
-    Ok(None)
+    if !missing.is_empty() {
+        files.extend(render(desk, store, size, scope, &missing)?.files);
+    }
+    Ok(files)
+}
+
+/// A file of an issued report, when it is still there with the digest that was written down.
+fn kept(desk: &Desk, store: &Store, as_of: u64, name: &str) -> Result<Option<Vec<u8>>, JobError> {
+    let of = |e: &Entry| e.kind == Kind::ReportIssued && e.payload["as_of"] == as_of;
+    let found = store.reader().rfind(u64::MAX, of)?;
+    let Some(issued) = found.and_then(|p| serde_json::from_value::<ReportIssued>(p.entry.payload).ok())
+    else {
+        return Ok(None);
+    };
+    let bytes = std::fs::read(folder(desk, issued.at, as_of).join(name)).ok();
+    Ok(bytes.filter(|b| Some(&sha256_hex(b)) == issued.files.get(name)))
 }
 
 fn folder(desk: &Desk, at: Time, as_of: u64) -> PathBuf {

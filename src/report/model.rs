@@ -1,6 +1,7 @@
 //! What every output of a report says. The JSON form is an interface: members are added, never renamed.
 
 use crate::act::{ControlKind, Status, Tested};
+use crate::assessment::Counts;
 use crate::evidence::Time;
 use serde::Serialize;
 
@@ -167,26 +168,6 @@ pub struct Look {
     pub complete: bool,
     /// What is wrong, located.
     pub faults: Vec<String>,
-}
-
-/// Findings by status; the four always together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    /// The rule holds.
-    pub satisfied: u64,
-    /// It does not.
-    pub not_satisfied: u64,
-    /// It was not possible to tell.
-    pub not_assessed: u64,
-    /// The question does not arise.
-    pub not_applicable: u64,
-}
-
-impl From<crate::assessment::Counts> for Counts {
-    fn from(c: crate::assessment::Counts) -> Counts {
-        let crate::assessment::Counts { satisfied, not_satisfied, not_assessed, not_applicable } = c;
-        Counts { satisfied, not_satisfied, not_assessed, not_applicable }
-    }
 }
 
 /// Totals over all findings.

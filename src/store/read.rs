@@ -169,6 +169,20 @@ impl<'a> Reader<'a> {
         rows.map_err(failed())?.collect::<Result<_, _>>().map_err(failed())
     }
 
+    /// The last entry below a size that is wanted, without checking.
+    ///
+    /// # Errors
+    /// SQLite's reason.
+    pub fn rfind(&self, below: u64, wanted: impl Fn(&Entry) -> bool) -> Result<Option<Placed>, StoreError> {
+        for seq in (0..below.min(self.size()?)).rev() {
+            let placed = self.entry(seq)?;
+            if wanted(&placed.entry) {
+                return Ok(Some(placed));
+            }
+        }
+        Ok(None)
+    }
+
     /// Every entry from `from` below `to`, in order, without checking.
     ///
     /// # Errors

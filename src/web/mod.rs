@@ -7,7 +7,7 @@ pub use auth::{mac, token_sha256};
 pub use pages::{Snapshot, load};
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, middleware};
@@ -119,7 +119,7 @@ async fn file(State(site): State<Site>, name: &'static str, media_type: &'static
     }
 }
 
-async fn health(State(site): State<Site>, _headers: HeaderMap) -> Response {
+async fn health(State(site): State<Site>) -> Response {
     match &*site.get() {
         Snapshot::Ready { report, .. } => format!("ok, as of entry {}\n", report.as_of.size).into_response(),
         Snapshot::Empty => "ok, no assessment yet\n".into_response(),

@@ -1,6 +1,6 @@
 //! What the pages show: the report of the last assessment, and single entries checked against its root.
 
-use crate::jobs::{AsOf, Desk, JobError, Scope, kept, render, resolve};
+use crate::jobs::{self, AsOf, Desk, JobError, Scope, render, resolve};
 use crate::ledger::entry::blob_references;
 use crate::ledger::{Hash, tree, verify};
 use crate::report::Report;
@@ -46,7 +46,8 @@ pub fn load(desk: &Desk, store: &Store) -> Result<Snapshot, JobError> {
         Ok(mut rendered) => {
             rendered.leaves.truncate(usize::try_from(size).unwrap_or(usize::MAX));
             let report = Box::new(rendered.report);
-            let files = files(desk, store, size)?;
+            let formats = ["html", "pdf", "json"].map(str::to_owned);
+            let files = jobs::files(desk, store, size, &Scope::default(), &formats)?;
             Ok(Snapshot::Ready { report, leaves: rendered.leaves, files })
         }
         Err(JobError::Broken(b)) => {
@@ -56,24 +57,6 @@ pub fn load(desk: &Desk, store: &Store) -> Result<Snapshot, JobError> {
         }
         Err(e) => Err(e),
     }
-}
-
-/// The forms of the report: as issued where they are kept unchanged, else made again.
-fn files(desk: &Desk, store: &Store, size: u64) -> Result<BTreeMap<String, Vec<u8>>, JobError> {
-    let (mut files, mut missing) = (BTreeMap::new(), Vec::new());
-    for format in ["html", "pdf", "json"] {
-        let name = format!("report.{format}");
-        match kept(desk, store, size, &name)? {
-            Some(bytes) => {
-                files.insert(name, bytes);
-            }
-            None => missing.push(format.to_owned()),
-        }
-    }
-    if !missing.is_empty() {
-        files.extend(render(desk, store, size, &Scope::default(), &missing)?.files);
-    }
-    Ok(files)
 }
 
 /// The page of an entry below the as-of. Its bytes are read anew and checked against the root before they are shown.

@@ -45,25 +45,23 @@ pub(super) fn deployments(case: &Case<'_>, system: &System) -> BTreeMap<String, 
 /// Model versions of one workload, with the span from their first start to their last end.
 fn spans(case: &Case<'_>, history: &[Seen<Workload>]) -> BTreeMap<String, Deployment> {
     let mut found: BTreeMap<String, Deployment> = BTreeMap::new();
-    {
-        let first = history.first().map(|s| s.seq);
-        let mut running: Option<String> = None;
-        for state in history.iter().filter(|s| s.at <= case.estate.at) {
-            let version = running_version(case, state).map(str::to_owned);
-            if version != running {
-                if let Some(d) = running.as_ref().and_then(|old| found.get_mut(old)) {
-                    d.end = Some(state.at);
-                }
-                running.clone_from(&version);
+    let first = history.first().map(|s| s.seq);
+    let mut running: Option<String> = None;
+    for state in history.iter().filter(|s| s.at <= case.estate.at) {
+        let version = running_version(case, state).map(str::to_owned);
+        if version != running {
+            if let Some(d) = running.as_ref().and_then(|old| found.get_mut(old)) {
+                d.end = Some(state.at);
             }
-            if let Some(version) = version {
-                let stated = state.value.version_starts.get(&version).copied();
-                let start = stated.or((Some(state.seq) != first).then_some(state.at));
-                let d = found.entry(version).or_insert(Deployment { start, end: None, entries: Vec::new() });
-                d.start = d.start.or(start);
-                d.end = None;
-                d.entries.push(state.seq);
-            }
+            running.clone_from(&version);
+        }
+        if let Some(version) = version {
+            let stated = state.value.version_starts.get(&version).copied();
+            let start = stated.or((Some(state.seq) != first).then_some(state.at));
+            let d = found.entry(version).or_insert(Deployment { start, end: None, entries: Vec::new() });
+            d.start = d.start.or(start);
+            d.end = None;
+            d.entries.push(state.seq);
         }
     }
     found

@@ -260,16 +260,16 @@ pub(super) fn resource_tags(case: &Case<'_>) -> Vec<Judged> {
         } else {
             format!("no tag {}", missing.join(", "))
         };
-        let run = last.map(|(_, run)| run.seq);
-        Some(
-            Judged::line(format!("{}/{}", r.workspace, r.address), line)
-                .note(note)
-                .evidence([seen.seq])
-                .evidence(run),
-        )
+        Some(resource_line(seen, last, line).note(note))
     };
     let workspaces = unread_workspaces(case).map(of_workspace);
     workspaces.chain(resources(case).into_iter().filter_map(of_resource)).collect()
+}
+
+/// What is judged of a resource: its address in its workspace, its state and the last run.
+fn resource_line(seen: &Seen<Resource>, last: Option<Applied<'_>>, line: usize) -> Judged {
+    let unit = format!("{}/{}", seen.value.workspace, seen.value.address);
+    Judged::line(unit, line).evidence([seen.seq]).evidence(last.map(|(_, run)| run.seq))
 }
 
 /// A targeted plan says nothing of a resource whose state is older than it.
@@ -295,13 +295,7 @@ pub(super) fn encryption(case: &Case<'_>) -> Vec<Judged> {
             5 => "the plan does not say",
             _ => "the plan sets encryption on",
         };
-        let run = last.map(|(_, run)| run.seq);
-        Some(
-            Judged::line(format!("{}/{}", r.workspace, r.address), line)
-                .note(note)
-                .evidence([seen.seq])
-                .evidence(run),
-        )
+        Some(resource_line(seen, last, line).note(note))
     };
     let workspaces = unread_workspaces(case).map(of_workspace);
     workspaces.chain(resources(case).into_iter().filter_map(of_resource)).collect()

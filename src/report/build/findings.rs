@@ -2,10 +2,10 @@
 
 use super::super::model as m;
 use super::super::sentences::{duty, reason, summary};
-use super::{Builder, add, anchor};
+use super::{Builder, anchor};
 use crate::act::Status;
 use crate::assessment::facts::UnitState;
-use crate::assessment::{Finding, Unit};
+use crate::assessment::{Counts, Finding, Unit};
 use crate::evidence::{Time, hex, sha256_hex};
 
 /// Units beyond those that are not satisfied or not assessed.
@@ -39,7 +39,7 @@ impl<'a> Builder<'a> {
             duty: duty(f, |t| self.zone.day(t)),
             references: f.references.clone(),
             excepted: f.excepted,
-            counts: f.counts.into(),
+            counts: f.counts,
             summary: summary(f),
             remediation: text(|c| &c.remediation),
             limit: text(|c| &c.limit),
@@ -103,14 +103,14 @@ impl<'a> Builder<'a> {
         asked
             .map(|c| {
                 let findings: Vec<&Finding> = self.findings().filter(|f| f.control == c.id).collect();
-                let mut counts = m::Counts::default();
-                findings.iter().for_each(|f| add(&mut counts, f.status));
+                let mut counts = Counts::default();
+                findings.iter().for_each(|f| counts.add(f.status));
                 let row = |f: &&Finding| m::ControlRow {
                     system: f.system.clone().unwrap_or_else(|| "estate".into()),
                     anchor: f.system.as_deref().map(anchor).unwrap_or_default(),
                     status: f.status,
                     excepted: f.excepted,
-                    counts: f.counts.into(),
+                    counts: f.counts,
                     summary: summary(f),
                 };
                 let line = |l: &crate::act::Line| {

@@ -138,7 +138,7 @@ impl<'a> Builder<'a> {
         t.unregistered = systems.iter().filter(|s| !s.registered).count() as u64;
         for f in systems.iter().flat_map(|s| &s.findings).chain(estate) {
             t.checks += 1;
-            add(&mut t.counts, f.status);
+            t.counts.add(f.status);
             t.declared += u64::from(f.status == Status::Satisfied && f.basis == Basis::Declared.name());
             t.re_performed +=
                 u64::from(f.status == Status::Satisfied && f.basis == Basis::ReEvaluated.name());
@@ -253,15 +253,6 @@ impl<'a> Builder<'a> {
 /// The most severe first.
 fn rank(severity: &str) -> usize {
     ["critical", "high", "medium", "low"].iter().position(|x| *x == severity).unwrap_or(4)
-}
-
-fn add(counts: &mut m::Counts, status: Status) {
-    match status {
-        Status::Satisfied => counts.satisfied += 1,
-        Status::NotSatisfied => counts.not_satisfied += 1,
-        Status::NotAssessed => counts.not_assessed += 1,
-        Status::NotApplicable => counts.not_applicable += 1,
-    }
 }
 
 /// A name for anchors and paths: letters, digits and hyphens.

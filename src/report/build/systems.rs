@@ -1,18 +1,18 @@
 //! The dossier of a system: levels, findings, what ran, which files were stored, which runs were applied.
 
 use super::super::model as m;
-use super::{Builder, add, anchor, rank};
+use super::{Builder, anchor, rank};
 use crate::act::{Level, Status};
-use crate::assessment::System;
 use crate::assessment::estate::model_version;
+use crate::assessment::{Counts, System};
 
 impl<'a> Builder<'a> {
     pub(super) fn system(&self, x: &System) -> m::System {
         let ours = self.s.assessment.findings.iter().filter(|f| f.system.as_ref() == Some(&x.id));
         let mut findings: Vec<m::Finding> = ours.map(|f| self.finding(f)).collect();
         findings.sort_by_key(|f| (f.status, f.excepted, rank(&f.severity)));
-        let mut counts = m::Counts::default();
-        findings.iter().for_each(|f| add(&mut counts, f.status));
+        let mut counts = Counts::default();
+        findings.iter().for_each(|f| counts.add(f.status));
         let dash = |t: &Option<String>| t.clone().unwrap_or_else(|| "not stated".into());
         let not = |f: &&m::Finding| f.status == Status::NotSatisfied;
         m::System {
