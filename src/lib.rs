@@ -27,6 +27,8 @@ pub mod store;
 pub mod report;
 /// `[p]` Bundle, OSCAL, OCSF.
 pub mod export;
+/// Outside witnesses: Object Lock archive, RFC 3161.
+pub mod anchors;
 /// Mail: SMTP, folder, memory.
 pub mod mail;
 /// Ingest, assess, report, mail: no input, idempotent, a typed status; the same functions for the command line and the daemon.

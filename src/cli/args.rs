@@ -186,6 +186,15 @@ pub(super) enum Ledger {
     Rebuild,
     /// Make a new signing key and hand the signing over to it.
     RotateKey,
+    /// Begin a new ledger that follows one that ended: its key was lost, it was restored from a backup, it grew too big.
+    Succeed {
+        /// A file with the last checkpoint of the ledger that ended: a saved mail, or the ledger file itself.
+        #[arg(long, value_name = "FILE")]
+        predecessor: PathBuf,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
     /// Erase private values for good; the proof stays.
     ErasePrivate {
         /// Values of entries recorded before this time; by default those older than [private] keep_days.
@@ -194,8 +203,8 @@ pub(super) enum Ledger {
         /// This value, wherever it stands.
         #[arg(long, value_name = "V")]
         value: Option<String>,
-        /// Why.
-        #[arg(long, value_name = "TEXT", default_value = "not stated")]
-        reason: String,
+        /// Why; required for values younger than [private] keep_days.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
     },
 }

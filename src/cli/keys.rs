@@ -1,6 +1,7 @@
 //! Key files: Ed25519 in PKCS#8 PEM, readable by the owner alone, and the one-line public key beside it.
 
-use super::CliError;
+use super::{CliError, Ended, output};
+use crate::jobs::{Desk, read_key};
 use crate::ledger::Signer;
 use anyhow::Context;
 use ed25519_dalek::SigningKey;
@@ -20,10 +21,43 @@ pub(super) fn write(path: &Path, origin: &str, secret: &[u8; 32]) -> Result<Stri
         SigningKey::from_bytes(secret).to_pkcs8_pem(LineEnding::LF).context("cannot write the key as PEM")?;
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let mut file = file.with_context(|| format!("cannot make {}", path.display()))?;
-    file.write_all(pem.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
+    file.write_all(pem.as_bytes())
+        .and_then(|()| file.sync_all())
+        .with_context(|| format!("cannot write {}", path.display()))?;
     let vkey = Signer::new(origin, secret).verifier().vkey();
     let public = path.with_extension("vkey");
     std::fs::write(&public, format!("{vkey}\n"))
         .with_context(|| format!("cannot write {}", public.display()))?;
     Ok(vkey)
+}
+
+/// Makes a new key, hands the signing over to it in the ledger, and puts it in the place of the old one. After a crash
+/// the same command goes on where it ended: the new key is on disk before the ledger names it.
+pub(super) fn rotate(desk: &Desk) -> Result<Ended, CliError> {
+    if desk.config.demo.is_some() {
+        return Err(CliError::Usage("a demonstration's key comes from its seed and is not rotated".into()));
+    }
+    let (path, origin) = (&desk.config.ledger.signing_key, &desk.config.ledger.origin);
+    let next = path.with_extension("key.next");
+    let mut store = desk.store()?;
+    if !next.exists() {
+        let secret = desk.randomness.bytes("rotated key").context("no random bytes")?;
+        write(&next, origin, &secret)?;
+    }
+    let signer = read_key(&next, origin)?;
+    let vkey = signer.verifier().vkey();
+    if !store.reader().hands_over_to(&vkey)? {
+        store.hand_over(&desk.writer(), &signer)?;
+    }
+    let old = path.with_extension(format!("key.until-{}", store.reader().size()?));
+    let (next_public, public) = (next.with_extension("vkey"), path.with_extension("vkey"));
+    for (from, to) in [(path, &old), (&next, path), (&next_public, &public)] {
+        std::fs::rename(from, to)
+            .with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))?;
+    }
+    output::line(format!(
+        "both keys signed the change; from now on checkpoints are signed by\n{vkey}\nGive this line to your auditor. The old key signs nothing any more: destroy {}",
+        old.display()
+    ));
+    Ok(Ended::Well)
 }

@@ -1,14 +1,15 @@
 //! `actledger ledger`
 
 use super::args::Ledger;
-use super::{CliError, Ended, keys, output};
-use crate::evidence::record::LedgerKey;
+use super::{CliError, Ended, keys, output, succeed};
+use crate::evidence::record::LedgerBackup;
 use crate::evidence::{Evidence, Kind, Time, hex};
-use crate::jobs::{Desk, JobError};
-use crate::ledger::{Verification, tree};
-use crate::store::Store;
+use crate::jobs::{self, Desk, JobError};
+use crate::ledger::header::Header;
+use crate::store::{Reader, Store, StoreError};
 use anyhow::Context;
 use base64::{Engine, engine::general_purpose::STANDARD};
+use std::path::Path;
 
 pub(super) fn run(desk: &Desk, command: &Ledger) -> Result<Ended, CliError> {
     match command {
@@ -20,24 +21,17 @@ pub(super) fn run(desk: &Desk, command: &Ledger) -> Result<Ended, CliError> {
             output::raw(note.as_bytes());
             Ok(Ended::Well)
         }
-        Ledger::Backup { file } => {
-            Store::open(&desk.config.ledger.path)?.backup(file)?;
-            output::line(format!(
-                "copied to {}; check it: actledger verify --ledger {}",
-                file.display(),
-                file.display()
-            ));
-            Ok(Ended::Well)
-        }
+        Ledger::Backup { file } => backup(desk, file),
         Ledger::Rebuild => {
             let differs = Store::open(&desk.config.ledger.path)?.rebuild_state()?;
             differs.iter().for_each(|d| output::line(format!("differed: {d}")));
             output::line("state.db is built from the entries");
             Ok(Ended::Well)
         }
-        Ledger::RotateKey => rotate(desk),
+        Ledger::RotateKey => keys::rotate(desk),
+        Ledger::Succeed { predecessor, reason } => succeed::run(desk, predecessor, reason),
         Ledger::ErasePrivate { before, value, reason } => {
-            erase(desk, before.as_deref(), value.as_deref(), reason)
+            erase(desk, before.as_deref(), value.as_deref(), reason.as_deref())
         }
     }
 }
@@ -76,98 +70,130 @@ fn info(desk: &Desk, json: bool) -> Result<Ended, CliError> {
     Ok(Ended::Well)
 }
 
-/// The entry, its proof, and which checkpoint covers it; from a record that was checked.
+/// The entry, its proof, and which checkpoint covers it. Nothing else of the ledger is read.
 fn show(desk: &Desk, seq: u64) -> Result<Ended, CliError> {
     let store = Store::open(&desk.config.ledger.path)?;
     let reader = store.reader();
-    let (result, leaves) = reader.verify(None, 0, |_| {})?;
-    if let Verification::Broken(b) = result {
-        return Err(JobError::Broken(crate::jobs::BrokenRecord(b)).into());
-    }
-    let index = usize::try_from(seq).ok().filter(|i| *i < leaves.len());
-    let Some(index) = index else {
+    let size = reader.size()?;
+    if seq >= size {
         return Err(CliError::Usage(format!(
             "there is no entry {seq}: the last one is {}",
-            leaves.len().saturating_sub(1)
+            size.saturating_sub(1)
         )));
-    };
-    let bytes = reader.bytes(seq)?;
-    output::raw(&bytes);
-    output::line("");
-    output::line(format!("\nleaf  {}", hex(&leaves[index])));
-    for hash in tree::inclusion(&leaves, index) {
-        output::line(format!("path  {}", STANDARD.encode(hash)));
     }
+    let proved = reader.proved(seq, desk.signer.verifier())?;
+    output::raw(&proved.bytes);
+    output::line("");
+    private(&reader, seq, &proved.bytes)?;
+    output::line(format!("\nleaf  {}", hex(&proved.leaf)));
+    proved.path.iter().for_each(|hash| output::line(format!("path  {}", STANDARD.encode(hash))));
     output::line(format!(
         "The path (RFC 6962, base64, from the leaf up) leads from leaf {seq} to this root:\n"
     ));
-    if let Some((_, note)) = reader.checkpoint(leaves.len() as u64)? {
-        output::line(note);
-    }
+    output::line(&proved.note);
     if let Some((size, note)) = reader.covering(seq)? {
-        let root = note.lines().nth(2).unwrap_or_default().to_owned();
+        let root = note.lines().nth(2).unwrap_or_default();
         output::line(format!("It was first covered by the checkpoint of size {size}, root {root}."));
     }
     Ok(Ended::Well)
 }
 
-fn rotate(desk: &Desk) -> Result<Ended, CliError> {
-    if desk.config.demo.is_some() {
-        return Err(CliError::Usage("a demonstration's key comes from its seed and is not rotated".into()));
+/// Its private values, once they give their commitments; one that was erased names the entry that says so.
+fn private(reader: &Reader<'_>, seq: u64, bytes: &[u8]) -> Result<(), CliError> {
+    let header = Header::read(bytes).ok_or(StoreError::Unreadable(seq))?;
+    let (openings, erasures) = (reader.openings(seq)?, reader.erasures()?);
+    for sealed in header.sealed {
+        let open = openings.iter().find(|o| o.commitment == sealed.commitment);
+        let said = match (open, jobs::erased_by(&erasures, seq, &sealed.commitment)) {
+            (Some(o), _) if o.recomputed() == sealed.commitment => o.value.clone(),
+            (Some(_), _) => "does not give its commitment: run actledger verify".into(),
+            (None, Some(by)) => format!("erased (entry {by})"),
+            (None, None) => "missing: run actledger verify".into(),
+        };
+        output::line(format!("private  {}  {said}", sealed.commitment));
     }
+    Ok(())
+}
+
+fn backup(desk: &Desk, file: &Path) -> Result<Ended, CliError> {
     let mut store = desk.store()?;
-    let secret = desk.randomness.bytes("rotated key").context("no random bytes")?;
-    let path = &desk.config.ledger.signing_key;
-    let old = path.with_extension(format!("key.until-{}", desk.clock.now().seconds()));
-    let next = path.with_extension("key.next");
-    let vkey = keys::write(&next, &desk.config.ledger.origin, &secret)?;
-    let payload = LedgerKey { public_key: vkey.clone() };
-    let now = desk.clock.now();
-    let entry =
-        Evidence::event(Kind::LedgerKey, "actledger", vkey.clone(), "ledger:key".into(), now, &payload);
+    if file.exists() {
+        return Err(CliError::Usage(predates(&store, file)?));
+    }
+    let intact = store.backup(file).context("the backup was not made")?;
+    let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let (size, root, openings) = (intact.checkpoint.size, intact.checkpoint.root_base64(), intact.openings);
+    let (payload, now) = (LedgerBackup { file: name.clone(), size, root, openings }, desk.clock.now());
+    let key = format!("{name} {now}");
+    let entry = Evidence::event(Kind::LedgerBackup, "actledger", key, "ledger:backup".into(), now, &payload);
     store.append(&desk.writer(), vec![entry])?;
-    std::fs::rename(path, &old).with_context(|| format!("cannot keep the old key as {}", old.display()))?;
-    std::fs::rename(&next, path).with_context(|| format!("cannot put the new key at {}", path.display()))?;
     output::line(format!(
-        "the next checkpoint is signed by\n{vkey}\nthe old key is kept as {}",
-        old.display()
+        "{} entries copied to {} and verified, {openings} private values among them.\nErasures from now on do not reach this copy: `ledger erase-private` names it.",
+        size,
+        file.display(),
     ));
     Ok(Ended::Well)
 }
 
-fn erase(desk: &Desk, before: Option<&str>, value: Option<&str>, reason: &str) -> Result<Ended, CliError> {
+/// What to say of a file that is there: it is not written over, and it may hold what was erased since.
+fn predates(store: &Store, file: &Path) -> Result<String, CliError> {
+    let there = format!("{} is there already; nothing was copied", file.display());
+    let Ok(copy) = Reader::open(file) else { return Ok(there) };
+    let size = copy.size()?;
+    let later: Vec<u64> =
+        store.reader().erasures()?.into_iter().map(|(seq, _)| seq).filter(|s| *s >= size).collect();
+    if later.is_empty() {
+        return Ok(there);
+    }
+    let names: Vec<String> = later.iter().map(|s| format!("entry {s}")).collect();
+    Ok(format!("{there}. It ends at size {size} and predates the erasures of {}", names.join(", ")))
+}
+
+fn erase(
+    desk: &Desk,
+    before: Option<&str>,
+    value: Option<&str>,
+    reason: Option<&str>,
+) -> Result<Ended, CliError> {
     let mut store = desk.store()?;
-    let reader = store.reader();
-    let limit: Option<Time> = before
-        .map(|t| {
-            t.parse().map_err(|_| {
-                CliError::Usage(format!("--before {t}: a day (2026-11-22) or a time (RFC 3339)"))
-            })
-        })
-        .transpose()?;
-    let limit = match (limit, value) {
-        (None, None) => Some(desk.clock.now().plus_seconds(-86_400 * desk.config.private.keep_days)),
-        (limit, _) => limit,
+    let kept_until = desk.clock.now().plus_seconds(-86_400 * desk.config.private.keep_days);
+    let time = |t: &str| {
+        t.parse::<Time>()
+            .map_err(|_| CliError::Usage(format!("--before {t}: a day (2026-11-22) or a time (RFC 3339)")))
     };
+    let limit = match (before, value) {
+        (Some(t), _) => Some(time(t)?),
+        (None, Some(_)) => None,
+        (None, None) => Some(kept_until),
+    };
+    let reader = store.reader();
+    let below = limit.map_or_else(|| reader.size(), |t| reader.first_recorded(t))?;
+    let old = reader.first_recorded(kept_until)?;
     let mut which = match value {
         Some(value) => reader.openings_of(value)?,
-        None => reader.openings_below(i64::MAX as u64)?,
+        None => reader.openings_below(below)?,
     };
-    if let Some(limit) = limit {
-        let mut kept = Vec::new();
-        for (seq, opening) in which {
-            if reader.entry(seq)?.entry.recorded_at < limit {
-                kept.push((seq, opening));
-            }
-        }
-        which = kept;
-    }
-    drop(reader);
+    which.retain(|(seq, _)| *seq < below);
     if which.is_empty() {
         output::line("no such value is kept");
         return Ok(Ended::Well);
     }
-    let erased = store.erase(&desk.writer(), &which, reason)?;
+    let young = which.iter().filter(|(seq, _)| *seq >= old).count();
+    let Some(reason) = reason.or((young == 0).then_some("kept long enough")) else {
+        let days = desk.config.private.keep_days;
+        return Err(CliError::Usage(format!(
+            "{young} of these values are younger than [private] keep_days = {days}: say why, with --reason; nothing was erased"
+        )));
+    };
+    drop(reader);
+    let (below, named) = if value.is_some() { (0, which) } else { (below, Vec::new()) };
+    let erased = store.erase(&desk.writer(), below, &named, reason)?;
     output::line(format!("{erased} private values erased for good; their places stay proved"));
+    for copy in store.backups()?.into_iter().filter(|b| b.openings > 0) {
+        output::line(format!(
+            "still in the backup {}, made at size {}: destroy it, or keep it with care",
+            copy.file, copy.size
+        ));
+    }
     Ok(Ended::Well)
 }

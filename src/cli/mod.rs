@@ -13,6 +13,7 @@ mod mail;
 mod output;
 mod report;
 mod serve;
+mod succeed;
 mod token;
 mod verify;
 

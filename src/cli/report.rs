@@ -89,7 +89,7 @@ fn systems(desk: &Desk, store: &crate::store::Store, size: u64, o: &Report) -> R
     if asked.is_empty() && o.team.is_none() {
         return Ok(asked);
     }
-    let (report, _) = jobs::view(desk, store, size, &Scope::default())?;
+    let report = jobs::view(desk, store, size, &Scope::default())?;
     if let Some(team) = &o.team {
         asked.extend(report.systems.iter().filter(|s| s.team == *team).map(|s| s.id.clone()));
     }
@@ -110,7 +110,7 @@ fn known_systems(
     if asked.is_empty() {
         return Ok(());
     }
-    let (report, _) = jobs::view(desk, store, size, &Scope::default())?;
+    let report = jobs::view(desk, store, size, &Scope::default())?;
     let unknown = asked.iter().find(|id| !report.systems.iter().any(|s| s.id == **id));
     unknown.map_or(Ok(()), |id| Err(CliError::Usage(format!("no system is named {id:?} as of entry {size}"))))
 }

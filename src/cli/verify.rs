@@ -2,20 +2,26 @@
 
 use super::args::Verify;
 use super::{CliError, Ended, output};
-use crate::config::Config;
+use crate::anchors::timestamp::{self, Authorities};
+use crate::config::{Config, Timestamp};
+use crate::evidence::Kind;
+use crate::evidence::record::{AnchorMade, LedgerOpened};
 use crate::export::bundle;
+use crate::jobs::{self, JobError};
+use crate::ledger::verify::root_base64;
 use crate::ledger::{Broken, Checkpoint, Intact, Verification, Verifier};
-use crate::store::Reader;
+use crate::store::{Fold, Reader};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use std::path::Path;
 
 pub(super) fn run(config: &Config, o: &Verify) -> Result<Ended, CliError> {
-    ledger(&config.ledger.path, o)
+    ledger(&config.ledger.path, o, config.timestamp.as_ref())
 }
 
 pub(super) fn alone(o: &Verify) -> Result<Ended, CliError> {
     match (&o.bundle, &o.ledger) {
         (Some(file), _) => of_bundle(file, o),
-        (None, Some(file)) => ledger(file, o),
+        (None, Some(file)) => ledger(file, o, None),
         (None, None) => Err(CliError::Usage("verify what? --ledger FILE or --bundle FILE".into())),
     }
 }
@@ -34,8 +40,8 @@ fn of_bundle(file: &Path, o: &Verify) -> Result<Ended, CliError> {
     match bundle::check(&bytes, key.as_ref()) {
         Ok(c) => {
             output::line(format!(
-                "{} files listed, {} present, 0 added; {} entries, {} proofs to size {}; signature good;\n{} private values open",
-                c.files, c.files, c.entries, c.entries, c.size, c.openings
+                "{} files listed, {} present, 0 added; {} entries, all proved to size {}; signature good;\n{} private values open, {} erased",
+                c.files, c.files, c.entries, c.size, c.openings, c.erased
             ));
             if key.is_none() {
                 output::line("The key is the bundle's own: give --public-key to know who made it.");
@@ -49,44 +55,57 @@ fn of_bundle(file: &Path, o: &Verify) -> Result<Ended, CliError> {
     }
 }
 
-fn ledger(path: &Path, o: &Verify) -> Result<Ended, CliError> {
+fn ledger(path: &Path, o: &Verify, timestamp: Option<&Timestamp>) -> Result<Ended, CliError> {
     if !path.exists() {
         return Err(CliError::Usage(format!("there is no ledger at {}", path.display())));
     }
     let reader = Reader::open(path)?;
-    let mut since = o.since.as_ref().map(|f| Since::read(f)).transpose()?;
-    let mut edge = crate::ledger::tree::Frontier::default();
-    let (result, _) = reader.verify(key(o)?, u64::MAX, |p| {
-        edge.push(p.leaf);
-        if let Some(s) = &mut since {
-            s.met(&p.entry, &edge);
-        }
+    let copy = o.since.as_ref().map(|f| outside_copy(f)).transpose()?;
+    let mut made: Vec<AnchorMade> = Vec::new();
+    let result = reader.verify(key(o)?, Fold::Only(&[Kind::AnchorMade]), |p| {
+        made.extend(serde_json::from_value::<AnchorMade>(p.entry.payload.clone()).ok());
     })?;
-    match result {
-        Verification::Intact(intact) => {
-            if o.json {
-                output::json(&serde_json::json!({ "status": "intact", "size": intact.checkpoint.size,
-                    "root": intact.checkpoint.root_base64(), "checkpoints": intact.checkpoints, "first_bad": null }));
-            } else {
-                told(&intact);
-            }
-            since.map_or(Ok(Ended::Well), |s| s.conclude(intact.checkpoint.size))
+    let witnesses = Witnesses::of(&reader, &made, timestamp)?;
+    let since = copy.map(|text| Since::of(&reader, &result, &text)).transpose()?;
+    if o.json {
+        let mut document = document(&result, since.as_ref());
+        document["witnesses"] = serde_json::json!(witnesses.lines);
+        output::json(&document);
+    } else {
+        match &result {
+            Verification::Intact(intact) => told(intact, &witnesses),
+            Verification::Broken(broken) => told_broken(broken),
         }
-        Verification::Broken(broken) => {
-            if o.json {
-                output::json(
-                    &serde_json::json!({ "status": "broken", "first_bad": broken.first_bad, "seq": broken.seq,
-                    "what": broken.what, "between": broken.between, "intact_up_to": broken.intact_up_to }),
-                );
-            } else {
-                told_broken(&broken);
-            }
-            Ok(Ended::Something)
+        if let Some(since) = &since {
+            output::line(since.sentence());
         }
     }
+    let intact = matches!(result, Verification::Intact(_)) && !witnesses.contradict;
+    Ok(if intact && since.is_none_or(|s| s.holds()) { Ended::Well } else { Ended::Something })
 }
 
-fn told(i: &Intact) {
+fn outside_copy(file: &Path) -> Result<String, CliError> {
+    let text = std::fs::read_to_string(file);
+    text.map_err(|e| CliError::Usage(format!("cannot read {}: {e}", file.display())))
+}
+
+fn document(result: &Verification, since: Option<&Since>) -> serde_json::Value {
+    let mut document = match result {
+        Verification::Intact(i) => serde_json::json!({ "status": "intact", "size": i.checkpoint.size,
+            "root": i.checkpoint.root_base64(), "checkpoints": i.checkpoints, "first_bad": null }),
+        Verification::Broken(b) => {
+            serde_json::json!({ "status": "broken", "first_bad": b.first_bad, "seq": b.seq,
+            "what": b.what, "between": b.between, "intact_up_to": b.intact_up_to })
+        }
+    };
+    if let Some(s) = since {
+        document["since"] = serde_json::json!({ "size": s.copy.size, "root": s.copy.root_base64(),
+            "result": s.result.name(), "consistency": s.proof });
+    }
+    document
+}
+
+fn told(i: &Intact, witnesses: &Witnesses) {
     let n = i.checkpoint.size;
     let rows = [
         ("entries", format!("{n} of {n} hashed again, canonical form and order right")),
@@ -97,7 +116,7 @@ fn told(i: &Intact) {
                 "{} of {} signed by {}, each a prefix of the next",
                 i.checkpoints,
                 i.checkpoints,
-                i.signer.id_hex()
+                i.keys.iter().map(|(_, k)| k.id_hex()).collect::<Vec<_>>().join(", then ")
             ),
         ),
         ("private", format!("{} values kept, {} match; {} erased", i.openings, i.openings, i.erased)),
@@ -105,13 +124,12 @@ fn told(i: &Intact) {
             "blobs",
             format!("{} kept beside the entries, {} match; {} full tiles match", i.blobs, i.blobs, i.tiles),
         ),
-        (
-            "outside",
-            "every nightly mail holds a checkpoint: take one and run   actledger verify --since FILE"
-                .to_owned(),
-        ),
     ];
-    output::table(&rows.map(|(a, b)| vec![a.to_owned(), b]));
+    let mut rows = rows.map(|(a, b)| vec![a.to_owned(), b]).to_vec();
+    rows.extend(witnesses.lines.iter().map(|l| vec!["outside".to_owned(), l.clone()]));
+    let mails = "every nightly mail holds a checkpoint: take one and run   actledger verify --since FILE";
+    rows.push(vec!["outside".to_owned(), mails.to_owned()]);
+    output::table(&rows);
     output::line(
         "Intact. This shows that nothing was changed since an outside copy of a checkpoint was\nmade; without one, a cut exactly at a checkpoint does not show. It does not show that the\nsources told the truth.",
     );
@@ -129,59 +147,144 @@ fn told_broken(b: &Broken) {
     output::line("No report or export is made from this ledger.");
 }
 
+/// What entries say that outside witnesses hold, and whether it fits: tokens are checked here; what an archive holds is
+/// read there.
+#[derive(Default)]
+struct Witnesses {
+    lines: Vec<String>,
+    contradict: bool,
+}
+
+impl Witnesses {
+    fn of(
+        reader: &Reader<'_>,
+        made: &[AnchorMade],
+        settings: Option<&Timestamp>,
+    ) -> Result<Witnesses, CliError> {
+        let mut all = Witnesses::default();
+        if let Some(last) = made.iter().rev().find(|a| a.anchor == "archive") {
+            all.lines.push(format!(
+                "{} holds entries and checkpoint up to size {}: compare them",
+                last.location, last.size
+            ));
+        }
+        let stamps: Vec<&AnchorMade> = made.iter().filter(|a| a.token.is_some()).collect();
+        let (Some(last), Some(settings)) = (stamps.last(), settings) else {
+            if !stamps.is_empty() {
+                all.lines.push(format!(
+                    "{} time-stamps, not checked: the config names no [timestamp] ca_file",
+                    stamps.len()
+                ));
+            }
+            return Ok(all);
+        };
+        let authorities = jobs::authorities(settings).map_err(JobError::from)?;
+        let bad = stamps.iter().find_map(|s| Some((s, stamp_fits(reader, s, &authorities).err()?)));
+        all.lines.push(match &bad {
+            Some((s, what)) => format!("TIME-STAMP of size {}: {what}", s.size),
+            None => format!("{} time-stamps verify; the last one is of size {}", stamps.len(), last.size),
+        });
+        all.contradict = bad.is_some();
+        Ok(all)
+    }
+}
+
+fn stamp_fits(reader: &Reader<'_>, made: &AnchorMade, authorities: &Authorities) -> Result<(), String> {
+    let note = reader.checkpoint(made.size).map_err(|e| e.to_string())?;
+    let note = note.filter(|(size, _)| *size == made.size).ok_or("there is no such checkpoint")?.1;
+    let token = STANDARD.decode(made.token.as_deref().unwrap_or_default()).map_err(|e| e.to_string())?;
+    let at = timestamp::check(&token, &note, None, authorities).map_err(|e| e.to_string())?;
+    if Some(at) == made.stamped_at { Ok(()) } else { Err(format!("its token says {at}")) }
+}
+
 /// An old checkpoint from outside, and what the ledger of today says of it.
 struct Since {
-    text: String,
-    old: Option<Checkpoint>,
-    wrong: Option<String>,
-    prefix: bool,
+    copy: Checkpoint,
+    size: u64,
+    result: Compared,
+    /// Consistency proof, base64, when the copy is a prefix.
+    proof: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Compared {
+    /// The copy's entries are the first ones here.
+    Prefix,
+    /// The copy has more entries.
+    RolledBack,
+    /// This file verifies, and so did the copy: two histories were signed.
+    Forked,
+    /// This file does not verify, and its entries are not those of the copy.
+    Rewritten,
+    /// The copy is of the ledger that this one follows.
+    Predecessor,
+}
+
+impl Compared {
+    fn name(self) -> &'static str {
+        match self {
+            Compared::Prefix => "prefix",
+            Compared::RolledBack => "rolled-back",
+            Compared::Forked => "forked",
+            Compared::Rewritten => "rewritten",
+            Compared::Predecessor => "predecessor",
+        }
+    }
 }
 
 impl Since {
-    fn read(file: &Path) -> Result<Since, CliError> {
-        let text = std::fs::read_to_string(file);
-        let text = text.map_err(|e| CliError::Usage(format!("cannot read {}: {e}", file.display())))?;
-        Ok(Since { text, old: None, wrong: None, prefix: false })
-    }
-
-    fn met(&mut self, entry: &crate::ledger::Entry, edge: &crate::ledger::tree::Frontier) {
-        if let Some(key) =
-            entry.payload.get("public_key").and_then(|k| k.as_str()).and_then(|k| Verifier::parse(k).ok())
-            && self.old.is_none()
-        {
-            let found = Checkpoint::find(key.name(), &self.text);
-            match found.as_ref().map(|n| key.open(n).and_then(Checkpoint::parse)) {
-                Some(Ok(old)) => (self.old, self.wrong) = (Some(old), None),
-                Some(Err(e)) => self.wrong = Some(e.to_string()),
-                None => self.wrong = Some(format!("no checkpoint of {} is in it", key.name())),
-            }
-        }
-        if let Some(old) = &self.old
-            && old.size == edge.size()
-        {
-            self.prefix = old.root == edge.root();
-        }
-    }
-
-    fn conclude(self, size: u64) -> Result<Ended, CliError> {
-        let text = match (self.old, self.wrong) {
-            (None, wrong) => {
-                let why = wrong.unwrap_or_default();
-                return Err(CliError::Usage(format!("the outside copy cannot be used: {why}")));
-            }
-            (Some(old), _) if self.prefix => {
-                output::line(format!(
-                    "today's ledger ({size}) contains the ledger of that copy ({}) unchanged",
-                    old.size
-                ));
-                return Ok(Ended::Well);
-            }
-            (Some(old), _) if old.size > size => {
-                format!("ROLLED BACK: the copy says {} entries, this ledger has {size}", old.size)
-            }
-            (Some(old), _) => format!("REWRITTEN: the first {} entries are not those of the copy", old.size),
+    fn of(reader: &Reader<'_>, result: &Verification, text: &str) -> Result<Since, CliError> {
+        let refuse = |what: String| CliError::Usage(format!("the outside copy cannot be used: {what}"));
+        let opened: LedgerOpened = serde_json::from_value(reader.entry(0)?.entry.payload)
+            .map_err(|_| refuse("entry 0 does not open a ledger".into()))?;
+        let first = Verifier::parse(&opened.public_key).map_err(|e| refuse(e.to_string()))?;
+        let note = Checkpoint::find(first.name(), text)
+            .ok_or_else(|| refuse(format!("no checkpoint of {} is in it", first.name())))?;
+        let copy = Checkpoint::unchecked(&note).map_err(|e| refuse(e.to_string()))?;
+        let followed =
+            opened.predecessor.filter(|p| Checkpoint::unchecked(&p.checkpoint).as_ref() == Ok(&copy));
+        let signer = match (result, &followed) {
+            (_, Some(p)) => Verifier::parse(&p.public_key).map_err(|e| refuse(e.to_string()))?,
+            (Verification::Intact(i), _) => i.signer_of(copy.size).cloned().unwrap_or(first),
+            (Verification::Broken(_), _) => first,
         };
-        output::line(text);
-        Ok(Ended::Something)
+        signer.open(&note).map_err(|e| refuse(e.to_string()))?;
+        let size = reader.size()?;
+        let same = copy.size <= size && reader.root_at(copy.size).is_ok_and(|root| root == copy.root);
+        let result = match result {
+            _ if followed.is_some() => Compared::Predecessor,
+            _ if same => Compared::Prefix,
+            _ if copy.size > size => Compared::RolledBack,
+            Verification::Intact(_) => Compared::Forked,
+            Verification::Broken(_) => Compared::Rewritten,
+        };
+        let proof =
+            if result == Compared::Prefix { reader.consistency(copy.size, size)? } else { Vec::new() };
+        let proof = proof.iter().map(root_base64).collect();
+        Ok(Since { copy, size, result, proof })
+    }
+
+    fn holds(&self) -> bool {
+        [Compared::Prefix, Compared::Predecessor].contains(&self.result)
+    }
+
+    fn sentence(&self) -> String {
+        let (old, now) = (self.copy.size, self.size);
+        match self.result {
+            Compared::Prefix => format!(
+                "today's ledger ({now}) contains the ledger of that copy ({old}) unchanged: a consistency proof of {} hashes says so",
+                self.proof.len()
+            ),
+            Compared::RolledBack => format!(
+                "ROLLED BACK: the copy says {old} entries, this ledger has {now}. An older file was put in place, or its end was cut off exactly at a checkpoint."
+            ),
+            Compared::Forked => format!(
+                "FORKED: the first {old} entries are not those of the copy, and both were signed. The key signed two histories: an older file was put in place and went on, or somebody else has the key."
+            ),
+            Compared::Rewritten => format!("REWRITTEN: the first {old} entries are not those of the copy."),
+            Compared::Predecessor => {
+                "the copy is of the ledger that this one follows; entry 0 tells why, and what was lost".into()
+            }
+        }
     }
 }

@@ -140,6 +140,25 @@ impl Config {
             }
             Ok(_) => {}
         }
+        if let Some(archive) = &self.archive {
+            if archive.place().is_none() {
+                return refuse("archive.location", &archive.location, "\"s3://BUCKET/PREFIX\"");
+            }
+            if archive.retention_days < 1 {
+                let right = "days of a lock that nobody can take back: 184, or 3650";
+                return refuse("archive.retention_days", &archive.retention_days.to_string(), right);
+            }
+        }
+        if let Some(timestamp) = self.timestamp.as_ref().filter(|t| !t.url.starts_with("http")) {
+            return refuse("timestamp.url", &timestamp.url, "the http(s) address of an RFC 3161 authority");
+        }
+        if self.demo.is_some() && (self.archive.is_some() || self.timestamp.is_some()) {
+            return refuse(
+                "demo",
+                "[demo]",
+                "a demonstration has no outside witnesses: no [archive], no [timestamp]",
+            );
+        }
         if !["core", "full"].contains(&self.act.profile.as_str()) {
             return refuse("act.profile", &self.act.profile, "\"core\" or \"full\"");
         }
@@ -157,6 +176,7 @@ impl Config {
             None => {}
         }
         self.base = dir.to_owned();
+        self.timestamp.iter_mut().for_each(|t| join(&mut t.ca_file));
         if let Some(smtp) = &mut self.smtp {
             if let Some(folder) = smtp.url.strip_prefix("folder:") {
                 smtp.url = format!("folder:{}", dir.join(folder).display());

@@ -54,6 +54,10 @@ pub struct Config {
     pub mail: Vec<MailList>,
     /// How mail goes out.
     pub smtp: Option<Smtp>,
+    /// Copies that nobody can delete.
+    pub archive: Option<Archive>,
+    /// Time-stamps of checkpoints.
+    pub timestamp: Option<Timestamp>,
     /// The pages.
     #[serde(default)]
     pub web: Web,
@@ -174,6 +178,46 @@ pub struct Smtp {
     pub password_file: Option<PathBuf>,
     /// File with the certificate of a private authority.
     pub ca_file: Option<PathBuf>,
+}
+
+/// `[archive]`: checkpoints and new entries, copied to an S3 bucket with Object Lock after each job.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Archive {
+    /// `s3://BUCKET/PREFIX`. The bucket was made with Object Lock.
+    pub location: String,
+    /// Days for which each copy is locked in compliance mode. Nobody can shorten it: 184 is six months (Art. 19 and
+    /// 26(6)), 3650 ten years (Art. 18).
+    pub retention_days: i64,
+    /// AWS region.
+    pub region: Option<String>,
+    /// Address of an S3 that is not AWS's.
+    pub endpoint: Option<String>,
+    /// Role to take on, where the bucket belongs to another account.
+    pub role_arn: Option<String>,
+    /// External id of that role.
+    pub external_id: Option<String>,
+}
+
+impl Archive {
+    /// Bucket, and prefix with its closing slash.
+    pub fn place(&self) -> Option<(&str, String)> {
+        let (bucket, prefix) =
+            self.location.strip_prefix("s3://")?.split_once('/').unwrap_or((&self.location[5..], ""));
+        let prefix = prefix.trim_matches('/');
+        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        (!bucket.is_empty()).then_some((bucket, prefix))
+    }
+}
+
+/// `[timestamp]`: RFC 3161 time-stamps of each night's checkpoint.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Timestamp {
+    /// Address of the authority.
+    pub url: String,
+    /// File with the certificates (PEM) under which its tokens are believed.
+    pub ca_file: PathBuf,
 }
 
 /// `[web]`

@@ -14,10 +14,23 @@ pub struct LedgerOpened {
     pub public_key: String,
     /// Entry format.
     pub format: i64,
-    /// Last checkpoint of the ledger that this one follows.
-    pub predecessor: Option<String>,
+    /// The ledger that this one follows.
+    pub predecessor: Option<Predecessor>,
     /// Why it was opened.
     pub reason: String,
+}
+
+/// A ledger that ended: its key was lost, its file was restored from a backup, or grew too big.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Predecessor {
+    /// Its last checkpoint that is known, a signed note.
+    pub checkpoint: String,
+    /// The verifier key line that signed it.
+    pub public_key: String,
+    /// Entries that are lost: of those that the checkpoint covers, from this number on; null when none is.
+    pub lost_from: Option<u64>,
+    /// When the last entry that is still there was recorded; null when no entry is there.
+    pub last_recorded: Option<Time>,
 }
 
 /// A change of the signing key; it signs from the checkpoint after the one that covers this entry.
@@ -25,6 +38,88 @@ pub struct LedgerOpened {
 pub struct LedgerKey {
     /// The new verifier key line.
     pub public_key: String,
+}
+
+/// The first use of a year's pseudonym key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PrivateKey {
+    /// The year of `recorded_at`, UTC.
+    pub year: i16,
+    /// Base64 of SHA-256 over the key.
+    pub commitment: String,
+}
+
+/// Private values whose openings were taken away for good, in the transaction that wrote this.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PrivateErased {
+    /// Every opening of entries below this number.
+    pub below: u64,
+    /// Single openings, by commitment.
+    pub commitments: Vec<String>,
+    /// Years whose pseudonym key went as well: nothing of them was left.
+    pub years: Vec<i16>,
+    /// Openings that were taken.
+    pub count: u64,
+    /// Why.
+    pub reason: String,
+}
+
+/// A copy of the ledger that was made and verified. It holds the private values that were there at that size.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LedgerBackup {
+    /// Name of the file, without its folder.
+    pub file: String,
+    /// Entries in it.
+    pub size: u64,
+    /// Root over them, base64.
+    pub root: String,
+    /// Private values that it holds.
+    pub openings: u64,
+}
+
+/// A checkpoint that an outside witness holds or vouches for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AnchorMade {
+    /// `archive` (S3 Object Lock) or `timestamp` (RFC 3161).
+    pub anchor: String,
+    /// Where: bucket and prefix, or the authority's address.
+    pub location: String,
+    /// Size of the checkpoint.
+    pub size: u64,
+    /// SHA-256 of the checkpoint's note, hex.
+    pub checkpoint: String,
+    /// What the archive keeps.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub objects: Vec<ArchivedObject>,
+    /// The time-stamp response as it came (RFC 3161, DER), base64.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub token: Option<String>,
+    /// The time that the authority states.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stamped_at: Option<Time>,
+}
+
+/// One locked object version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ArchivedObject {
+    /// Its key.
+    pub key: String,
+    /// The version that is locked.
+    pub version_id: String,
+    /// SHA-256 of its bytes, hex.
+    pub sha256: String,
+    /// Until when nobody can delete it, as the bucket states it.
+    pub retain_until: Time,
+}
+
+/// An anchor that could not be reached; tried again by the next job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AnchorFailed {
+    /// `archive` or `timestamp`.
+    pub anchor: String,
+    /// Why.
+    pub error: String,
 }
 
 /// The end of one batch: what one look of one source gave.

@@ -30,6 +30,10 @@ impl Time {
     pub fn plus_seconds(self, s: i64) -> Time {
         Time::from_millis(self.millis() + s * 1000)
     }
+    /// This many milliseconds later.
+    pub fn plus_millis(self, ms: i64) -> Time {
+        Time::from_millis(self.millis() + ms)
+    }
     /// The start of the clock hour in UTC.
     pub fn hour(self) -> Time {
         Time::from_seconds(self.seconds().div_euclid(3600) * 3600)

@@ -4,7 +4,8 @@ use super::{BrokenRecord, Desk, JobError};
 use crate::assessment::{self, Assessment, Facts, changes};
 use crate::evidence::record::{AssessmentRun, LedgerVerified};
 use crate::evidence::{Evidence, Kind, sha256_hex};
-use crate::store::{Store, StoreError, Verified};
+use crate::ledger::Intact;
+use crate::store::{Store, StoreError};
 use std::fmt::Write;
 
 /// What an assessment wrote.
@@ -68,19 +69,21 @@ pub(super) fn verified(
     store: &Store,
     upto: u64,
     fold: impl FnMut(&crate::ledger::entry::Placed),
-) -> Result<Verified, JobError> {
-    let verified = store.verified(upto, fold)?.map_err(|b| JobError::Broken(BrokenRecord(b)))?;
-    let (ours, theirs) = (desk.signer.verifier().vkey(), verified.intact.signer.vkey());
-    if ours == theirs || store.reader().declares_key(&ours)? {
-        return Ok(verified);
+) -> Result<Intact, JobError> {
+    let intact = store.verified(upto, fold)?.map_err(|b| JobError::Broken(BrokenRecord(b)))?;
+    let ours = desk.signer.verifier();
+    match intact.signer() {
+        Some(theirs) if theirs != ours => {
+            Err(StoreError::WrongKey { given: ours.vkey(), expected: theirs.vkey() }.into())
+        }
+        _ => Ok(intact),
     }
-    Err(StoreError::WrongKey { given: ours, expected: theirs }.into())
 }
 
-fn checked(verified: &Verified, differs: &[String], run: &AssessmentRun) -> Evidence {
+fn checked(intact: &Intact, differs: &[String], run: &AssessmentRun) -> Evidence {
     let payload = LedgerVerified {
-        size: verified.intact.checkpoint.size,
-        root: verified.intact.checkpoint.root_base64(),
+        size: intact.checkpoint.size,
+        root: intact.checkpoint.root_base64(),
         state_differs: differs.to_vec(),
     };
     let key = format!("{} {}", run.at, run.size);

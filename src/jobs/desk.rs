@@ -143,7 +143,11 @@ pub fn demo_nights(config: &Config) -> Result<Vec<Time>, DeskError> {
     Ok(nights)
 }
 
-fn read_key(path: &Path, origin: &str) -> Result<Signer, DeskError> {
+/// Reads an Ed25519 key in PKCS#8 PEM.
+///
+/// # Errors
+/// It is not there, is no such key, or can be read by everyone.
+pub fn read_key(path: &Path, origin: &str) -> Result<Signer, DeskError> {
     use std::os::unix::fs::PermissionsExt;
     let missing = |e| DeskError::NoKey(path.to_owned(), e);
     let mode = std::fs::metadata(path).map_err(missing)?.permissions().mode();

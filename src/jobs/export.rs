@@ -1,13 +1,16 @@
 //! Evidence on demand: the entries that were asked for, proofs, openings, the report, in one ZIP.
 
-use super::report::{Scope, render};
+use super::report::{Rendered, Scope, render};
 use super::{AsOf, Desk, JobError, resolve};
-use crate::evidence::record::ExportMade;
+use crate::evidence::record::{AnchorMade, ExportMade, PrivateErased};
 use crate::evidence::{Evidence, Kind, Time};
-use crate::export::bundle::{self, Contents};
-use crate::ledger::entry::blob_references;
+use crate::export::bundle::{self, Contents, Inclusion, Kept, KeyChange, Proofs, Stamp, base64_all};
+use crate::ledger::header::{Header, sealed_in};
+use crate::ledger::verify::root_base64;
+use crate::ledger::{Checkpoint, Hash};
 use crate::report::Report;
-use crate::store::Store;
+use crate::store::{Reader, Store, StoreError};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is asked for.
@@ -43,79 +46,188 @@ pub struct Exported {
 pub fn export(desk: &Desk, store: &mut Store, as_of: &AsOf, request: &Request) -> Result<Exported, JobError> {
     let size = resolve(desk, store, as_of)?;
     let formats = ["html", "pdf", "json", "csv"].map(str::to_owned);
-    let rendered =
-        render(desk, store, size, &Scope { systems: request.systems.clone(), from: request.from }, &formats)?;
-    let (chosen, contiguous) = choose(store, &rendered.report, size, request)?;
-    let leaves = &rendered.leaves[..usize::try_from(size).unwrap_or(usize::MAX).min(rendered.leaves.len())];
-    let reader = store.reader();
-    let (mut entries, mut blobs, mut openings) = (Vec::new(), BTreeMap::new(), Vec::new());
-    for seq in &chosen {
-        entries.push((*seq, reader.bytes(*seq)?));
-        for sha256 in blob_references(&reader.entry(*seq)?.entry.payload) {
-            if let Some(blob) = reader.blob(sha256)? {
-                blobs.insert(blob.sha256, blob.bytes);
-            }
-        }
-        openings.extend(reader.openings(*seq)?.into_iter().map(|o| (*seq, o)));
-    }
-    let mut reports = rendered.files;
-    if let Some(csv) = reports.remove("report.csv") {
-        reports.insert("findings.csv".into(), csv);
-    }
-    let contents = Contents {
-        entries,
-        leaves,
-        blobs,
-        openings: (!request.redact).then_some(openings),
-        checkpoint: rendered.note,
-        first_key: rendered.report.integrity.key.clone(),
-        reports,
-        scope: scope(&rendered.report, request),
-        contiguous,
-    };
+    let scope = Scope { systems: request.systems.clone(), from: request.from };
+    let rendered = render(desk, store, size, &scope, &formats)?;
+    let chosen = choose(store, &rendered.report, size, request)?;
+    let contents = contents(&store.reader(), rendered, &chosen, request)?;
+    let entries = contents.entries.len() as u64;
     let (bytes, manifest) =
-        bundle::write(&contents, &desk.signer).map_err(|e| JobError::Render(e.to_string()))?;
-    let entries = chosen.len() as u64;
+        bundle::write(contents, &desk.signer).map_err(|e| JobError::Render(e.to_string()))?;
     let payload = ExportMade { as_of: size, entries, redacted: request.redact, manifest: manifest.clone() };
-    let now = desk.clock.now();
-    let entry = Evidence::event(
-        Kind::ExportMade,
-        "actledger",
-        format!("{manifest} {now}"),
-        "export".into(),
-        now,
-        &payload,
-    );
+    let (key, now) = (format!("{manifest} {}", desk.clock.now()), desk.clock.now());
+    let entry = Evidence::event(Kind::ExportMade, "actledger", key, "export".into(), now, &payload);
     store.append(&desk.writer(), vec![entry])?;
     Ok(Exported { bytes, as_of: size, entries })
 }
 
-/// Sequence numbers that go in, and whether they are a contiguous range beside entry 0 and changes of key.
-fn choose(
-    store: &Store,
-    report: &Report,
-    size: u64,
+/// What goes into a bundle: everything or a range below a size, or what was picked.
+enum Chosen {
+    Range(u64, u64),
+    Picked(BTreeSet<u64>),
+}
+
+fn choose(store: &Store, report: &Report, size: u64, request: &Request) -> Result<Chosen, JobError> {
+    if request.systems.is_empty() && request.controls.is_empty() {
+        let reader = store.reader();
+        let from = request.from.map_or(Ok(0), |t| reader.first_recorded(t))?.min(size);
+        let to = request.to.map_or(Ok(size), |t| reader.first_recorded(t.plus_millis(1)))?.clamp(from, size);
+        return Ok(Chosen::Range(from, to));
+    }
+    let mut picked = cited(report, request);
+    picked.insert(size.saturating_sub(1));
+    Ok(Chosen::Picked(picked))
+}
+
+fn contents(
+    reader: &Reader<'_>,
+    rendered: Rendered,
+    chosen: &Chosen,
     request: &Request,
-) -> Result<(BTreeSet<u64>, bool), JobError> {
-    let picked = !request.systems.is_empty() || !request.controls.is_empty();
-    if !picked && request.from.is_none() && request.to.is_none() {
-        return Ok(((0..size).collect(), true));
+) -> Result<Contents, JobError> {
+    let own = OwnEntries::read(reader)?;
+    let Rendered { report, note, files: mut reports } = rendered;
+    let as_of = report.as_of.size;
+    // The bundle is signed by the key of today: a change of key after the as-of belongs to it, with its checkpoint.
+    let (size, note) =
+        own.keys.last().filter(|(_, size, _)| *size > as_of).map_or((as_of, note), |k| (k.1, k.2.clone()));
+    let checkpoint = Checkpoint::unchecked(&note).map_err(|e| JobError::Render(e.to_string()))?;
+    let mut seqs: BTreeSet<u64> = match chosen {
+        Chosen::Range(from, to) => (*from..*to).collect(),
+        Chosen::Picked(picked) => picked.clone(),
+    };
+    seqs.extend(own.keys.iter().map(|(seq, _, _)| *seq).chain([0]));
+    let proofs = match chosen {
+        Chosen::Range(0, to) if *to == size => None,
+        Chosen::Range(from, to) => Some(prove(reader, size, &seqs, Some((*from, *to)))?),
+        Chosen::Picked(_) => Some(prove(reader, size, &seqs, None)?),
+    };
+    let change = |(seq, over, note): &(u64, u64, String)| {
+        let entry = reader.entry(*seq)?.entry;
+        let public_key = entry.payload["public_key"].as_str().unwrap_or_default().to_owned();
+        let consistency = base64_all(&reader.consistency(*over, size)?);
+        Ok(KeyChange { seq: *seq, public_key, checkpoint: note.clone(), consistency })
+    };
+    let keys = own.keys.iter().map(change).collect::<Result<_, StoreError>>()?;
+    let (mut entries, mut blobs, mut openings) = (Vec::new(), BTreeMap::new(), Vec::new());
+    for seq in seqs {
+        let bytes = reader.bytes(seq)?;
+        openings.extend(own.private(reader, seq, &bytes, &mut blobs)?);
+        entries.push((seq, bytes));
     }
-    let mut chosen = BTreeSet::new();
-    let reader = store.reader();
-    reader.each(0, size, |p| {
-        let t = p.entry.recorded_at;
-        let within = request.from.is_none_or(|f| t >= f) && request.to.is_none_or(|e| t <= e);
-        if p.seq == 0 || p.entry.kind == Kind::LedgerKey || within && !picked {
-            chosen.insert(p.seq);
+    if let Some(csv) = reports.remove("report.csv") {
+        reports.insert("findings.csv".into(), csv);
+    }
+    let stamps = own.stamps(reader, size)?;
+    let (first_key, scope) = (report.integrity.key.clone(), scope(&report, request));
+    let openings = (!request.redact).then_some(openings);
+    Ok(Contents {
+        entries,
+        checkpoint,
+        note,
+        proofs,
+        keys,
+        stamps,
+        blobs,
+        openings,
+        first_key,
+        reports,
+        scope,
+    })
+}
+
+fn prove(
+    reader: &Reader<'_>,
+    size: u64,
+    seqs: &BTreeSet<u64>,
+    range: Option<(u64, u64)>,
+) -> Result<Proofs, JobError> {
+    let base64 =
+        |cover: Vec<(u32, Hash)>| cover.into_iter().map(|(h, hash)| (h, root_base64(&hash))).collect();
+    let outside = seqs.iter().filter(|s| !range.is_some_and(|(from, to)| (from..to).contains(*s)));
+    let one = |seq: &u64| Ok(Inclusion { seq: *seq, path: base64_all(&reader.inclusion(*seq, size)?) });
+    let proofs = outside.map(one).collect::<Result<_, StoreError>>()?;
+    let (left, right) = match range {
+        Some((from, to)) => (base64(reader.cover(0, from)?), base64(reader.cover(to, size)?)),
+        None => (Vec::new(), Vec::new()),
+    };
+    Ok(Proofs { size, range, left, right, proofs })
+}
+
+/// Entries of our own that a bundle depends on, whatever was asked for.
+struct OwnEntries {
+    /// Changes of key: the entry, the size of the checkpoint over it, its note.
+    keys: Vec<(u64, u64, String)>,
+    erasures: Vec<(u64, PrivateErased)>,
+    anchors: Vec<AnchorMade>,
+}
+
+impl OwnEntries {
+    fn read(reader: &Reader<'_>) -> Result<OwnEntries, JobError> {
+        let mut own = OwnEntries { keys: Vec::new(), erasures: reader.erasures()?, anchors: Vec::new() };
+        reader.each(0, reader.size()?, |p| {
+            match p.entry.kind {
+                Kind::LedgerKey => {
+                    let (size, note) = reader.covering(p.seq)?.unwrap_or_default();
+                    own.keys.push((p.seq, size, note));
+                }
+                Kind::AnchorMade => own.anchors.extend(serde_json::from_value(p.entry.payload).ok()),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(own)
+    }
+
+    /// Private values of an entry and the blobs that it names.
+    fn private(
+        &self,
+        reader: &Reader<'_>,
+        seq: u64,
+        bytes: &[u8],
+        blobs: &mut BTreeMap<String, Vec<u8>>,
+    ) -> Result<Vec<(u64, Kept)>, JobError> {
+        let header = Header::read(bytes).ok_or(StoreError::Unreadable(seq))?;
+        let mut sealed = header.sealed;
+        for named in header.blobs {
+            if let Some(blob) = reader.blob(named.sha256)? {
+                sealed.extend(
+                    (named.form == "json").then(|| sealed_in(&blob.bytes)).flatten().unwrap_or_default(),
+                );
+                blobs.insert(blob.sha256, blob.bytes);
+            }
         }
-        Ok(())
-    })?;
-    if picked {
-        chosen.extend(cited(report, request));
-        chosen.insert(size.saturating_sub(1));
+        let mut kept: Vec<(u64, Kept)> =
+            reader.openings(seq)?.into_iter().map(|o| (seq, Kept::Open(o))).collect();
+        let open: BTreeSet<String> = kept
+            .iter()
+            .filter(|&(_, k)| matches!(k, Kept::Open(_)))
+            .map(|(_, k)| k.commitment().to_owned())
+            .collect();
+        for s in sealed.into_iter().filter(|s| !open.contains(&s.commitment)) {
+            let by = erased_by(&self.erasures, seq, &s.commitment).unwrap_or_default();
+            kept.push((seq, Kept::Erased(s.commitment, by)));
+        }
+        Ok(kept)
     }
-    Ok((chosen, !picked))
+
+    /// Time-stamps of checkpoints up to a size.
+    fn stamps(&self, reader: &Reader<'_>, size: u64) -> Result<Vec<Stamp>, JobError> {
+        let mut found = Vec::new();
+        for anchor in self.anchors.iter().filter(|a| a.size <= size) {
+            let token = anchor.token.as_ref().and_then(|t| STANDARD.decode(t).ok());
+            if let (Some(token), Some((_, note))) = (token, reader.checkpoint(anchor.size)?) {
+                let consistency = base64_all(&reader.consistency(anchor.size, size)?);
+                found.push(Stamp { size: anchor.size, consistency, note, token });
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The entry that erased an opening.
+pub fn erased_by(erasures: &[(u64, PrivateErased)], seq: u64, commitment: &str) -> Option<u64> {
+    let covers = |e: &PrivateErased| e.below > seq || e.commitments.iter().any(|c| c == commitment);
+    erasures.iter().find(|(by, e)| *by > seq && covers(e)).map(|(by, _)| *by)
 }
 
 /// Entries that the findings of the asked systems and controls cite, and those of the systems themselves.

@@ -82,8 +82,9 @@ pub fn ingest(
     if desk.config.register.is_some() && wanted("register") {
         status.sources.push(register(desk, store)?);
     }
+    status.entries = store.reader().size()? - before;
+    super::anchor(desk, store, false)?;
     status.size = store.reader().size()?;
-    status.entries = status.size - before;
     Ok(status)
 }
 

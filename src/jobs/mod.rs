@@ -1,6 +1,7 @@
 //! What is done, each a function without input: ingest, assess, report, mail. Doing one twice does no harm; the next
 //! run repairs. The command line and the daemon call the same ones.
 
+mod anchor;
 mod assess;
 mod desk;
 mod export;
@@ -8,9 +9,10 @@ mod ingest;
 mod outbox;
 mod report;
 
+pub use anchor::{AnchorStatus, anchor, authorities};
 pub use assess::{AssessStatus, assess, intact};
-pub use desk::{Desk, DeskError, demo_nights};
-pub use export::{Exported, Request, export};
+pub use desk::{Desk, DeskError, demo_nights, read_key};
+pub use export::{Exported, Request, erased_by, export};
 pub use ingest::{IngestStatus, SourceStatus, ingest, register_now};
 pub use outbox::{MailStatus, compose, flush, queue};
 pub use report::{AsOf, Issued, Rendered, ReportStatus, Scope, files, nightly, render, resolve, view};
@@ -39,6 +41,9 @@ pub enum JobError {
     /// Mail could not be made or sent.
     #[error(transparent)]
     Mail(#[from] crate::mail::MailError),
+    /// An outside witness.
+    #[error(transparent)]
+    Anchor(#[from] crate::anchors::AnchorError),
     /// Another process does this job now.
     #[error("another process is running this job: {0} is locked")]
     Locked(std::path::PathBuf),

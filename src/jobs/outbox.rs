@@ -141,6 +141,6 @@ pub fn compose(desk: &Desk, store: &Store, mail: &Mail, list: &MailList) -> Resu
 /// Ids of the systems of a list's team; empty for the whole estate.
 fn team_systems(desk: &Desk, store: &Store, mail: &Mail, list: &MailList) -> Result<Vec<String>, JobError> {
     let Some(team) = &list.team else { return Ok(Vec::new()) };
-    let (report, _) = super::report::view(desk, store, mail.as_of, &Scope::default())?;
+    let report = super::report::view(desk, store, mail.as_of, &Scope::default())?;
     Ok(report.systems.iter().filter(|s| s.team == *team).map(|s| s.id.clone()).collect())
 }

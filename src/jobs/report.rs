@@ -6,7 +6,7 @@ use crate::assessment::{self, Facts};
 use crate::evidence::record::{AssessmentRun, ReportIssued};
 use crate::evidence::{Evidence, Kind, Time, sha256_hex};
 use crate::ledger::tree::Frontier;
-use crate::ledger::{Checkpoint, Entry, Hash, verify};
+use crate::ledger::{Checkpoint, Entry, verify};
 use crate::report::{Report, Source, build, csv, html, pdf};
 use crate::store::Store;
 use std::collections::BTreeMap;
@@ -40,8 +40,6 @@ pub struct Rendered {
     pub report: Report,
     /// Checkpoint note over the as-of.
     pub note: String,
-    /// Leaf hashes of the whole ledger, checked.
-    pub leaves: Vec<Hash>,
     /// File name to bytes.
     pub files: BTreeMap<String, Vec<u8>>,
 }
@@ -100,17 +98,19 @@ pub fn resolve(desk: &Desk, store: &Store, as_of: &AsOf) -> Result<u64, JobError
 ///
 /// # Errors
 /// The record does not verify; the store's reason; no assessment ends there.
-pub fn view(desk: &Desk, store: &Store, size: u64, scope: &Scope) -> Result<(Report, Vec<Hash>), JobError> {
+pub fn view(desk: &Desk, store: &Store, size: u64, scope: &Scope) -> Result<Report, JobError> {
     let end = store.reader().entry(size.saturating_sub(1))?.entry;
     let run: Option<AssessmentRun> = Some(end)
         .filter(|e| e.kind == Kind::AssessmentRun)
         .and_then(|e| serde_json::from_value(e.payload).ok());
     let run =
         run.ok_or_else(|| JobError::AsOf(format!("entry {} is no assessment", size.saturating_sub(1))))?;
-    let (mut facts, mut judged_of, mut edge) = (Facts::default(), Facts::default(), Frontier::default());
-    let verified = verified(desk, store, size, |p| {
+    let (mut facts, mut judged_of) = (Facts::default(), Facts::default());
+    let (mut edge, mut leaves) = (Frontier::default(), Vec::new());
+    verified(desk, store, size, |p| {
         facts.fold(p);
         edge.push(p.leaf);
+        leaves.push(p.leaf);
         // The verdict saw neither its own transitions nor its own entry.
         if p.seq < run.size {
             judged_of.fold(p);
@@ -122,14 +122,14 @@ pub fn view(desk: &Desk, store: &Store, size: u64, scope: &Scope) -> Result<(Rep
         catalogue: &desk.catalogue,
         run: &run,
         assessment: &judged,
-        leaves: &verified.leaves,
+        leaves: &leaves,
         as_of: (size, verify::root_base64(&edge.root())),
         checkpoints: store.reader().checkpoints_below(size)?,
         key: facts.own.opened.as_ref().map(|o| o.value.public_key.clone()).unwrap_or_default(),
         systems: scope.systems.clone(),
         from: scope.from,
     };
-    Ok((build(&source), verified.leaves))
+    Ok(build(&source))
 }
 
 /// Makes the asked forms of a report: html, pdf, json, csv.
@@ -143,7 +143,7 @@ pub fn render(
     scope: &Scope,
     formats: &[String],
 ) -> Result<Rendered, JobError> {
-    let (report, leaves) = view(desk, store, size, scope)?;
+    let report = view(desk, store, size, scope)?;
     let note = store.reader().checkpoint(size)?.map(|(_, n)| n).unwrap_or_default();
     let mut files = BTreeMap::new();
     for format in formats {
@@ -163,7 +163,7 @@ pub fn render(
         };
         files.insert(format!("report.{ending}"), bytes);
     }
-    Ok(Rendered { report, note, leaves, files })
+    Ok(Rendered { report, note, files })
 }
 
 fn json_bytes(report: &Report) -> Vec<u8> {
@@ -188,6 +188,7 @@ pub fn nightly(
     let formats = ["html", "pdf", "json"].map(str::to_owned);
     let rendered = render(desk, store, assessed.as_of, &Scope::default(), &formats)?;
     let issued = issue(desk, store, &rendered)?;
+    super::anchor(desk, store, true)?;
     let queued = super::queue(desk, store, &rendered.report)?;
     Ok(ReportStatus { ingest: status, issued, queued })
 }

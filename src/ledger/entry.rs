@@ -5,8 +5,9 @@ use crate::evidence::{Kind, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Version of the entry format. It is 0 until the format is frozen.
-pub const FORMAT: i64 = 0;
+/// Version of the entry format: 1, for good. Entries of version 0, written before the format was frozen, may stand
+/// before those of version 1.
+pub const FORMAT: i64 = 1;
 /// An entry is at most this many bytes: what a tlog entry bundle can hold (uint16 length).
 pub const MAX_BYTES: usize = 65_535;
 /// A payload member bigger than this is kept as a blob.
@@ -96,14 +97,15 @@ pub fn take_blobs(payload: &mut Value) -> Result<Vec<Blob>, canonical::Canonical
         if member.get("$private").is_some() {
             continue;
         }
-        let bytes = match &*member {
-            Value::String(s) if s.len() > BLOB_OVER => s.clone().into_bytes(),
-            Value::Array(_) | Value::Object(_) => canonical::bytes(member)?,
+        let (form, bytes) = match &*member {
+            Value::String(s) if s.len() > BLOB_OVER => ("text", s.clone().into_bytes()),
+            Value::Array(_) | Value::Object(_) => ("json", canonical::bytes(member)?),
             _ => continue,
         };
         if bytes.len() > BLOB_OVER {
             let sha256 = crate::evidence::sha256_hex(&bytes);
-            *member = serde_json::json!({ "$blob": format!("sha256:{sha256}"), "size": bytes.len() });
+            *member =
+                serde_json::json!({ "$blob": format!("sha256:{sha256}"), "as": form, "size": bytes.len() });
             blobs.push(Blob { sha256, bytes });
         }
     }
@@ -125,8 +127,9 @@ pub fn put_blobs(payload: &mut Value, mut blob: impl FnMut(&str) -> Option<Vec<u
             continue;
         };
         let Some(bytes) = blob(sha256) else { continue };
+        let text = member["as"] == "text";
         *member = match serde_json::from_slice::<Value>(&bytes) {
-            Ok(value @ (Value::Array(_) | Value::Object(_))) => value,
+            Ok(value @ (Value::Array(_) | Value::Object(_))) if !text => value,
             _ => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
         };
     }

@@ -4,8 +4,10 @@
 
 pub mod canonical;
 pub mod entry;
+pub mod header;
 pub mod note;
 pub mod private;
+pub mod scan;
 pub mod tree;
 pub mod verify;
 

@@ -135,6 +135,12 @@ impl Signer {
     pub fn sign(&self, text: &str) -> String {
         self.sign_as(&self.verifier.name, text)
     }
+    /// A note that others signed, with this key's signature after theirs.
+    pub fn cosign(&self, note: &str) -> String {
+        let text = note.split_inclusive("\n\n").next().unwrap_or_default();
+        let own = self.sign(text.strip_suffix('\n').unwrap_or(text));
+        format!("{note}{}", own.rsplit("\n\n").next().unwrap_or_default())
+    }
     /// The same under another key name.
     pub fn sign_as(&self, name: &str, text: &str) -> String {
         let mut bytes = self.verifier.named(name).id().to_vec();
@@ -179,6 +185,15 @@ impl Checkpoint {
             (Ok(size), Some(root)) if plain && !origin.is_empty() => Ok(Checkpoint { origin, size, root }),
             _ => Err(NoteError::Form("not the three lines of a checkpoint")),
         }
+    }
+
+    /// What a note says, its signatures unchecked.
+    ///
+    /// # Errors
+    /// Another form.
+    pub fn unchecked(note: &str) -> Result<Checkpoint, NoteError> {
+        let text = note.split("\n\n").next().unwrap_or_default();
+        Checkpoint::parse(&format!("{text}\n"))
     }
 
     /// The last checkpoint note of this origin in some text, a saved mail for example: as it stands, or once the
@@ -233,6 +248,15 @@ mod tests {
         assert!(matches!(verifier.open(&found.replace("12", "13")), Err(NoteError::Bad(_))));
         let other = Signer::new("log.example/main", &[8; 32]);
         assert!(matches!(other.verifier().open(&found), Err(NoteError::Unsigned(_))));
+    }
+
+    #[test]
+    fn a_note_can_carry_two_signatures() {
+        let (old, new) = (Signer::new("log.example", &[1; 32]), Signer::new("log.example", &[2; 32]));
+        let note = new.cosign(&old.sign("log.example\n1\nroot\n"));
+        assert_eq!(old.verifier().open(&note), new.verifier().open(&note));
+        assert_eq!(old.verifier().open(&note), Ok("log.example\n1\nroot\n"));
+        assert_eq!(note.lines().count(), 6);
     }
 
     #[test]

@@ -32,9 +32,9 @@ fn canonical_text(value: &str) -> Vec<u8> {
     canonical::bytes(&Value::String(value.to_owned())).unwrap_or_default()
 }
 
-/// The pseudonym key of a year, derived from the ledger's secret: equal values have equal references within a year.
-pub fn year_key(secret: &[u8; 32], year: i16) -> [u8; 32] {
-    keyed(secret, format!("actledger pseudonym {year}").as_bytes())
+/// What `private.key` says of a year's pseudonym key.
+pub fn key_commitment(key: &[u8; 32]) -> String {
+    STANDARD.encode(Sha256::digest(key))
 }
 
 /// The reference of a value: base64 of the first 12 bytes of its keyed hash.
@@ -76,6 +76,15 @@ pub fn commitments(payload: &Value) -> Vec<String> {
     let mut found = Vec::new();
     collect(payload, &mut found);
     found
+}
+
+/// Whether a payload holds a value that is still to be sealed.
+pub fn has_open(payload: &Value) -> bool {
+    match payload {
+        Value::Object(o) => o.contains_key("$open") || o.values().any(has_open),
+        Value::Array(items) => items.iter().any(has_open),
+        _ => false,
+    }
 }
 
 fn collect(value: &Value, found: &mut Vec<String>) {

@@ -1,11 +1,15 @@
-//! Checking the whole record as one fold over its rows. It shares the hashes with the writer and nothing else.
+//! Checking the whole record as one fold over its rows, in memory that does not grow with it. It shares the hashes with
+//! the writer and nothing else.
+//!
+//! Each entry tells what must stand beside it (tiles it fills, blobs and private values it names, the checkpoint over
+//! it); whoever reads the rows hands those in before the next entry.
 
-use super::entry::blob_references;
+use super::header::{BlobName, Header, Sealed, sealed_in};
 use super::note::{Checkpoint, Verifier};
-use super::private::{Opening, commitments};
-use super::tree::{self, Frontier, Hash};
-use super::{Entry, canonical};
-use crate::evidence::{Kind, Time};
+use super::private::{self, Opening};
+use super::tree::{self, Hash, Tile, Tiles};
+use crate::evidence::Kind;
+use crate::evidence::record::{LedgerKey, LedgerOpened, PrivateErased, PrivateKey};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,8 +39,20 @@ pub struct Intact {
     pub blobs: u64,
     /// Full tiles that match.
     pub tiles: u64,
-    /// Key that signs now.
-    pub signer: Verifier,
+    /// Keys and the size from which each signs: above it, up to the next one's.
+    pub keys: Vec<(u64, Verifier)>,
+}
+
+impl Intact {
+    /// The key that signs now.
+    pub fn signer(&self) -> Option<&Verifier> {
+        self.keys.last().map(|(_, k)| k)
+    }
+
+    /// The key that signed checkpoints of a size.
+    pub fn signer_of(&self, size: u64) -> Option<&Verifier> {
+        self.keys.iter().rev().find(|(from, _)| *from < size).map(|(_, k)| k)
+    }
 }
 
 /// The first thing that does not hold.
@@ -64,285 +80,408 @@ pub struct EntryRow<'a> {
     pub leaf: &'a [u8],
 }
 
-/// The running check. Feed entries in order, then tiles, blobs and openings, then finish.
+/// What must stand beside an entry.
+#[derive(Debug)]
+pub struct Beside<'a> {
+    /// Its number.
+    pub seq: u64,
+    /// Dotted name of its kind.
+    pub kind: &'a str,
+    /// Tiles that it fills.
+    pub tiles: Vec<Tile>,
+    /// Blobs that it names.
+    pub blobs: Vec<BlobName<'a>>,
+    /// Its sealed values; those in its blobs are added by [`Check::blob`].
+    pub sealed: Vec<Sealed>,
+    version: i64,
+    year: i16,
+}
+
+/// What is known before the first entry is read, and cannot be learned from it in time: all of it is checked when the
+/// entry that tells it comes.
+#[derive(Default)]
+pub struct Known {
+    /// A key that the reader was given.
+    pub key: Option<Verifier>,
+    /// Pseudonym keys by year.
+    pub pseudonyms: BTreeMap<i16, [u8; 32]>,
+    /// Entries of kind `private.erased`.
+    pub erasures: BTreeMap<u64, PrivateErased>,
+}
+
+/// The running check.
 pub struct Check {
-    notes: std::collections::VecDeque<(u64, String)>,
-    signer: Option<Verifier>,
+    known: Known,
+    tiles: Tiles,
     origin: String,
-    edge: Frontier,
-    leaves: Vec<Hash>,
-    recorded: Option<Time>,
-    last: Option<(Checkpoint, String)>,
-    checked: u64,
-    blobs_named: BTreeSet<String>,
-    sealed: BTreeMap<(u64, String), bool>,
-    counts: (u64, u64, u64),
+    keys: Vec<(u64, Verifier)>,
     next_key: Option<Verifier>,
+    recorded: [u8; 24],
+    version: i64,
+    last: Option<(Checkpoint, String)>,
+    counts: Counts,
+    erased: Erased,
+    /// Year to the entry that told its pseudonym key.
+    years: BTreeMap<i16, u64>,
+}
+
+#[derive(Default)]
+struct Counts {
+    checkpoints: u64,
+    tiles: u64,
+    blobs: u64,
+    openings: u64,
+    gone: u64,
+}
+
+/// What the erasures of the whole ledger cover.
+#[derive(Default)]
+struct Erased {
+    below: BTreeMap<u64, u64>,
+    commitments: BTreeMap<String, u64>,
+    years: BTreeMap<i16, u64>,
+    met: BTreeSet<u64>,
+}
+
+impl Erased {
+    fn of(erasures: &BTreeMap<u64, PrivateErased>) -> Erased {
+        let mut all = Erased::default();
+        for (seq, e) in erasures {
+            all.below.insert(e.below, *seq);
+            all.commitments.extend(e.commitments.iter().map(|c| (c.clone(), *seq)));
+            all.years.extend(e.years.iter().map(|y| (*y, *seq)));
+        }
+        all
+    }
+
+    /// The entry that erased an opening.
+    fn by(&self, seq: u64, commitment: &str) -> Option<u64> {
+        let whole = self.below.range(seq + 1..).map(|(_, by)| *by).min();
+        whole.or_else(|| self.commitments.get(commitment).copied()).filter(|by| *by > seq)
+    }
 }
 
 /// What came of one step: nothing wrong, or the first thing that is.
 pub type Step<T = ()> = Result<T, Box<Broken>>;
 
 impl Check {
-    /// Begins a check. `notes` are all stored checkpoints by size; `key` is one that the reader was given, if any.
-    pub fn new(notes: impl IntoIterator<Item = (u64, String)>, key: Option<Verifier>) -> Check {
-        let mut notes: Vec<_> = notes.into_iter().collect();
-        notes.sort();
+    /// Begins a check.
+    pub fn new(known: Known) -> Check {
         Check {
-            notes: notes.into(),
-            signer: key,
+            erased: Erased::of(&known.erasures),
+            known,
+            tiles: Tiles::default(),
             origin: String::new(),
-            edge: Frontier::default(),
-            leaves: Vec::new(),
-            recorded: None,
-            last: None,
-            checked: 0,
-            blobs_named: BTreeSet::new(),
-            sealed: BTreeMap::new(),
-            counts: (0, 0, 0),
+            keys: Vec::new(),
             next_key: None,
+            recorded: [b'0'; 24],
+            version: 0,
+            last: None,
+            counts: Counts::default(),
+            years: BTreeMap::new(),
         }
     }
 
     /// Entries so far.
     pub fn size(&self) -> u64 {
-        self.edge.size()
+        self.tiles.size()
     }
 
     /// Root over the entries so far.
     pub fn root(&self) -> Hash {
-        self.edge.root()
+        self.tiles.root()
     }
 
-    /// All leaf hashes so far.
-    pub fn leaves(&self) -> &[Hash] {
-        &self.leaves
-    }
-
-    fn broken(&self, first_bad: String, seq: Option<u64>, what: impl Into<String>) -> Box<Broken> {
+    fn broken(&self, first_bad: impl Into<String>, seq: Option<u64>, what: impl Into<String>) -> Box<Broken> {
         let intact_up_to = self.last.as_ref().map_or(0, |(c, _)| c.size);
-        Box::new(Broken { first_bad, seq, what: what.into(), between: None, intact_up_to })
+        Box::new(Broken { first_bad: first_bad.into(), seq, what: what.into(), between: None, intact_up_to })
     }
 
-    /// Checks one entry and gives it parsed.
+    fn bad_entry<T>(&self, row: &EntryRow<'_>, what: impl Into<String>) -> Step<T> {
+        let said: Option<super::Entry> = serde_json::from_slice(row.bytes).ok();
+        let name = match said {
+            Some(e) => format!("entry {}, {}, {}", self.size(), e.kind.name(), e.subject),
+            None => format!("entry {}", self.size()),
+        };
+        Err(self.broken(name, Some(self.size()), what))
+    }
+
+    /// Checks one entry and gives what must stand beside it.
     ///
     /// # Errors
     /// The first thing about it that does not hold.
-    pub fn entry(&mut self, row: &EntryRow<'_>) -> Step<Entry> {
+    pub fn entry<'a>(&mut self, row: &EntryRow<'a>) -> Step<Beside<'a>> {
         let seq = self.size();
-        let name = |e: Option<&Entry>| match e {
-            Some(e) => format!("entry {seq}, {}, {}", e.kind.name(), e.subject),
-            None => format!("entry {seq}"),
-        };
         if row.seq != seq {
-            return Err(self.broken(
-                name(None),
-                Some(seq),
-                format!("is missing: the next one stored is {}", row.seq),
-            ));
+            let what = format!("is missing: the next one stored is {}", row.seq);
+            return Err(self.broken(format!("entry {seq}"), Some(seq), what));
         }
         let leaf = tree::leaf(row.bytes);
-        let entry: Option<Entry> = serde_json::from_slice(row.bytes).ok();
         if row.leaf != leaf {
-            let what = "the stored leaf was made from other bytes than are stored now";
-            return Err(self.broken(name(entry.as_ref()), Some(seq), what));
+            return self.bad_entry(row, "the stored leaf was made from other bytes than are stored now");
         }
-        let Some(entry) = entry else {
-            return Err(self.broken(
-                name(None),
-                Some(seq),
-                "is no entry: a member is missing or of another type",
-            ));
+        let Some(header) = Header::read(row.bytes) else {
+            return self.bad_entry(row, "is no entry in canonical form of a version that is known");
         };
-        if !canonical::is_canonical(row.bytes) {
-            return Err(self.broken(name(Some(&entry)), Some(seq), "is not in canonical form"));
+        if self.recorded[..] > *header.recorded_at.as_bytes() {
+            return self.bad_entry(row, "was recorded before the entry in front of it");
         }
-        if self.recorded.is_some_and(|t| t > entry.recorded_at) {
-            return Err(self.broken(
-                name(Some(&entry)),
-                Some(seq),
-                "was recorded before the entry in front of it",
-            ));
+        if header.v < self.version {
+            return self.bad_entry(row, "is of an older format than the entry in front of it");
         }
-        self.recorded = Some(entry.recorded_at);
-        self.keys(&entry).map_err(|what| self.broken(name(Some(&entry)), Some(seq), what))?;
-        self.blobs_named.extend(blob_references(&entry.payload).map(str::to_owned));
-        for commitment in commitments(&entry.payload) {
-            self.sealed.insert((seq, commitment), false);
+        self.recorded.copy_from_slice(header.recorded_at.as_bytes());
+        self.version = header.v;
+        if let Err(what) = self.own(&header) {
+            return self.bad_entry(row, what);
         }
-        self.edge.push(leaf);
-        self.leaves.push(leaf);
-        self.checkpoints()?;
-        Ok(entry)
+        let tiles = self.tiles.push(leaf);
+        let year = header.year();
+        let Header { kind, blobs, sealed, v: version, .. } = header;
+        Ok(Beside { seq, kind, tiles, blobs, sealed, version, year })
     }
 
-    fn keys(&mut self, entry: &Entry) -> Result<(), String> {
-        let declared = entry.payload.get("public_key").and_then(|k| k.as_str());
-        match entry.kind {
-            Kind::LedgerOpened if self.size() == 0 => {
-                let key = Verifier::parse(declared.unwrap_or_default()).map_err(|e| e.to_string())?;
-                self.origin = key.name().to_owned();
-                match &self.signer {
-                    Some(given) if *given != key => return Err("names another key than the one given".into()),
-                    _ => self.signer = Some(key),
+    /// Entries that the check itself depends on: the opening, keys, erasures.
+    fn own(&mut self, header: &Header<'_>) -> Result<(), String> {
+        let seq = self.size();
+        match Kind::of(header.kind) {
+            Some(Kind::LedgerOpened) if seq == 0 => {
+                let opened: LedgerOpened = payload(header)?;
+                let key = Verifier::parse(&opened.public_key).map_err(|e| e.to_string())?;
+                if self.known.key.as_ref().is_some_and(|given| *given != key) {
+                    return Err("names another key than the one given".into());
                 }
+                self.origin = key.name().to_owned();
+                self.keys.push((0, key));
             }
-            Kind::LedgerOpened => return Err("a ledger is opened once, by entry 0".into()),
-            Kind::LedgerKey => {
-                self.next_key =
-                    Some(Verifier::parse(declared.unwrap_or_default()).map_err(|e| e.to_string())?);
+            Some(Kind::LedgerOpened) => return Err("a ledger is opened once, by entry 0".into()),
+            _ if seq == 0 => return Err("entry 0 does not open a ledger".into()),
+            Some(Kind::LedgerKey) => {
+                let changed: LedgerKey = payload(header)?;
+                let key = Verifier::parse(&changed.public_key).map_err(|e| e.to_string())?;
+                if self.next_key.is_some() || key.name() != self.origin {
+                    return Err("hands the signing over twice, or to another log's key".into());
+                }
+                self.next_key = Some(key);
             }
-            _ if self.size() == 0 => return Err("entry 0 does not open a ledger".into()),
+            Some(Kind::PrivateKey) => self.pseudonym(payload(header)?)?,
+            Some(Kind::PrivateErased) => {
+                if self.known.erasures.get(&seq) != Some(&payload(header)?) {
+                    return Err("erases private values and is not in the table erasure".into());
+                }
+                self.erased.met.insert(seq);
+            }
             _ => {}
         }
         Ok(())
     }
 
-    fn checkpoints(&mut self) -> Step {
-        let size = self.size();
-        while self.notes.front().is_some_and(|(s, _)| *s <= size) {
-            let Some((stored, note)) = self.notes.pop_front() else { break };
-            let name = format!("checkpoint of size {stored}");
-            let opened = match &self.signer {
-                Some(key) => key.open(&note).map_err(|e| e.to_string()),
-                None => Err("no key is known".into()),
-            };
-            let said = opened.and_then(|t| Checkpoint::parse(t).map_err(|e| e.to_string()));
-            let said = said.map_err(|what| self.broken(name.clone(), None, what))?;
-            if said.size != stored || said.origin != self.origin {
-                return Err(self.broken(name, None, "speaks of another size or another log"));
+    fn pseudonym(&mut self, said: PrivateKey) -> Result<(), String> {
+        let seq = self.size();
+        let kept = self.known.pseudonyms.get(&said.year).map(private::key_commitment);
+        match (kept, self.erased.years.get(&said.year)) {
+            (Some(kept), _) if kept != said.commitment => {
+                return Err(format!("the pseudonym key of {} is another one than this names", said.year));
             }
-            if said.size != size || said.root != self.root() {
-                let from = self.last.as_ref().map_or(0, |(c, _)| c.size);
-                let mut broken = self.broken(
-                    format!("an entry from {from} to {}", stored.saturating_sub(1)),
-                    None,
-                    format!("the entries do not give the root of the checkpoint of size {stored}"),
-                );
-                broken.between = Some((from, stored));
-                return Err(broken);
-            }
-            self.checked += 1;
-            self.last = Some((said, note));
-            if let Some(key) = self.next_key.take() {
-                self.signer = Some(key);
-            }
+            (Some(_), Some(by)) => return Err(format!("entry {by} erased this key, and it is here again")),
+            (None, None) => return Err(format!("the pseudonym key of {} is missing", said.year)),
+            _ => {}
         }
-        Ok(())
+        match self.years.insert(said.year, seq) {
+            Some(_) => Err("tells the key of a year twice".into()),
+            None => Ok(()),
+        }
     }
 
-    /// Checks one full tile: 256 hashes of a level.
+    /// Checks the stored form of a tile that the last entry filled.
     ///
     /// # Errors
-    /// A tile that does not hold the hashes of its place.
-    pub fn tile(&mut self, level: u32, index: u64, hashes: &[u8]) -> Step {
-        let width = tree::TILE.pow(level);
-        let expected: Option<Vec<u8>> = (0..tree::TILE)
-            .map(|i| {
-                let from = usize::try_from((index * tree::TILE + i) * width).ok()?;
-                Some(tree::root(self.leaves.get(from..from + usize::try_from(width).ok()?)?))
-            })
-            .collect::<Option<Vec<Hash>>>()
-            .map(|h| h.concat());
-        if expected.as_deref() != Some(hashes) {
-            let what = "does not hold the hashes of the entries below it";
-            return Err(self.broken(format!("tile {level}/{index}"), None, what));
+    /// It is missing, or holds other hashes than those of its place.
+    pub fn tile(&mut self, expected: &Tile, stored: Option<(&[u8], &[u8])>) -> Step {
+        let name = format!("tile {}/{}", expected.level, expected.index);
+        match stored {
+            None => Err(self.broken(name, None, "is missing")),
+            Some((root, hashes)) if root == expected.root && hashes == expected.hashes => {
+                self.counts.tiles += 1;
+                Ok(())
+            }
+            Some(_) => Err(self.broken(name, None, "does not hold the hashes of the entries below it")),
         }
-        self.counts.0 += 1;
-        Ok(())
     }
 
-    /// Checks one blob.
+    /// Checks a blob that an entry names: `stored` is the entry that it was kept for, and its bytes. A blob that an
+    /// earlier entry brought was checked there.
     ///
     /// # Errors
-    /// Bytes with another digest, or a blob that no entry names.
-    pub fn blob(&mut self, sha256: &str, bytes: &[u8]) -> Step {
-        let name = format!("blob sha256:{sha256}");
-        if crate::evidence::sha256_hex(bytes) != sha256 {
-            return Err(self.broken(name, None, "its bytes have another SHA-256"));
-        }
-        if !self.blobs_named.remove(sha256) {
-            return Err(self.broken(name, None, "no entry names it"));
-        }
-        self.counts.1 += 1;
-        Ok(())
+    /// It is missing, or has other bytes.
+    pub fn blob(
+        &mut self,
+        beside: &mut Beside<'_>,
+        blob: &BlobName<'_>,
+        stored: Option<(u64, &[u8])>,
+    ) -> Step {
+        let name = format!("blob sha256:{}", blob.sha256);
+        let what = match stored {
+            None => "an entry names it and it is not here",
+            Some((seq, _)) if seq < beside.seq => return Ok(()),
+            Some((seq, _)) if seq > beside.seq => "is kept for a later entry than the first that names it",
+            Some((_, bytes)) if crate::evidence::sha256_hex(bytes) != blob.sha256 => {
+                "its bytes have another SHA-256"
+            }
+            Some((_, bytes)) if blob.size.is_some_and(|n| n != bytes.len() as u64) => {
+                "has another size than is said"
+            }
+            Some((_, bytes)) if blob.form == "json" => match sealed_in(bytes) {
+                None => "is not in canonical form",
+                Some(sealed) => {
+                    beside.sealed.extend(sealed);
+                    self.counts.blobs += 1;
+                    return Ok(());
+                }
+            },
+            Some(_) => {
+                self.counts.blobs += 1;
+                return Ok(());
+            }
+        };
+        Err(self.broken(name, Some(beside.seq), what))
     }
 
-    /// Checks one opening; one without value was erased.
+    /// Checks the private values of an entry, once its blobs were handed in.
     ///
     /// # Errors
-    /// An opening that does not fit its commitment, or belongs to none.
-    pub fn opening(&mut self, seq: u64, opening: &Opening) -> Step {
+    /// An opening that fits no commitment; one that is missing and was not erased; one that was erased and is here.
+    pub fn openings(&mut self, beside: &Beside<'_>, openings: &[Opening]) -> Step {
+        if beside.sealed.is_empty() && openings.is_empty() {
+            return Ok(());
+        }
+        let seq = beside.seq;
         let name = format!("private value of entry {seq}");
-        if opening.recomputed() != opening.commitment {
-            return Err(self.broken(name, Some(seq), "value and salt do not give the commitment"));
+        for o in openings {
+            if o.recomputed() != o.commitment {
+                return Err(self.broken(name, Some(seq), "value and salt do not give the commitment"));
+            }
+            if !beside.sealed.iter().any(|s| s.commitment == o.commitment) {
+                return Err(self.broken(name, Some(seq), "the entry holds no such commitment"));
+            }
         }
-        match self.sealed.get_mut(&(seq, opening.commitment.clone())) {
-            Some(kept) => *kept = true,
-            None => return Err(self.broken(name, Some(seq), "the entry holds no such commitment")),
-        }
-        self.counts.2 += 1;
-        Ok(())
-    }
-
-    /// Ends the check. `tiles` is how many full tiles there should be given the size; `erased` the commitments that
-    /// entries of kind `private.erased` name.
-    ///
-    /// # Errors
-    /// What is missing: a blob, an opening, a checkpoint over the last entry.
-    pub fn finish(mut self, erased: &BTreeSet<String>) -> Step<(Intact, Vec<Hash>)> {
-        if let Some((size, _)) = self.notes.front() {
-            let mut broken = self.broken(format!("entry {}", self.size()), Some(self.size()), "is missing");
-            broken.what = format!(
-                "is missing: a checkpoint of size {size} was signed, {} entries are here",
-                self.size()
-            );
-            return Err(broken);
-        }
-        if let Some(sha256) = self.blobs_named.first() {
-            return Err(self.broken(
-                format!("blob sha256:{sha256}"),
-                None,
-                "an entry names it and it is not here",
-            ));
-        }
-        let mut gone = 0;
-        for ((seq, commitment), kept) in &self.sealed {
-            match (kept, erased.contains(commitment)) {
-                (true, _) => {}
-                (false, true) => gone += 1,
-                (false, false) => {
+        for s in &beside.sealed {
+            let opening = openings.iter().find(|o| o.commitment == s.commitment);
+            match (opening, self.erased.by(seq, &s.commitment)) {
+                (None, Some(_)) => self.counts.gone += 1,
+                (None, None) => {
                     let what = "its opening is not here, and no entry says that it was erased";
-                    return Err(self.broken(format!("private value of entry {seq}"), Some(*seq), what));
+                    return Err(self.broken(name, Some(seq), what));
+                }
+                (Some(_), Some(by)) => {
+                    return Err(self.broken(
+                        name,
+                        Some(seq),
+                        format!("entry {by} erased it, and it is here again"),
+                    ));
+                }
+                (Some(o), None) if self.reference_fits(beside, s, o) => self.counts.openings += 1,
+                (Some(_), None) => {
+                    return Err(self.broken(name, Some(seq), "its reference is not that of the value"));
                 }
             }
         }
-        let expected = full_tiles(self.size());
-        if self.counts.0 != expected {
-            let what = format!("{} full tiles are here, {expected} belong to the size", self.counts.0);
-            return Err(self.broken("a tile".into(), None, what));
+        Ok(())
+    }
+
+    /// Version 0 derived its references from the signing key, which a reader does not have.
+    fn reference_fits(&self, beside: &Beside<'_>, sealed: &Sealed, opening: &Opening) -> bool {
+        let told = self.years.get(&beside.year).is_some_and(|by| *by < beside.seq);
+        match self.known.pseudonyms.get(&beside.year) {
+            Some(key) if told => private::reference(key, &opening.value) == sealed.reference,
+            _ => beside.version == 0,
         }
-        match (self.last.take(), self.signer.take()) {
-            (Some((checkpoint, note)), Some(signer)) if checkpoint.size == self.size() => {
-                let (tiles, blobs, openings) = self.counts;
-                let (checkpoints, erased) = (self.checked, gone);
-                let intact = Intact { checkpoint, note, checkpoints, openings, erased, blobs, tiles, signer };
-                Ok((intact, self.leaves))
+    }
+
+    /// Checks a stored checkpoint; its size must be the number of entries so far.
+    ///
+    /// # Errors
+    /// A note that the key in force did not sign, or over other entries than are here.
+    pub fn checkpoint(&mut self, stored: u64, note: &str) -> Step {
+        let name = format!("checkpoint of size {stored}");
+        let said = self.signed(note).map_err(|what| self.broken(name.clone(), None, what))?;
+        if said.size != stored || said.origin != self.origin {
+            return Err(self.broken(name, None, "speaks of another size or another log"));
+        }
+        if said.size != self.size() || said.root != self.root() {
+            let from = self.last.as_ref().map_or(0, |(c, _)| c.size);
+            let what = format!("the entries do not give the root of the checkpoint of size {stored}");
+            let mut broken =
+                self.broken(format!("an entry from {from} to {}", stored.saturating_sub(1)), None, what);
+            broken.between = Some((from, stored));
+            return Err(broken);
+        }
+        self.counts.checkpoints += 1;
+        self.last = Some((said, note.to_owned()));
+        if let Some(key) = self.next_key.take() {
+            self.keys.push((stored, key));
+        }
+        Ok(())
+    }
+
+    /// What a note says, once the key in force signed it; the checkpoint over a change of key carries both signatures.
+    fn signed(&self, note: &str) -> Result<Checkpoint, String> {
+        let (_, key) = self.keys.last().ok_or("no key is known")?;
+        if let Some(next) = &self.next_key
+            && self.version > 0
+        {
+            next.open(note).map_err(|e| e.to_string())?;
+        }
+        key.open(note).and_then(Checkpoint::parse).map_err(|e| e.to_string())
+    }
+
+    /// Ends the check. `tiles` and `blobs` are the rows that are stored, `later` the size of a checkpoint that no
+    /// entry reached.
+    ///
+    /// # Errors
+    /// What is missing or too much: a checkpoint over the last entry, a tile, a blob, an erasure, a pseudonym key.
+    pub fn finish(self, tiles: u64, blobs: u64, later: Option<u64>) -> Step<Intact> {
+        let size = self.size();
+        if let Some(later) = later {
+            let what =
+                format!("is missing: a checkpoint of size {later} was signed, {size} entries are here");
+            return Err(self.broken(format!("entry {size}"), Some(size), what));
+        }
+        if let Some(seq) = self.known.erasures.keys().find(|s| !self.erased.met.contains(s)) {
+            return Err(self.broken(
+                format!("erasure {seq}"),
+                Some(*seq),
+                "no such entry erases private values",
+            ));
+        }
+        if let Some(year) = self.known.pseudonyms.keys().find(|y| !self.years.contains_key(y)) {
+            return Err(self.broken(format!("pseudonym key of {year}"), None, "no entry tells of it"));
+        }
+        if tiles != self.counts.tiles {
+            let what = format!("{tiles} full tiles are here, {} belong to the size", self.counts.tiles);
+            return Err(self.broken("a tile", None, what));
+        }
+        if blobs != self.counts.blobs {
+            return Err(self.broken(
+                "a blob",
+                None,
+                format!("{blobs} are here, entries name {}", self.counts.blobs),
+            ));
+        }
+        match self.last {
+            Some((checkpoint, note)) if checkpoint.size == size => {
+                let Counts { checkpoints, tiles, blobs, openings, gone: erased } = self.counts;
+                Ok(Intact { checkpoint, note, checkpoints, openings, erased, blobs, tiles, keys: self.keys })
             }
-            (last, _) => {
-                let from = last.map_or(0, |(c, _)| c.size);
-                let name = format!("entry {from}");
-                let mut broken = self.broken(name, Some(from), "no signed checkpoint covers it");
-                broken.intact_up_to = from;
-                Err(broken)
+            ref last => {
+                let from = last.as_ref().map_or(0, |(c, _)| c.size);
+                Err(self.broken(format!("entry {from}"), Some(from), "no signed checkpoint covers it"))
             }
         }
     }
 }
 
-/// How many full tiles of all levels a tree of this size has.
-pub fn full_tiles(size: u64) -> u64 {
-    std::iter::successors(Some(size / tree::TILE), |n| (*n > 0).then_some(n / tree::TILE)).sum()
+fn payload<T: serde::de::DeserializeOwned>(header: &Header<'_>) -> Result<T, String> {
+    serde_json::from_slice(header.payload).map_err(|e| format!("its payload cannot be read: {e}"))
 }
 
 /// The root as it is printed.

@@ -3,6 +3,7 @@
 use crate::act::{ControlKind, Status, Tested};
 use crate::assessment::Counts;
 use crate::evidence::Time;
+use crate::evidence::record::Predecessor;
 use serde::Serialize;
 
 /// A whole report.
@@ -99,6 +100,29 @@ pub struct Integrity {
     pub key: String,
     /// Name of the log.
     pub origin: String,
+    /// Outside witnesses of checkpoints, beside the mails.
+    pub anchors: Vec<Anchor>,
+    /// The ledger that this one follows.
+    pub predecessor: Option<Predecessor>,
+    /// The same as a sentence.
+    pub follows: Option<String>,
+}
+
+/// An outside witness.
+#[derive(Clone, Debug, Serialize)]
+pub struct Anchor {
+    /// archive or timestamp.
+    pub anchor: String,
+    /// Where.
+    pub location: String,
+    /// Size of the last checkpoint that it holds; null when it never held one.
+    pub size: Option<u64>,
+    /// The entry that tells it.
+    pub entry: Option<u64>,
+    /// Since when it cannot be reached, and why.
+    pub down: Option<String>,
+    /// All of this as a sentence.
+    pub sentence: String,
 }
 
 /// Did we see everything, for one source.

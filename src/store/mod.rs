@@ -3,16 +3,26 @@
 //! The commit point is one transaction of `ledger.db` with entries, openings, blobs, tiles and the signed checkpoint.
 
 mod append;
+mod backup;
+mod check;
+mod commit;
+mod proof;
 mod read;
 mod schema;
 mod state;
 
 pub use append::{Appended, Writer};
-pub use read::{Reader, Verified};
+pub use backup::BackupError;
+pub use check::Fold;
+pub use commit::{Commit, Row};
+pub use proof::Proved;
+pub use read::Reader;
 pub use state::{FindingRow, State};
 
 use crate::clock::Clock;
 use crate::evidence::Time;
+use crate::evidence::record::Predecessor;
+use crate::ledger::Signer;
 use crate::ledger::entry::EntryError;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
@@ -62,6 +72,34 @@ pub enum StoreError {
         /// Entries that are here.
         size: u64,
     },
+    /// Hashes of the tree that should be stored are not.
+    #[error("hashes {from} to {to} of level {level} of the tree are missing: run `actledger verify`")]
+    Hashes {
+        /// Tile level.
+        level: u32,
+        /// First place.
+        from: u64,
+        /// Place after the last one.
+        to: u64,
+    },
+    /// An entry that the last checkpoint does not cover, or not with these bytes.
+    #[error("entry {seq} is not proved: {what}")]
+    Unproved {
+        /// The entry.
+        seq: u64,
+        /// Why not.
+        what: String,
+    },
+    /// Tables of an earlier version in a file that is only read.
+    #[error(
+        "{0} was written by an earlier version: any command that writes brings its tables up to date, `actledger ingest` for example"
+    )]
+    OldTables(PathBuf),
+    /// Erased values that are still in the write-ahead log.
+    #[error(
+        "the values are erased; another process is reading, so old pages stay in the write-ahead log: run the same command again"
+    )]
+    StillInLog,
     /// An entry cannot be written.
     #[error(transparent)]
     Entry(#[from] EntryError),
@@ -105,9 +143,39 @@ impl Store {
         let new = !path.exists();
         let mut store = Store::open_file(path)?;
         if new || store.reader().size()? == 0 {
-            store.begin_ledger(writer, reason)?;
+            store.begin_ledger(writer, reason, None)?;
         }
         Ok(store)
+    }
+
+    /// Opens a new ledger that follows one that ended.
+    ///
+    /// # Errors
+    /// A ledger is there already; see [`StoreError`].
+    pub fn succeed(
+        path: &Path,
+        writer: &Writer<'_>,
+        reason: &str,
+        predecessor: Predecessor,
+    ) -> Result<Store, StoreError> {
+        if path.exists() {
+            let there = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+            return Err(StoreError::Io(format!("a ledger is at {} already", path.display()), there));
+        }
+        let mut store = Store::open_file(path)?;
+        store.begin_ledger(writer, reason, Some(predecessor))?;
+        Ok(store)
+    }
+
+    /// Commits prepared rows as they are: nothing is left out as known, nothing is sealed. The batch that evidence
+    /// becomes goes the same way.
+    ///
+    /// # Errors
+    /// See [`StoreError`]; nothing was written then.
+    pub fn commit(&mut self, signer: &Signer, rows: &[Row]) -> Result<(u64, String), StoreError> {
+        let mut commit = Commit::begin(&mut self.ledger, signer)?;
+        rows.iter().try_for_each(|row| commit.push(row))?;
+        commit.finish(signer, None)
     }
 
     /// Opens a ledger that is there.
@@ -157,18 +225,6 @@ impl Store {
             self.state.replace_with(&fresh)?;
         }
         Ok(differs)
-    }
-
-    /// Copies the ledger as of now into a new file.
-    ///
-    /// # Errors
-    /// The file is there already, or SQLite's reason.
-    pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
-        let target = to.to_string_lossy().into_owned();
-        self.ledger
-            .execute("VACUUM INTO ?1", [target])
-            .map_err(sql(format!("backup to {}", to.display())))?;
-        Ok(())
     }
 
     fn check_clock(&self, clock: &Clock) -> Result<Time, StoreError> {

@@ -1,13 +1,12 @@
-//! Reading the record, and checking all of it in one pass that also folds it.
+//! Reading the record, without checking it.
 
-use super::{Store, StoreError, schema, sql};
-use crate::evidence::{Kind, Time};
+use super::{StoreError, schema, sql};
+use crate::evidence::Time;
+use crate::evidence::record::PrivateErased;
+use crate::ledger::Entry;
 use crate::ledger::entry::{Blob, Placed, put_blobs};
 use crate::ledger::private::Opening;
-use crate::ledger::verify::{Check, EntryRow, Step};
-use crate::ledger::{Broken, Entry, Hash, Intact, Verification, Verifier};
 use rusqlite::{Connection, OptionalExtension};
-use std::collections::BTreeSet;
 use std::path::Path;
 
 enum Held<'a> {
@@ -17,14 +16,6 @@ enum Held<'a> {
 
 /// A view of `ledger.db` that cannot write.
 pub struct Reader<'a>(Held<'a>);
-
-/// A record that was checked from entry 0 up to a checkpoint: what reports and exports are made from.
-pub struct Verified {
-    /// What was checked.
-    pub intact: Intact,
-    /// Leaf hashes of all entries.
-    pub leaves: Vec<Hash>,
-}
 
 impl<'a> Reader<'a> {
     pub(super) fn over(connection: &'a Connection) -> Reader<'a> {
@@ -42,7 +33,7 @@ impl<'a> Reader<'a> {
         Ok(Reader(Held::Owned(schema::open_read_only(path)?)))
     }
 
-    fn db(&self) -> &Connection {
+    pub(super) fn db(&self) -> &Connection {
         match &self.0 {
             Held::Borrowed(c) => c,
             Held::Owned(c) => c,
@@ -161,11 +152,7 @@ impl<'a> Reader<'a> {
         let query =
             format!("SELECT seq, commitment, salt, value FROM opening {filter} ORDER BY seq, commitment");
         let mut statement = self.db().prepare(&query).map_err(failed())?;
-        let rows = statement.query_map(p, |r| {
-            let salt: Vec<u8> = r.get(2)?;
-            let salt = salt.try_into().unwrap_or([0; 16]);
-            Ok((r.get(0)?, Opening { commitment: r.get(1)?, salt, value: r.get(3)? }))
-        });
+        let rows = statement.query_map(p, super::check::opening);
         rows.map_err(failed())?.collect::<Result<_, _>>().map_err(failed())
     }
 
@@ -199,110 +186,33 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Checks the whole record and hands each entry below `upto`, its blobs put back, to `fold` on the way.
-    ///
-    /// # Errors
-    /// SQLite's reason only: what does not hold is in the [`Verification`].
-    pub fn verify(
-        &self,
-        key: Option<Verifier>,
-        upto: u64,
-        mut fold: impl FnMut(&Placed),
-    ) -> Result<(Verification, Vec<Hash>), StoreError> {
-        // One view of the file, whatever is written meanwhile.
-        let inside = !self.db().is_autocommit();
-        let _view = if inside {
-            None
-        } else {
-            Some(self.db().unchecked_transaction().map_err(sql("reading the ledger"))?)
-        };
-        let mut check = Check::new(self.notes()?, key);
-        match self.verify_rows(&mut check, upto, &mut fold)? {
-            Err(broken) => Ok((Verification::Broken(*broken), Vec::new())),
-            Ok(erased) => Ok(match check.finish(&erased) {
-                Ok((intact, leaves)) => (Verification::Intact(Box::new(intact)), leaves),
-                Err(broken) => (Verification::Broken(*broken), Vec::new()),
-            }),
-        }
-    }
-
-    /// The root over the first `size` entries, of an unchecked ledger.
+    /// Number of the first entry that was recorded at a time or later; the size when none was.
     ///
     /// # Errors
     /// SQLite's reason.
-    pub fn root_at(&self, size: u64) -> Result<Hash, StoreError> {
-        let mut edge = crate::ledger::tree::Frontier::default();
-        for seq in 0..size {
-            edge.push(crate::ledger::tree::leaf(&self.bytes(seq)?));
+    pub fn first_recorded(&self, time: Time) -> Result<u64, StoreError> {
+        let (mut from, mut to) = (0, self.size()?);
+        while from < to {
+            let middle = from + (to - from) / 2;
+            if self.entry(middle)?.entry.recorded_at < time { from = middle + 1 } else { to = middle }
         }
-        Ok(edge.root())
+        Ok(from)
     }
 
-    fn notes(&self) -> Result<Vec<(u64, String)>, StoreError> {
-        let failed = || sql("reading checkpoints");
-        let mut statement =
-            self.db().prepare("SELECT size, note FROM checkpoint ORDER BY size").map_err(failed())?;
-        let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).map_err(failed())?;
-        rows.collect::<Result<_, _>>().map_err(failed())
-    }
-
-    fn verify_rows(
-        &self,
-        check: &mut Check,
-        upto: u64,
-        fold: &mut impl FnMut(&Placed),
-    ) -> Result<Step<BTreeSet<String>>, StoreError> {
-        let failed = || sql("reading the ledger");
-        let mut erased = BTreeSet::new();
-        let mut statement =
-            self.db().prepare("SELECT seq, bytes, leaf FROM entry ORDER BY seq").map_err(failed())?;
-        let mut rows = statement.query([]).map_err(failed())?;
-        while let Some(row) = rows.next().map_err(failed())? {
-            let (seq, bytes, leaf): (u64, Vec<u8>, Vec<u8>) =
-                (row.get(0).map_err(failed())?, row.get(1).map_err(failed())?, row.get(2).map_err(failed())?);
-            let entry = match check.entry(&EntryRow { seq, bytes: &bytes, leaf: &leaf }) {
-                Ok(entry) => entry,
-                Err(broken) => return Ok(Err(broken)),
-            };
-            if entry.kind == Kind::PrivateErased {
-                let names = entry.payload["commitments"].as_array().into_iter().flatten();
-                erased.extend(names.filter_map(|c| c.as_str()).map(str::to_owned));
-            }
-            if seq < upto {
-                let leaf = crate::ledger::tree::leaf(&bytes);
-                fold(&Placed { seq, leaf, entry: self.with_blobs(entry)? });
-            }
-        }
-        Ok(self.verify_beside(check)?.map(|()| erased))
-    }
-
-    fn verify_beside(&self, check: &mut Check) -> Result<Step, StoreError> {
-        let failed = || sql("reading the ledger");
-        let mut tiles =
-            self.db().prepare("SELECT level, idx, hashes FROM tile ORDER BY level, idx").map_err(failed())?;
-        let mut rows = tiles.query([]).map_err(failed())?;
-        while let Some(r) = rows.next().map_err(failed())? {
-            let hashes: Vec<u8> = r.get(2).map_err(failed())?;
-            if let Err(b) = check.tile(r.get(0).map_err(failed())?, r.get(1).map_err(failed())?, &hashes) {
-                return Ok(Err(b));
-            }
-        }
-        let mut blobs =
-            self.db().prepare("SELECT sha256, bytes FROM blob ORDER BY sha256").map_err(failed())?;
-        let mut rows = blobs.query([]).map_err(failed())?;
-        while let Some(r) = rows.next().map_err(failed())? {
-            let (sha256, bytes): (String, Vec<u8>) =
-                (r.get(0).map_err(failed())?, r.get(1).map_err(failed())?);
-            if let Err(b) = check.blob(&sha256, &bytes) {
-                return Ok(Err(b));
-            }
-        }
-        for (seq, opening) in self.openings_below(i64::MAX as u64)? {
-            if let Err(b) = check.opening(seq, &opening) {
-                return Ok(Err(b));
-            }
-        }
-        Ok(Ok(()))
+    /// Entries that erased private values, oldest first.
+    ///
+    /// # Errors
+    /// SQLite's reason; an entry that is none.
+    pub fn erasures(&self) -> Result<Vec<(u64, PrivateErased)>, StoreError> {
+        let failed = || sql("reading erasures");
+        let mut statement = self.db().prepare("SELECT seq FROM erasure ORDER BY seq").map_err(failed())?;
+        let seqs: Vec<u64> =
+            statement.query_map([], |r| r.get(0)).and_then(Iterator::collect).map_err(failed())?;
+        let read = |seq| {
+            let payload = self.entry(seq)?.entry.payload;
+            Ok((seq, serde_json::from_value(payload).map_err(|_| StoreError::Unreadable(seq))?))
+        };
+        seqs.into_iter().map(read).collect()
     }
 
     /// An entry with its blobs put back.
@@ -319,22 +229,5 @@ impl<'a> Reader<'a> {
             }
         });
         failed.map_or(Ok(entry), Err)
-    }
-}
-
-impl Store {
-    /// Checks the whole record; see [`Reader::verify`].
-    ///
-    /// # Errors
-    /// The record does not hold (outer `Ok`, inner `Err`), or SQLite's reason.
-    pub fn verified(
-        &self,
-        upto: u64,
-        fold: impl FnMut(&Placed),
-    ) -> Result<Result<Verified, Broken>, StoreError> {
-        Ok(match self.reader().verify(None, upto, fold)? {
-            (Verification::Intact(intact), leaves) => Ok(Verified { intact: *intact, leaves }),
-            (Verification::Broken(broken), _) => Err(broken),
-        })
     }
 }

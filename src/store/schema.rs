@@ -1,12 +1,14 @@
 //! Tables and their migrations.
 
 use super::{StoreError, sql};
-use rusqlite::{Connection, OpenFlags};
-use rusqlite_migration::{M, Migrations};
+use crate::ledger::header::Header;
+use crate::ledger::tree;
+use rusqlite::{Connection, OpenFlags, Transaction};
+use rusqlite_migration::{HookResult, M, Migrations};
 use std::path::Path;
+use std::sync::LazyLock;
 
-const LEDGER: &[M<'static>] = &[M::up(
-    "CREATE TABLE entry (seq INTEGER PRIMARY KEY, bytes BLOB NOT NULL, leaf BLOB NOT NULL) STRICT;
+const FIRST: &str = "CREATE TABLE entry (seq INTEGER PRIMARY KEY, bytes BLOB NOT NULL, leaf BLOB NOT NULL) STRICT;
      CREATE TABLE tile (level INTEGER NOT NULL, idx INTEGER NOT NULL, hashes BLOB NOT NULL,
                         PRIMARY KEY (level, idx)) STRICT, WITHOUT ROWID;
      CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT;
@@ -21,33 +23,96 @@ const LEDGER: &[M<'static>] = &[M::up(
      CREATE TRIGGER checkpoint_delete BEFORE DELETE ON checkpoint BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;
      CREATE TRIGGER opening_update BEFORE UPDATE ON opening BEGIN SELECT RAISE(ABORT, 'openings are erased, not changed'); END;
      CREATE TRIGGER blob_update BEFORE UPDATE ON blob BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;
-     CREATE TRIGGER blob_delete BEFORE DELETE ON blob BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;",
-)];
+     CREATE TRIGGER blob_delete BEFORE DELETE ON blob BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;";
 
-const STATE: &[M<'static>] = &[M::up(
-    "CREATE TABLE folded (one INTEGER PRIMARY KEY CHECK (one = 1), upto INTEGER NOT NULL) STRICT;
-     INSERT INTO folded VALUES (1, 0);
-     CREATE TABLE seen (source TEXT NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL,
-                        PRIMARY KEY (source, key)) STRICT, WITHOUT ROWID;
-     CREATE TABLE latest (source TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL, digest BLOB NOT NULL,
-                          seq INTEGER NOT NULL, gone INTEGER NOT NULL,
-                          PRIMARY KEY (source, kind, subject)) STRICT, WITHOUT ROWID;
-     CREATE TABLE cursor (source TEXT PRIMARY KEY, look TEXT NOT NULL, seq INTEGER NOT NULL) STRICT;
-     CREATE TABLE finding (finding TEXT NOT NULL, unit TEXT NOT NULL, number INTEGER NOT NULL, status TEXT,
-                           seq INTEGER NOT NULL, PRIMARY KEY (finding, unit)) STRICT, WITHOUT ROWID;
-     CREATE TABLE token (name TEXT PRIMARY KEY, sha256 TEXT NOT NULL, created TEXT NOT NULL, mac TEXT NOT NULL) STRICT;",
-)];
+/// Format 1: a tile has its root, a blob the entry it was kept for; erasures and pseudonym keys are told.
+const SECOND: &str = "CREATE TABLE tile_2 (level INTEGER NOT NULL, idx INTEGER NOT NULL, root BLOB NOT NULL, hashes BLOB NOT NULL,
+                        PRIMARY KEY (level, idx)) STRICT, WITHOUT ROWID;
+     CREATE TABLE blob_2 (sha256 TEXT PRIMARY KEY, seq INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;
+     CREATE TABLE erasure (seq INTEGER PRIMARY KEY) STRICT;
+     CREATE TABLE pseudonym (year INTEGER PRIMARY KEY, key BLOB NOT NULL) STRICT;";
+
+const SECOND_FILLED: &str = "DROP TABLE tile; ALTER TABLE tile_2 RENAME TO tile;
+     DROP TABLE blob; ALTER TABLE blob_2 RENAME TO blob;
+     CREATE TRIGGER tile_update BEFORE UPDATE ON tile BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;
+     CREATE TRIGGER tile_delete BEFORE DELETE ON tile BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;
+     CREATE TRIGGER blob_update BEFORE UPDATE ON blob BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;
+     CREATE TRIGGER blob_delete BEFORE DELETE ON blob BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;
+     CREATE TRIGGER erasure_update BEFORE UPDATE ON erasure BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;
+     CREATE TRIGGER erasure_delete BEFORE DELETE ON erasure BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;
+     CREATE TRIGGER pseudonym_update BEFORE UPDATE ON pseudonym BEGIN SELECT RAISE(ABORT, 'keys are erased, not changed'); END;";
+
+static LEDGER: LazyLock<Migrations<'static>> =
+    LazyLock::new(|| Migrations::new(vec![M::up(FIRST), M::up_with_hook(SECOND, fill_second)]));
+
+static STATE: LazyLock<Migrations<'static>> = LazyLock::new(|| {
+    Migrations::new(vec![
+        M::up(
+            "CREATE TABLE folded (one INTEGER PRIMARY KEY CHECK (one = 1), upto INTEGER NOT NULL) STRICT;
+             INSERT INTO folded VALUES (1, 0);
+             CREATE TABLE seen (source TEXT NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL,
+                                PRIMARY KEY (source, key)) STRICT, WITHOUT ROWID;
+             CREATE TABLE latest (source TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL, digest BLOB NOT NULL,
+                                  seq INTEGER NOT NULL, gone INTEGER NOT NULL,
+                                  PRIMARY KEY (source, kind, subject)) STRICT, WITHOUT ROWID;
+             CREATE TABLE cursor (source TEXT PRIMARY KEY, look TEXT NOT NULL, seq INTEGER NOT NULL) STRICT;
+             CREATE TABLE finding (finding TEXT NOT NULL, unit TEXT NOT NULL, number INTEGER NOT NULL, status TEXT,
+                                   seq INTEGER NOT NULL, PRIMARY KEY (finding, unit)) STRICT, WITHOUT ROWID;
+             CREATE TABLE token (name TEXT PRIMARY KEY, sha256 TEXT NOT NULL, created TEXT NOT NULL, mac TEXT NOT NULL) STRICT;",
+        ),
+        // What was folded before the form of blobs and references changed is folded anew.
+        M::up("DELETE FROM seen; DELETE FROM latest; DELETE FROM cursor; DELETE FROM finding; UPDATE folded SET upto = 0;"),
+    ])
+});
+
+/// Computes what the tables of format 0 did not hold, from the rows that are there. No entry and no leaf is touched.
+fn fill_second(tx: &Transaction<'_>) -> HookResult {
+    let mut tiles = tx.prepare("SELECT level, idx, hashes FROM tile")?;
+    let mut rows = tiles.query([])?;
+    while let Some(r) = rows.next()? {
+        let (level, idx, hashes): (u32, u64, Vec<u8>) = (r.get(0)?, r.get(1)?, r.get(2)?);
+        let root = tree::root(hashes.as_chunks::<32>().0);
+        let query = "INSERT INTO tile_2 (level, idx, root, hashes) VALUES (?1, ?2, ?3, ?4)";
+        tx.execute(query, (level, idx, root.as_slice(), hashes))?;
+    }
+    let mut entries = tx.prepare("SELECT seq, bytes FROM entry ORDER BY seq")?;
+    let mut rows = entries.query([])?;
+    while let Some(r) = rows.next()? {
+        let (seq, bytes): (u64, Vec<u8>) = (r.get(0)?, r.get(1)?);
+        let Some(header) = Header::read(&bytes) else { continue };
+        for blob in header.blobs {
+            let query = "INSERT OR IGNORE INTO blob_2 (sha256, seq, bytes) SELECT sha256, ?1, bytes FROM blob WHERE sha256 = ?2";
+            tx.execute(query, (seq, blob.sha256))?;
+        }
+        if header.kind == "private.erased" {
+            tx.execute("INSERT INTO erasure (seq) VALUES (?1)", [seq])?;
+        }
+    }
+    tx.execute_batch(SECOND_FILLED)?;
+    Ok(())
+}
 
 pub(super) fn open_ledger(path: &Path) -> Result<Connection, StoreError> {
-    open(path, LEDGER, "FULL")
+    let connection = open(path, &LEDGER, "FULL")?;
+    // What is erased is overwritten with zeros.
+    connection
+        .pragma_update(None, "secure_delete", true)
+        .map_err(sql(format!("cannot open {}", path.display())))?;
+    Ok(connection)
 }
 
 pub(super) fn open_state(path: &Path) -> Result<Connection, StoreError> {
-    open(path, STATE, "NORMAL")
+    open(path, &STATE, "NORMAL")
 }
 
 pub(super) fn state_in_memory() -> Result<Connection, StoreError> {
-    open(Path::new(":memory:"), STATE, "OFF")
+    open(Path::new(":memory:"), &STATE, "OFF")
+}
+
+/// An empty file, to be filled by a copy.
+#[expect(clippy::disallowed_methods, reason = "the store is where connections are opened")]
+pub(super) fn open_plain(path: &Path) -> Result<Connection, StoreError> {
+    Connection::open(path).map_err(sql(format!("cannot make {}", path.display())))
 }
 
 /// A connection that can only read, for pages and for checking a copy.
@@ -57,18 +122,20 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(path, flags).map_err(failed())?;
     connection.busy_timeout(std::time::Duration::from_secs(30)).map_err(failed())?;
     connection.pragma_update(None, "query_only", true).map_err(failed())?;
+    let version: i64 = connection.pragma_query_value(None, "user_version", |r| r.get(0)).map_err(failed())?;
+    if version < 2 {
+        return Err(StoreError::OldTables(path.to_owned()));
+    }
     Ok(connection)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the store is where connections are opened")]
-fn open(path: &Path, migrations: &[M<'static>], synchronous: &str) -> Result<Connection, StoreError> {
+fn open(path: &Path, migrations: &Migrations<'static>, synchronous: &str) -> Result<Connection, StoreError> {
     let failed = || sql(format!("cannot open {}", path.display()));
     let mut connection = Connection::open(path).map_err(failed())?;
     connection.busy_timeout(std::time::Duration::from_secs(30)).map_err(failed())?;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(failed())?;
     connection.pragma_update(None, "synchronous", synchronous).map_err(failed())?;
-    Migrations::from_slice(migrations)
-        .to_latest(&mut connection)
-        .map_err(|e| StoreError::Migration(path.to_owned(), e))?;
+    migrations.to_latest(&mut connection).map_err(|e| StoreError::Migration(path.to_owned(), e))?;
     Ok(connection)
 }

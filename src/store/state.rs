@@ -126,6 +126,18 @@ impl State {
         Ok(row.map_err(sql("reading state.db"))?.is_some())
     }
 
+    /// Entries of a kind of event that the ledger itself wrote.
+    ///
+    /// # Errors
+    /// SQLite's reason.
+    pub fn own_events(&self, kind: Kind) -> Result<Vec<u64>, StoreError> {
+        let failed = || sql("reading state.db");
+        let query = "SELECT seq FROM seen WHERE source = 'actledger' AND key >= ?1 AND key < ?2 ORDER BY seq";
+        let mut statement = self.0.prepare(query).map_err(failed())?;
+        let (from, to) = (format!("{} ", kind.name()), format!("{}!", kind.name()));
+        statement.query_map((from, to), |r| r.get(0)).and_then(Iterator::collect).map_err(failed())
+    }
+
     /// The look that a source was read up to.
     ///
     /// # Errors

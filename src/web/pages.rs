@@ -2,7 +2,7 @@
 
 use crate::jobs::{self, AsOf, Desk, JobError, Scope, render, resolve};
 use crate::ledger::entry::blob_references;
-use crate::ledger::{Hash, tree, verify};
+use crate::ledger::{tree, verify};
 use crate::report::Report;
 use crate::report::html::{self, EntryView};
 use crate::store::{Reader, Store};
@@ -18,8 +18,6 @@ pub enum Snapshot {
     Ready {
         /// The view model.
         report: Box<Report>,
-        /// Leaf hashes below the as-of, checked.
-        leaves: Vec<Hash>,
         /// Files as they are handed out.
         files: BTreeMap<String, Vec<u8>>,
     },
@@ -43,12 +41,11 @@ pub fn load(desk: &Desk, store: &Store) -> Result<Snapshot, JobError> {
         Err(e) => return Err(e),
     };
     match render(desk, store, size, &Scope::default(), &[]) {
-        Ok(mut rendered) => {
-            rendered.leaves.truncate(usize::try_from(size).unwrap_or(usize::MAX));
+        Ok(rendered) => {
             let report = Box::new(rendered.report);
             let formats = ["html", "pdf", "json"].map(str::to_owned);
             let files = jobs::files(desk, store, size, &Scope::default(), &formats)?;
-            Ok(Snapshot::Ready { report, leaves: rendered.leaves, files })
+            Ok(Snapshot::Ready { report, files })
         }
         Err(JobError::Broken(b)) => {
             let page = html::broken(&b.0.first_bad, &b.0.what, b.0.intact_up_to)
@@ -61,13 +58,15 @@ pub fn load(desk: &Desk, store: &Store) -> Result<Snapshot, JobError> {
 
 /// The page of an entry below the as-of. Its bytes are read anew and checked against the root before they are shown.
 pub(super) fn entry(snapshot: &Snapshot, ledger: &Path, seq: u64) -> Result<Option<String>, JobError> {
-    let Snapshot::Ready { report, leaves, .. } = snapshot else { return Ok(None) };
-    let Some(index) = usize::try_from(seq).ok().filter(|i| *i < leaves.len()) else { return Ok(None) };
+    let Snapshot::Ready { report, .. } = snapshot else { return Ok(None) };
+    let size = report.as_of.size;
+    if seq >= size {
+        return Ok(None);
+    }
     let reader = Reader::open(ledger)?;
     let bytes = reader.bytes(seq)?;
-    let leaf = tree::leaf(&bytes);
-    let proof = tree::inclusion(leaves, index);
-    let root = tree::root_of_inclusion(leaf, seq, leaves.len() as u64, &proof);
+    let (leaf, proof) = (tree::leaf(&bytes), reader.inclusion(seq, size)?);
+    let root = tree::root_of_inclusion(leaf, seq, size, &proof);
     if root.map(|r| verify::root_base64(&r)).as_ref() != Some(&report.as_of.root) {
         return Err(JobError::Render(format!("entry {seq} does not fit the root of the last assessment")));
     }

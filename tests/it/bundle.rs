@@ -76,7 +76,7 @@ fn a_whole_bundle_holds_and_no_change_passes() {
     let done = world.run(&["export", "--out", "b.zip"]);
     assert_eq!(done.status.code(), Some(0), "{}", stdout(&done));
     let script = world.path("verify.py");
-    std::fs::write(&script, include_str!("../../src/export/verify.py")).unwrap();
+    std::fs::write(&script, include_str!("../../src/export/bundle/verify.py")).unwrap();
     let good = unpack(&world, "b.zip", "good");
     let (holds, said) = says(&script, &good);
     assert!(holds, "{said}");

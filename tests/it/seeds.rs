@@ -8,7 +8,7 @@ fn live(seed: u64) {
     let desk = world.live_quietly();
     let store = desk.store().unwrap();
     let size = jobs::resolve(&desk, &store, &AsOf::Latest).unwrap();
-    let (report, _) = jobs::view(&desk, &store, size, &Scope::default()).unwrap();
+    let report = jobs::view(&desk, &store, size, &Scope::default()).unwrap();
     assert_facts(&serde_json::to_value(&report).unwrap(), &world.expected());
 }
 

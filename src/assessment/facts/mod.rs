@@ -144,6 +144,10 @@ impl Facts {
             Kind::LedgerOpened
             | Kind::LedgerKey
             | Kind::LedgerVerified
+            | Kind::LedgerBackup
+            | Kind::AnchorMade
+            | Kind::AnchorFailed
+            | Kind::PrivateKey
             | Kind::PrivateErased
             | Kind::DaemonStarted
             | Kind::ConfigChanged

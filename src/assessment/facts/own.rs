@@ -2,8 +2,8 @@
 
 use super::{Seen, read};
 use crate::evidence::record::{
-    AssessmentRun, FindingChange, LedgerOpened, LedgerVerified, Mail, ReportIssued, RiskLevelChange,
-    SourceRun,
+    AnchorFailed, AnchorMade, AssessmentRun, FindingChange, LedgerOpened, LedgerVerified, Mail, ReportIssued,
+    RiskLevelChange, SourceRun,
 };
 use crate::evidence::{Kind, Time};
 use crate::ledger::entry::Placed;
@@ -58,6 +58,10 @@ pub struct Own {
     pub sent: u64,
     /// Checks of the whole record.
     pub verified: Vec<Seen<LedgerVerified>>,
+    /// The last checkpoint that each outside witness holds.
+    pub anchors: BTreeMap<String, Seen<AnchorMade>>,
+    /// Outside witnesses that cannot be reached, since when.
+    pub unreached: BTreeMap<String, Seen<AnchorFailed>>,
 }
 
 impl Own {
@@ -93,6 +97,19 @@ impl Own {
                 }
             }
             Kind::LedgerVerified => self.verified.extend(read(placed)),
+            Kind::AnchorMade => {
+                if let Some(made) = read::<AnchorMade>(placed) {
+                    self.anchors.insert(made.value.anchor.clone(), made);
+                }
+            }
+            Kind::AnchorFailed => match read::<AnchorFailed>(placed) {
+                Some(failed) => {
+                    self.unreached.entry(failed.value.anchor.clone()).or_insert(failed);
+                }
+                None => {
+                    self.unreached.retain(|anchor, _| placed.entry.subject != format!("anchor:{anchor}"));
+                }
+            },
             _ => {}
         }
     }

@@ -3,6 +3,7 @@
 mod account;
 mod changes;
 mod findings;
+mod integrity;
 mod systems;
 mod wanted;
 
@@ -118,18 +119,6 @@ impl<'a> Builder<'a> {
             to_local: self.zone.minute(to),
             first: last.is_none(),
             window_local: self.zone.day(window),
-        }
-    }
-
-    fn integrity(&self) -> m::Integrity {
-        m::Integrity {
-            status: "intact",
-            size: self.s.as_of.0,
-            root: self.s.as_of.1.clone(),
-            first_bad: None,
-            checkpoints: self.s.checkpoints,
-            key: self.s.key.clone(),
-            origin: self.s.facts.own.opened.as_ref().map(|o| o.value.origin.clone()).unwrap_or_default(),
         }
     }
 

@@ -1,0 +1,124 @@
+//! Copies in an S3 bucket with Object Lock in compliance mode: until the date is over nobody can delete or shorten them,
+//! not even the account's owner. Nothing personal goes there: entries hold commitments, and openings are not copied.
+
+use super::{AnchorError, told, wait};
+use crate::config::Archive as Settings;
+use crate::evidence::Time;
+use crate::evidence::record::ArchivedObject;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
+use aws_sdk_s3::types::{ObjectLockMode, ObjectLockRetentionMode};
+use aws_smithy_http_client::{Builder, tls};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use sha2::{Digest, Sha256};
+
+/// Bytes to be kept under a name.
+pub struct Copy {
+    /// Name below the prefix.
+    pub name: String,
+    /// Media type.
+    pub media_type: &'static str,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Puts copies into the bucket, each locked until `retain_until`, and reads back that they are.
+///
+/// # Errors
+/// The bucket cannot be reached or refuses; it has no Object Lock, or states another date.
+pub fn keep(
+    settings: &Settings,
+    copies: Vec<Copy>,
+    retain_until: Time,
+) -> Result<Vec<ArchivedObject>, AnchorError> {
+    let (bucket, prefix) = settings.place().ok_or_else(|| AnchorError::Config {
+        key: "archive.location",
+        what: format!("{:?} is not s3://BUCKET/PREFIX", settings.location),
+    })?;
+    wait(async {
+        let client = connect(settings).await;
+        let mut kept = Vec::new();
+        for copy in copies {
+            let key = format!("{prefix}{}", copy.name);
+            kept.push(put(&client, bucket, key, copy, retain_until).await?);
+        }
+        Ok(kept)
+    })
+}
+
+async fn connect(settings: &Settings) -> Client {
+    let http = Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+        .build_https();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+    if let Some(region) = &settings.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    let config = assumed(settings, loader.load().await).await;
+    let mut builder = aws_sdk_s3::config::Builder::from(&config);
+    if let Some(endpoint) = &settings.endpoint {
+        builder = builder.endpoint_url(endpoint).force_path_style(true);
+    }
+    Client::from_conf(builder.build())
+}
+
+/// Takes on a role, where the bucket belongs to another account.
+async fn assumed(settings: &Settings, config: SdkConfig) -> SdkConfig {
+    let Some(role) = &settings.role_arn else { return config };
+    let mut provider = AssumeRoleProvider::builder(role).session_name("actledger").configure(&config);
+    if let Some(id) = &settings.external_id {
+        provider = provider.external_id(id);
+    }
+    let credentials = aws_sdk_s3::config::SharedCredentialsProvider::new(provider.build().await);
+    config.into_builder().credentials_provider(credentials).build()
+}
+
+async fn put(
+    client: &Client,
+    bucket: &str,
+    key: String,
+    copy: Copy,
+    retain_until: Time,
+) -> Result<ArchivedObject, AnchorError> {
+    let digest = Sha256::digest(&copy.bytes);
+    let answer = client
+        .put_object()
+        .bucket(bucket)
+        .key(&key)
+        .content_type(copy.media_type)
+        .checksum_sha256(STANDARD.encode(digest))
+        .object_lock_mode(ObjectLockMode::Compliance)
+        .object_lock_retain_until_date(DateTime::from_secs(retain_until.seconds()))
+        .body(ByteStream::from(copy.bytes))
+        .send()
+        .await
+        .map_err(|e| refused("PutObject", bucket, &key, e))?;
+    let Some(version_id) = answer.version_id().filter(|v| *v != "null").map(str::to_owned) else {
+        return Err(AnchorError::Answer(format!(
+            "bucket {bucket} keeps no versions, so nothing in it is locked"
+        )));
+    };
+    let lock = client.get_object_retention().bucket(bucket).key(&key).version_id(&version_id).send().await;
+    let lock = lock.map_err(|e| refused("GetObjectRetention", bucket, &key, e))?;
+    let said = lock.retention();
+    let until = said.and_then(|r| r.retain_until_date()).map(|t| Time::from_seconds(t.secs()));
+    let compliance = said.and_then(|r| r.mode()) == Some(&ObjectLockRetentionMode::Compliance);
+    match until {
+        Some(until) if compliance && until.seconds() >= retain_until.seconds() => {
+            Ok(ArchivedObject { key, version_id, sha256: crate::evidence::hex(&digest), retain_until: until })
+        }
+        _ => Err(AnchorError::Answer(format!("{key} is not locked in compliance mode until {retain_until}"))),
+    }
+}
+
+fn refused<E: std::error::Error + 'static, R: std::fmt::Debug + 'static>(
+    what: &str,
+    bucket: &str,
+    key: &str,
+    error: SdkError<E, R>,
+) -> AnchorError {
+    AnchorError::Outside(format!("{what} s3://{bucket}/{key}: {}", told(&error)))
+}

@@ -1,0 +1,47 @@
+//! Outside witnesses of checkpoints: an S3 bucket with Object Lock, an RFC 3161 time-stamp authority. Each is optional,
+//! and none is ever in the way of collecting evidence.
+
+pub mod archive;
+pub mod timestamp;
+
+use std::future::Future;
+
+/// Why an anchor could not be made, or is not believed.
+#[derive(Debug, thiserror::Error)]
+pub enum AnchorError {
+    /// The config names something that cannot be used.
+    #[error("{key}: {what}")]
+    Config {
+        /// The key.
+        key: &'static str,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The other side could not be reached, or refused.
+    #[error("{0}")]
+    Outside(String),
+    /// What it answered is not what was asked for.
+    #[error("the answer is not believed: {0}")]
+    Answer(String),
+    /// No runtime to wait in.
+    #[error("cannot wait for the network")]
+    Runtime(#[source] std::io::Error),
+}
+
+/// Waits for something from a thread that is not one of the runtime's own.
+fn wait<T>(work: impl Future<Output = Result<T, AnchorError>>) -> Result<T, AnchorError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(AnchorError::Runtime)?.block_on(work)
+}
+
+/// An error with all its causes in one line.
+fn told(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |e| e.source());
+    let mut parts: Vec<String> = Vec::new();
+    for text in causes.map(ToString::to_string) {
+        if !parts.iter().any(|p| p.contains(&text)) {
+            parts.push(text);
+        }
+    }
+    parts.join(": ")
+}

@@ -1,0 +1,258 @@
+//! Passing over canonical JSON (RFC 8785) once, without building anything: is it in that form, and what is in it.
+//!
+//! This is the hot path of verification: a million entries are passed over in the time that a parser needs for a third
+//! of them. `canonical` writes the form; this module shares no code with it.
+
+use super::canonical::MAX_INTEGER;
+
+/// Deepest nesting that is read; deeper bytes count as not canonical.
+pub const MAX_DEPTH: usize = 64;
+
+/// A member of an object, told once its value was passed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Member<'a> {
+    /// Objects and arrays around it: 1 for members of the outermost object.
+    pub depth: usize,
+    /// The name as it is written, without its quotes.
+    pub name: &'a [u8],
+    /// The value as it is written.
+    pub value: &'a [u8],
+}
+
+impl<'a> Member<'a> {
+    /// The text of a string that needs no escapes.
+    pub fn text(&self) -> Option<&'a str> {
+        let inside = self.value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+        std::str::from_utf8(inside).ok().filter(|t| !t.contains('\\'))
+    }
+}
+
+/// Whether some bytes are the canonical form of what they say.
+pub fn is_canonical(bytes: &[u8]) -> bool {
+    members(bytes, &mut |_| {})
+}
+
+/// Passes over some bytes and tells every member of every object, inner ones first. False when the bytes are not in
+/// canonical form; what was told until then is then of no use.
+pub fn members<'a>(bytes: &'a [u8], each: &mut impl FnMut(Member<'a>)) -> bool {
+    if std::str::from_utf8(bytes).is_err() {
+        return false;
+    }
+    let mut scan = Scan { bytes, at: 0, each };
+    scan.value(0).is_some() && scan.at == bytes.len()
+}
+
+struct Scan<'a, 'f, F> {
+    bytes: &'a [u8],
+    at: usize,
+    each: &'f mut F,
+}
+
+impl<'a, F: FnMut(Member<'a>)> Scan<'a, '_, F> {
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn take(&mut self, expected: u8) -> Option<()> {
+        (self.peek()? == expected).then(|| self.at += 1)
+    }
+
+    fn word(&mut self, word: &[u8]) -> Option<()> {
+        self.bytes[self.at..].starts_with(word).then(|| self.at += word.len())
+    }
+
+    fn value(&mut self, depth: usize) -> Option<()> {
+        match self.peek()? {
+            b'"' => self.string().map(|_| ()),
+            b'{' if depth < MAX_DEPTH => self.object(depth + 1),
+            b'[' if depth < MAX_DEPTH => self.array(depth + 1),
+            b't' => self.word(b"true"),
+            b'f' => self.word(b"false"),
+            b'n' => self.word(b"null"),
+            _ => self.integer(),
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Option<()> {
+        self.at += 1;
+        let mut last: Option<&'a [u8]> = None;
+        while self.peek()? != b'}' {
+            if last.is_some() {
+                self.take(b',')?;
+            }
+            let name = self.string()?;
+            if last.is_some_and(|l| !in_order(l, name)) {
+                return None;
+            }
+            last = Some(name);
+            self.take(b':')?;
+            let from = self.at;
+            self.value(depth)?;
+            (self.each)(Member { depth, name, value: &self.bytes[from..self.at] });
+        }
+        self.take(b'}')
+    }
+
+    fn array(&mut self, depth: usize) -> Option<()> {
+        self.at += 1;
+        let mut first = true;
+        while self.peek()? != b']' {
+            if !first {
+                self.take(b',')?;
+            }
+            first = false;
+            self.value(depth)?;
+        }
+        self.take(b']')
+    }
+
+    /// The inside of a string. Only what must be escaped is, and in its shortest form.
+    fn string(&mut self) -> Option<&'a [u8]> {
+        self.take(b'"')?;
+        let from = self.at;
+        loop {
+            let plain = self.bytes[self.at..].iter().position(|b| *b < 0x20 || *b == b'"' || *b == b'\\')?;
+            self.at += plain;
+            match self.peek()? {
+                b'"' => {
+                    self.at += 1;
+                    return Some(&self.bytes[from..self.at - 1]);
+                }
+                b'\\' => self.escape()?,
+                _ => return None,
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Option<()> {
+        let rest = &self.bytes[self.at + 1..];
+        let length = match rest.first()? {
+            b'"' | b'\\' | b'b' | b't' | b'n' | b'f' | b'r' => 2,
+            b'u' => {
+                let hex = rest.get(1..5)?;
+                let code = u32::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()?;
+                let short = [8, 9, 10, 12, 13].contains(&code);
+                (code < 0x20 && !short && !hex.iter().any(u8::is_ascii_uppercase) && hex[0] == b'0')
+                    .then_some(6)?
+            }
+            _ => return None,
+        };
+        self.at += length;
+        Some(())
+    }
+
+    fn integer(&mut self) -> Option<()> {
+        let from = self.at;
+        if self.peek()? == b'-' {
+            self.at += 1;
+        }
+        let digits = self.bytes[self.at..].iter().take_while(|b| b.is_ascii_digit()).count();
+        let first = self.peek()?;
+        self.at += digits;
+        let text = std::str::from_utf8(&self.bytes[from..self.at]).ok()?;
+        let plain = digits > 0 && (first != b'0' || text == "0");
+        (plain && text.parse::<i64>().ok()?.unsigned_abs() <= MAX_INTEGER.unsigned_abs()).then_some(())
+    }
+}
+
+/// Whether one name comes before the other by UTF-16 code units.
+fn in_order(a: &[u8], b: &[u8]) -> bool {
+    let plain = |n: &[u8]| n.iter().all(|c| c.is_ascii() && *c != b'\\');
+    if plain(a) && plain(b) {
+        return a < b;
+    }
+    let text = |n: &[u8]| serde_json::from_slice::<String>(&[b"\"", n, b"\""].concat()).unwrap_or_default();
+    text(a).encode_utf16().lt(text(b).encode_utf16())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn members_are_told_from_the_inside_out() {
+        let mut told = Vec::new();
+        let text = br#"{"a":{"$private":"x"},"b":[{"c":-7}]}"#;
+        assert!(members(text, &mut |m| told.push((m.depth, m.name.to_vec(), m.value.to_vec()))));
+        let names: Vec<_> = told.iter().map(|(d, n, _)| (*d, std::str::from_utf8(n).unwrap())).collect();
+        assert_eq!(names, [(2, "$private"), (1, "a"), (3, "c"), (1, "b")]);
+        assert_eq!(told[2].2, b"-7");
+    }
+
+    #[test]
+    fn every_other_spelling_of_the_same_value_is_refused() {
+        for bad in [
+            r#"{"b":1,"a":2}"#,
+            r#"{"a":1,"a":2}"#,
+            r#"{"a": 1}"#,
+            r#" {}"#,
+            "{}\n",
+            r#"{"a":1,}"#,
+            r#"[1,]"#,
+            r#"[,1]"#,
+            "01",
+            "-0",
+            "+1",
+            "1.0",
+            "1e3",
+            "9007199254740992",
+            "-",
+            "",
+            "tru",
+            r#""\u0041""#,
+            r#""\u000A""#,
+            r#""\u000a""#,
+            r#""\/""#,
+            "\"\t\"",
+            r#""\u001F""#,
+            r#""\ud83d\ude00""#,
+            r#"{"a"}"#,
+            r#"{"a":}"#,
+            "[",
+            "\"",
+            "\"\\\"",
+            "{\"\u{FB33}\":1,\"\u{1F600}\":2}",
+        ] {
+            assert!(!is_canonical(bad.as_bytes()), "{bad:?} passes");
+        }
+        for good in [
+            "0",
+            "-1",
+            "{}",
+            "[]",
+            r#""\u001f""#,
+            r#""\n\\\"""#,
+            "\"\u{7f}/é\"",
+            "{\"\u{1F600}\":2,\"\u{FB33}\":1}",
+        ] {
+            assert!(is_canonical(good.as_bytes()), "{good:?} is refused");
+        }
+        assert!(
+            !is_canonical("[".repeat(100_000).as_bytes()),
+            "deep nesting ends in a refusal, not in a crash"
+        );
+    }
+
+    #[test]
+    fn it_agrees_with_an_implementation_that_others_wrote() {
+        let values = [
+            json!({"\u{1F600}": 1, "\u{FB33}": [true, null, -5], "a\u{7}\n\"\\/": {"z": "é\u{2028}", "": 0}}),
+            json!([[], {}, "", {"": {"": []}}]),
+        ];
+        for value in values {
+            let theirs = serde_json_canonicalizer::to_vec(&value).unwrap();
+            assert!(is_canonical(&theirs), "{}", String::from_utf8_lossy(&theirs));
+            // Each byte, flipped or doubled: canonical only where the other library gives these bytes as well.
+            for i in 0..theirs.len() {
+                for b in [b' ', b'"', b'0', b'a', b',', 0x1f] {
+                    let mut changed = theirs.clone();
+                    changed[i] = b;
+                    let parsed: Option<Value> = serde_json::from_slice(&changed).ok();
+                    let again = parsed.and_then(|v| serde_json_canonicalizer::to_vec(&v).ok());
+                    assert_eq!(is_canonical(&changed), again.as_deref() == Some(&changed[..]), "{i} {b}");
+                }
+            }
+        }
+    }
+}

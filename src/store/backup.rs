@@ -1,0 +1,83 @@
+//! A copy of the ledger while it is written to, verified before it counts as made.
+
+use super::{Fold, Reader, Store, StoreError, schema, sql};
+use crate::evidence::Kind;
+use crate::evidence::record::LedgerBackup;
+use crate::ledger::{Broken, Intact, Verification};
+use rusqlite::backup::Backup;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Pages copied at a time; in between others may write.
+const PAGES: i32 = 1_000;
+
+/// Why a copy was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// A copy never replaces a file.
+    #[error("{0} is there already; nothing was copied")]
+    There(PathBuf),
+    /// The copy does not verify, and so neither does the ledger.
+    #[error("the copy does not verify and was not kept: {} {}", .0.first_bad, .0.what)]
+    Broken(Box<Broken>),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Store {
+    /// Copies the ledger into a new file by SQLite's online backup, verifies the copy, and only then gives it its name.
+    ///
+    /// # Errors
+    /// See [`BackupError`]; no file of that name is there then.
+    pub fn backup(&self, to: &Path) -> Result<Intact, BackupError> {
+        if to.exists() {
+            return Err(BackupError::There(to.to_owned()));
+        }
+        let name = to.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let part = to.with_file_name(format!("{name}.part"));
+        let made = self.copy(&part).and_then(|()| self.check_copy(&part));
+        let kept = made.and_then(|intact| {
+            let failed = |e| StoreError::Io(format!("cannot name the copy {}", to.display()), e);
+            std::fs::File::open(&part).and_then(|f| f.sync_all()).map_err(failed)?;
+            std::fs::rename(&part, to).map_err(failed)?;
+            Ok(intact)
+        });
+        if kept.is_err() {
+            let _ = std::fs::remove_file(&part);
+        }
+        kept
+    }
+
+    /// Copies that were made of this ledger, oldest first.
+    ///
+    /// # Errors
+    /// SQLite's reason.
+    pub fn backups(&self) -> Result<Vec<LedgerBackup>, StoreError> {
+        self.state.catch_up(&self.reader())?;
+        let read = |seq| {
+            let payload = self.reader().entry(seq)?.entry.payload;
+            serde_json::from_value(payload).map_err(|_| StoreError::Unreadable(seq))
+        };
+        self.state.own_events(Kind::LedgerBackup)?.into_iter().map(read).collect()
+    }
+
+    fn copy(&self, part: &Path) -> Result<(), BackupError> {
+        let failed = || sql(format!("copying to {}", part.display()));
+        let _ = std::fs::remove_file(part);
+        let mut target = schema::open_plain(part)?;
+        Backup::new(&self.ledger, &mut target)
+            .and_then(|copy| copy.run_to_completion(PAGES, Duration::from_millis(5), None))
+            .map_err(failed())?;
+        // One file, without a log beside it.
+        target.pragma_update(None, "journal_mode", "DELETE").map_err(failed())?;
+        Ok(())
+    }
+
+    fn check_copy(&self, part: &Path) -> Result<Intact, BackupError> {
+        match Reader::open(part)?.verify(None, Fold::Nothing, |_| {})? {
+            Verification::Intact(intact) => Ok(*intact),
+            Verification::Broken(broken) => Err(BackupError::Broken(Box::new(broken))),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The commit point: one transaction of `ledger.db` with entries, openings, blobs, tiles and the signed checkpoint over
+//! them. Either all of it is there after a crash, or nothing.
+
+use super::proof::Stored;
+use super::{Reader, StoreError, sql};
+use crate::evidence::Kind;
+use crate::ledger::entry::Blob;
+use crate::ledger::private::Opening;
+use crate::ledger::tree::{Tiles, leaf};
+use crate::ledger::{Checkpoint, Signer, Verifier};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+/// An entry and what is kept beside it, ready to be written.
+#[derive(Clone, Debug, Default)]
+pub struct Row {
+    /// Canonical bytes.
+    pub bytes: Vec<u8>,
+    /// What opens its sealed values.
+    pub openings: Vec<Opening>,
+    /// Bytes that it names by digest.
+    pub blobs: Vec<Blob>,
+}
+
+/// A transaction that adds rows and ends in a signed checkpoint, or leaves nothing behind.
+pub struct Commit<'a> {
+    pub(super) tx: Transaction<'a>,
+    tiles: Tiles,
+    from: u64,
+}
+
+impl<'a> Commit<'a> {
+    /// Takes the write lock and reads the right edge of the tree. Nothing is signed on top of rows that the last
+    /// checkpoint was not signed over, or by a key that is not in force.
+    ///
+    /// # Errors
+    /// [`StoreError::Unsigned`], [`StoreError::WrongKey`], SQLite's reason.
+    pub(super) fn begin(ledger: &'a mut Connection, signer: &Signer) -> Result<Commit<'a>, StoreError> {
+        let tx = ledger
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(sql("locking the ledger"))?;
+        let reader = Reader::over(&tx);
+        let from = reader.size()?;
+        let tiles = Tiles::resume(&Stored(&tx), from)?;
+        check_head(&reader, &tiles, signer.verifier())?;
+        Ok(Commit { tx, tiles, from })
+    }
+
+    /// Entries so far, those of this transaction included.
+    pub fn size(&self) -> u64 {
+        self.tiles.size()
+    }
+
+    /// Adds one entry and what stands beside it.
+    ///
+    /// # Errors
+    /// SQLite's reason.
+    pub fn push(&mut self, row: &Row) -> Result<(), StoreError> {
+        let failed = || sql("writing an entry");
+        let (seq, leaf) = (self.size(), leaf(&row.bytes));
+        let cached = |query: &str| self.tx.prepare_cached(query).map_err(failed());
+        cached("INSERT INTO entry (seq, bytes, leaf) VALUES (?1, ?2, ?3)")?
+            .execute((seq, &row.bytes, leaf.as_slice()))
+            .map_err(failed())?;
+        for blob in &row.blobs {
+            cached("INSERT OR IGNORE INTO blob (sha256, seq, bytes) VALUES (?1, ?2, ?3)")?
+                .execute((&blob.sha256, seq, &blob.bytes))
+                .map_err(failed())?;
+        }
+        for o in &row.openings {
+            cached("INSERT OR IGNORE INTO opening (seq, commitment, salt, value) VALUES (?1, ?2, ?3, ?4)")?
+                .execute((seq, &o.commitment, o.salt.as_slice(), &o.value))
+                .map_err(failed())?;
+        }
+        for tile in self.tiles.push(leaf) {
+            self.tx
+                .prepare_cached("INSERT INTO tile (level, idx, root, hashes) VALUES (?1, ?2, ?3, ?4)")
+                .and_then(|mut s| s.execute((tile.level, tile.index, tile.root.as_slice(), &tile.hashes)))
+                .map_err(sql("writing a tile"))?;
+        }
+        Ok(())
+    }
+
+    /// Signs a checkpoint over everything and commits. `next` is the key that a `ledger.key` of this transaction hands
+    /// the signing over to. Gives the size and the note.
+    ///
+    /// # Errors
+    /// SQLite's reason. After a failed commit the rows are there, or not: opening the file again tells.
+    pub fn finish(self, signer: &Signer, next: Option<&Signer>) -> Result<(u64, String), StoreError> {
+        let size = self.size();
+        if size == self.from {
+            let last = Reader::over(&self.tx).checkpoint(size)?;
+            return Ok((size, last.map(|(_, n)| n).unwrap_or_default()));
+        }
+        let origin = signer.verifier().name().to_owned();
+        let mut note = signer.sign(&Checkpoint { origin, size, root: self.tiles.root() }.text());
+        if let Some(next) = next {
+            note = next.cosign(&note);
+        }
+        let query = "INSERT INTO checkpoint (size, note) VALUES (?1, ?2)";
+        self.tx.execute(query, (size, &note)).map_err(sql("writing a checkpoint"))?;
+        self.tx.commit().map_err(sql("committing to the ledger"))?;
+        Ok((size, note))
+    }
+}
+
+/// The rows that are there are those that the last checkpoint was signed over, by the key that is given.
+fn check_head(reader: &Reader<'_>, tiles: &Tiles, given: &Verifier) -> Result<(), StoreError> {
+    let size = tiles.size();
+    let Some((_, note)) = reader.checkpoint(i64::MAX as u64)? else {
+        return if size == 0 { Ok(()) } else { Err(StoreError::Unsigned { size }) };
+    };
+    let (in_force, expected) = reader.in_force(&note, given)?;
+    if !in_force {
+        return Err(StoreError::WrongKey { given: given.vkey(), expected });
+    }
+    match Checkpoint::unchecked(&note) {
+        Ok(said) if said.size == size && said.root == tiles.root() => Ok(()),
+        _ => Err(StoreError::Unsigned { size }),
+    }
+}
+
+impl Reader<'_> {
+    /// Whether the last entry hands the signing over to a key.
+    ///
+    /// # Errors
+    /// SQLite's reason.
+    pub fn hands_over_to(&self, vkey: &str) -> Result<bool, StoreError> {
+        let last = self.entry(self.size()?.saturating_sub(1))?.entry;
+        Ok(last.kind == Kind::LedgerKey && last.payload["public_key"] == vkey)
+    }
+
+    /// Whether a key signs next, and the name of the one that does: the last entry hands the signing over to it, or it
+    /// signed the last note.
+    pub(super) fn in_force(&self, note: &str, given: &Verifier) -> Result<(bool, String), StoreError> {
+        let last = self.entry(self.size()?.saturating_sub(1))?.entry;
+        if last.kind == Kind::LedgerKey {
+            let expected = last.payload["public_key"].as_str().unwrap_or_default().to_owned();
+            return Ok((expected == given.vkey(), expected));
+        }
+        let name = note.lines().last().and_then(|l| l.split(' ').nth(1)).unwrap_or_default();
+        Ok((given.open(note).is_ok(), name.to_owned()))
+    }
+}
