@@ -20,7 +20,7 @@ tools:
 	@for tool in sqlite3 openssl pdftotext pdfinfo chromium; do command -v $$tool >/dev/null || missing=1; done; \
 	 if [ -n "$$missing" ]; then apt-get update -qq && apt-get install -y -qq sqlite3 openssl poppler-utils chromium >/dev/null; fi
 	@test -x $(VENV)/bin/python || python3 -m venv $(VENV)
-	@$(VENV)/bin/python -c "import rfc8785, page, aiosmtpd, cryptography" 2>/dev/null || $(VENV)/bin/pip install -q -r tests/requirements.txt
+	@$(VENV)/bin/python -c "import rfc8785, page, aiosmtpd, cryptography, moto.server, boto3" 2>/dev/null || $(VENV)/bin/pip install -q -r tests/requirements.txt
 
 demo:
 	python3 deploy/demo/estate.py --seed 2026 --out deploy/demo

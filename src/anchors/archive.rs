@@ -10,7 +10,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
-use aws_sdk_s3::types::{ObjectLockMode, ObjectLockRetentionMode};
+use aws_sdk_s3::types::{ChecksumAlgorithm, ObjectLockMode};
 use aws_smithy_http_client::{Builder, tls};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
@@ -89,6 +89,7 @@ async fn put(
         .bucket(bucket)
         .key(&key)
         .content_type(copy.media_type)
+        .checksum_algorithm(ChecksumAlgorithm::Sha256)
         .checksum_sha256(STANDARD.encode(digest))
         .object_lock_mode(ObjectLockMode::Compliance)
         .object_lock_retain_until_date(DateTime::from_secs(retain_until.seconds()))
@@ -101,11 +102,10 @@ async fn put(
             "bucket {bucket} keeps no versions, so nothing in it is locked"
         )));
     };
-    let lock = client.get_object_retention().bucket(bucket).key(&key).version_id(&version_id).send().await;
-    let lock = lock.map_err(|e| refused("GetObjectRetention", bucket, &key, e))?;
-    let said = lock.retention();
-    let until = said.and_then(|r| r.retain_until_date()).map(|t| Time::from_seconds(t.secs()));
-    let compliance = said.and_then(|r| r.mode()) == Some(&ObjectLockRetentionMode::Compliance);
+    let said = client.head_object().bucket(bucket).key(&key).version_id(&version_id).send().await;
+    let said = said.map_err(|e| refused("HeadObject", bucket, &key, e))?;
+    let until = said.object_lock_retain_until_date().map(|t| Time::from_seconds(t.secs()));
+    let compliance = said.object_lock_mode() == Some(&ObjectLockMode::Compliance);
     match until {
         Some(until) if compliance && until.seconds() >= retain_until.seconds() => {
             Ok(ArchivedObject { key, version_id, sha256: crate::evidence::hex(&digest), retain_until: until })

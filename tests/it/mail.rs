@@ -1,36 +1,7 @@
 //! Mail over a real SMTP server with STARTTLS, and a server that is not there.
 
-use crate::support::{World, lived_copy, project, stderr, stdout};
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-
-/// A server in a process of its own, with a certificate of its own authority; it writes each mail into a folder.
-struct Server {
-    process: Child,
-    port: u16,
-}
-
-impl Server {
-    fn start(world: &World) -> Server {
-        let mut process = Command::new("python3")
-            .arg(project().join("tests/support/smtp_server.py"))
-            .arg(world.dir.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let port = line.trim().parse().unwrap_or_else(|_| panic!("the SMTP server said {line:?}"));
-        Server { process, port }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+use crate::support::{Server, World, lived_copy, stderr, stdout};
+use std::process::Command;
 
 /// The lived demo with its last mail still waiting, as an estate that is no demonstration and mails over SMTP.
 fn over_smtp(port: u16, world: &World) {
@@ -51,7 +22,7 @@ fn over_smtp(port: u16, world: &World) {
 #[test]
 fn a_test_mail_goes_over_starttls_to_a_real_server() {
     let world = lived_copy();
-    let server = Server::start(&world);
+    let server = Server::start("smtp_server.py", world.dir.path());
     over_smtp(server.port, &world);
     let done = world.run(&["mail", "test"]);
     assert_eq!(done.status.code(), Some(0), "{}{}", stdout(&done), stderr(&done));
@@ -64,7 +35,7 @@ fn a_test_mail_goes_over_starttls_to_a_real_server() {
 fn a_mail_that_cannot_go_out_stays_queued_and_goes_out_later_with_the_same_id() {
     let world = lived_copy();
     std::fs::remove_dir_all(world.path("var")).unwrap();
-    let server = Server::start(&world);
+    let server = Server::start("smtp_server.py", world.dir.path());
     over_smtp(1, &world);
     // A night whose mail server is down.
     let desk = world.desk();

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "the table of samples is for people")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
+mod anchors;
 mod architecture;
 mod bad_input;
 mod bundle;

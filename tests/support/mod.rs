@@ -4,8 +4,9 @@ use actledger::config::Config;
 use actledger::daemon;
 use actledger::jobs::{self, Desk};
 use serde_json::Value;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, OnceLock};
 use tempfile::TempDir;
 
@@ -113,12 +114,58 @@ impl World {
         actledger(&self.config()).args(arguments).current_dir(self.dir.path()).output().unwrap()
     }
 
+    /// The same with more environment.
+    pub(crate) fn run_with(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Output {
+        let mut command = actledger(&self.config());
+        command.envs(environment.iter().copied()).args(arguments).current_dir(self.dir.path());
+        command.output().unwrap()
+    }
+
+    /// An estate with the real clock and a key of its own: what `actledger init` writes, and more config after it.
+    pub(crate) fn init(more: &str) -> World {
+        let world = World { dir: tempfile::tempdir().unwrap() };
+        assert!(world.run(&["init"]).status.success());
+        let text = std::fs::read_to_string(world.config()).unwrap();
+        std::fs::write(world.config(), format!("{text}\n{more}\n")).unwrap();
+        world
+    }
+
     /// Runs SQL on a file of this world with the sqlite3 shell, triggers taken out of the way.
     pub(crate) fn sql(&self, file: &str, statements: &str) {
         let path = self.path(file);
         let triggers = "SELECT 'DROP TRIGGER ' || name || ';' FROM sqlite_master WHERE type = 'trigger'";
         let drops = sqlite(&path, triggers);
         sqlite(&path, &format!("{drops}\n{statements}\nPRAGMA wal_checkpoint(TRUNCATE);"));
+    }
+}
+
+/// A server in a process of its own, which prints its port.
+pub(crate) struct Server {
+    process: Child,
+    /// Where it listens on loopback.
+    pub(crate) port: u16,
+}
+
+impl Server {
+    /// Starts a script of this folder with the tests' Python.
+    pub(crate) fn start(script: &str, folder: &Path) -> Server {
+        let mut process = Command::new("python3")
+            .arg(project().join("tests/support").join(script))
+            .arg(folder)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let port = line.trim().parse().unwrap_or_else(|_| panic!("{script} said {line:?}"));
+        Server { process, port }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
