@@ -38,6 +38,7 @@ pub(super) fn run(desk: &Desk, command: &Ledger) -> Result<Ended, CliError> {
 
 fn info(desk: &Desk, json: bool) -> Result<Ended, CliError> {
     let store = Store::open(&desk.config.ledger.path)?;
+    store.catch_up()?;
     let reader = store.reader();
     let (size, note) = reader.checkpoint(i64::MAX as u64)?.unwrap_or_default();
     let root = note.lines().nth(2).unwrap_or_default();

@@ -54,7 +54,7 @@ impl Store {
     /// # Errors
     /// SQLite's reason.
     pub fn backups(&self) -> Result<Vec<LedgerBackup>, StoreError> {
-        self.state.catch_up(&self.reader())?;
+        self.catch_up()?;
         let read = |seq| {
             let payload = self.reader().entry(seq)?.entry.payload;
             serde_json::from_value(payload).map_err(|_| StoreError::Unreadable(seq))

@@ -100,13 +100,13 @@ impl Reader<'_> {
         let mut check = Check::new(holds!(self.known(key)?));
         let mut statements = Statements::prepare(self.db()).map_err(failed())?;
         let Statements { entries, notes, openings, tile, blob } = &mut statements;
-        let mut notes = Ahead::new(notes.query([]).map_err(failed())?, |r| Ok((r.get(0)?, r.get(1)?)))?;
+        let mut notes = Ahead::new(notes.query([]).map_err(failed())?, |r| Ok((number(r, 0)?, r.get(1)?)))?;
         let mut openings = Ahead::new(openings.query([]).map_err(failed())?, opening)?;
         let mut rows = entries.query([]).map_err(failed())?;
         while let Some(r) = rows.next().map_err(failed())? {
             let bytes = r.get_ref(1).and_then(|b| Ok(b.as_blob()?)).map_err(failed())?;
             let leaf = r.get_ref(2).and_then(|b| Ok(b.as_blob()?)).map_err(failed())?;
-            let row = EntryRow { seq: r.get(0).map_err(failed())?, bytes, leaf };
+            let row = EntryRow { seq: number(r, 0).map_err(failed())?, bytes, leaf };
             let mut beside = holds!(check.entry(&row));
             for full in &beside.tiles {
                 let stored: Option<(Vec<u8>, Vec<u8>)> = tile
@@ -117,7 +117,7 @@ impl Reader<'_> {
             }
             for named in std::mem::take(&mut beside.blobs) {
                 let stored: Option<(u64, Vec<u8>)> = blob
-                    .query_row([named.sha256], |r| Ok((r.get(0)?, r.get(1)?)))
+                    .query_row([named.sha256], |r| Ok((number(r, 0)?, r.get(1)?)))
                     .optional()
                     .map_err(failed())?;
                 holds!(check.blob(
@@ -199,11 +199,16 @@ impl Statements<'_> {
     }
 }
 
+/// A number that is never negative; one that is belongs to nothing, and the check says so.
+fn number(r: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    Ok(u64::try_from(r.get::<_, i64>(column)?).unwrap_or(u64::MAX))
+}
+
 pub(super) fn opening(r: &Row<'_>) -> rusqlite::Result<(u64, Opening)> {
     let salt: Vec<u8> = r.get(2)?;
     // A salt of another length opens nothing; the check says so.
     let salt = salt.try_into().unwrap_or([0; 16]);
-    Ok((r.get(0)?, Opening { commitment: r.get(1)?, salt, value: r.get(3)? }))
+    Ok((number(r, 0)?, Opening { commitment: r.get(1)?, salt, value: r.get(3)? }))
 }
 
 fn openings_of(

@@ -56,7 +56,7 @@ pub enum StoreError {
     },
     /// The key is not the one that signs this ledger.
     #[error(
-        "the signing key is {given}, this ledger is signed by {expected}: restore that key, or begin a new ledger"
+        "the signing key is {given}, this ledger is signed by {expected}: restore that key; if it is lost, begin a new ledger with `actledger ledger succeed`; after a rotation that was interrupted, run `actledger ledger rotate-key` again"
     )]
     WrongKey {
         /// Key of the config.
@@ -200,6 +200,14 @@ impl Store {
     /// Reading from the same connection.
     pub fn reader(&self) -> Reader<'_> {
         Reader::over(&self.ledger)
+    }
+
+    /// Folds what the derived tables do not hold yet.
+    ///
+    /// # Errors
+    /// What SQLite says; an entry that cannot be read.
+    pub fn catch_up(&self) -> Result<(), StoreError> {
+        self.state.catch_up(&self.reader())
     }
 
     /// The derived tables.

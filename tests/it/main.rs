@@ -8,6 +8,7 @@ mod bad_input;
 mod bundle;
 mod command;
 mod demo;
+mod ledger;
 mod mail;
 mod pages;
 mod samples;

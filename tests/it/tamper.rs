@@ -51,17 +51,14 @@ fn a_leaf_of_an_entry() {
 fn an_entry_and_its_leaf_together() {
     // Both fit each other and are canonical: only the signed roots tell.
     let world = lived_copy();
-    let forge = r#"
-import hashlib, sqlite3, sys
-db = sqlite3.connect(sys.argv[1])
-seq, data = db.execute("SELECT seq, bytes FROM entry WHERE CAST(bytes AS TEXT) LIKE '%hard-mandatory%' LIMIT 1").fetchone()
-data = data.replace(b"hard-mandatory", b"soft-mandatory")
-for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type='trigger'").fetchall(): db.execute("DROP TRIGGER " + name)
-db.execute("UPDATE entry SET bytes=?, leaf=? WHERE seq=?", (data, hashlib.sha256(b"\0" + data).digest(), seq))
-db.commit(); print(seq)
-"#;
-    let done =
-        std::process::Command::new("python3").args(["-c", forge]).arg(world.ledger()).output().unwrap();
+    let forge = crate::support::project().join("tests/support/forge.py");
+    let arguments = ["hard-mandatory", "soft-mandatory"];
+    let done = std::process::Command::new("python3")
+        .arg(forge)
+        .arg(world.ledger())
+        .args(arguments)
+        .output()
+        .unwrap();
     assert!(done.status.success());
     let done = world.run(&["verify"]);
     assert_eq!(done.status.code(), Some(1));

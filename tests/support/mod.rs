@@ -200,6 +200,13 @@ pub(crate) fn lived_copy() -> World {
     world
 }
 
+/// A copy of a world: everything in its folder.
+pub(crate) fn copy_of(world: &World) -> World {
+    let copy = World { dir: tempfile::tempdir().unwrap() };
+    copy_folder(world.dir.path(), copy.dir.path());
+    copy
+}
+
 fn copy_folder(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for item in std::fs::read_dir(from).unwrap() {
