@@ -159,7 +159,7 @@ async fn wake(desk: &Arc<Desk>, site: &web::Site, stop: &Arc<Notify>) -> Result<
                 () = bell.notified() => {
                     let (desk, site) = (Arc::clone(&desk), site.clone());
                     if let Err(e) = blocking(move || tick(&desk, &site)).await {
-                        tracing::error!(error = %e, "a job ended badly");
+                        tracing::error!(error = &e as &dyn std::error::Error, "a job ended badly");
                     }
                 }
             }
@@ -176,7 +176,7 @@ fn tick(desk: &Desk, site: &web::Site) {
     match due_jobs(desk) {
         Ok(true) => match desk.store().and_then(|s| web::load(desk, &s)) {
             Ok(snapshot) => site.replace(snapshot),
-            Err(e) => tracing::error!(error = %e, "the pages stay as they were"),
+            Err(e) => tracing::error!(error = &e as &dyn std::error::Error, "the pages stay as they were"),
         },
         Ok(false) => {}
         Err(JobError::Broken(broken)) => {
@@ -186,7 +186,10 @@ fn tick(desk: &Desk, site: &web::Site) {
                 site.replace(web::Snapshot::Broken { first_bad: broken.0.first_bad, page });
             }
         }
-        Err(e) => tracing::error!(error = %e, "a job could not be done; it is tried again in a minute"),
+        Err(e) => tracing::error!(
+            error = &e as &dyn std::error::Error,
+            "a job could not be done; it is tried again in a minute"
+        ),
     }
 }
 
@@ -227,7 +230,10 @@ fn tell_broken(desk: &Desk, broken: &BrokenRecord) {
             attachments: Vec::new(),
         };
         if let Err(e) = Transport::of(smtp).and_then(|t| t.send(&letter)) {
-            tracing::error!(error = %e, "nobody could be told by mail that the record is broken");
+            tracing::error!(
+                error = &e as &dyn std::error::Error,
+                "nobody could be told by mail that the record is broken"
+            );
         }
     }
 }

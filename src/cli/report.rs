@@ -64,7 +64,7 @@ pub(super) fn run(desk: &Desk, o: &Report) -> Result<Ended, CliError> {
     output::line(format!("As of entry {size}, judged from {}.", rendered.report.as_of.at_local));
     for (name, bytes) in &rendered.files {
         let path = o.out.join(name);
-        std::fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+        jobs::put(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
         output::line(format!("{}  {}", sha256_hex(bytes), path.display()));
     }
     let t = rendered.report.totals;
@@ -141,7 +141,7 @@ pub(super) fn export(desk: &Desk, o: &Export) -> Result<Ended, CliError> {
         return Err(CliError::Usage(format!("no control is named {id:?}")));
     }
     let exported = jobs::export(desk, &mut store, &question, &request)?;
-    std::fs::write(&o.out, &exported.bytes).with_context(|| format!("cannot write {}", o.out.display()))?;
+    jobs::put(&o.out, &exported.bytes).with_context(|| format!("cannot write {}", o.out.display()))?;
     output::line(format!("{}  {}", sha256_hex(&exported.bytes), o.out.display()));
     output::line(format!(
         "{} entries, as of entry {}. Check it without us: unzip it, then python3 verify.py .",

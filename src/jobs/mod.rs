@@ -8,6 +8,7 @@ mod export;
 mod ingest;
 mod outbox;
 mod report;
+mod whole;
 
 pub use anchor::{AnchorStatus, anchor, authorities};
 pub use assess::{AssessStatus, assess, intact};
@@ -16,6 +17,8 @@ pub use export::{Exported, Request, erased_by, export};
 pub use ingest::{IngestStatus, SourceStatus, ingest, register_now};
 pub use outbox::{MailStatus, compose, flush, queue};
 pub use report::{AsOf, Issued, Rendered, ReportStatus, Scope, files, nightly, render, resolve, view};
+
+pub use whole::put;
 
 use crate::ledger::Broken;
 use crate::store::StoreError;

@@ -243,7 +243,7 @@ fn issue(desk: &Desk, store: &mut Store, rendered: &Rendered) -> Result<Issued, 
     let failed = |e| JobError::Io(format!("cannot write the report to {}", folder.display()), e);
     std::fs::create_dir_all(&folder).map_err(failed)?;
     for (name, bytes) in &rendered.files {
-        std::fs::write(folder.join(name), bytes).map_err(failed)?;
+        super::put(&folder.join(name), bytes).map_err(failed)?;
     }
     let files = rendered.files.iter().map(|(n, b)| (n.clone(), sha256_hex(b))).collect();
     let payload = ReportIssued { as_of, at, scheduled: true, files };

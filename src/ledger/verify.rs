@@ -226,6 +226,12 @@ impl Check {
         if self.recorded[..] > *header.recorded_at.as_bytes() {
             return self.bad_entry(row, "was recorded before the entry in front of it");
         }
+        let covered = self.last.as_ref().map_or(0, |(c, _)| c.size);
+        if header.v > 0 && seq > covered && self.recorded[..] != *header.recorded_at.as_bytes() {
+            // All entries of a commit have one time, no two commits the same: here one ended.
+            let name = format!("checkpoint of size {seq}");
+            return Err(self.broken(name, None, "is missing: the entries before it were committed"));
+        }
         if header.v < self.version {
             return self.bad_entry(row, "is of an older format than the entry in front of it");
         }

@@ -106,6 +106,16 @@ pub enum StoreError {
     /// The stored bytes are no entry.
     #[error("entry {0} cannot be read: run `actledger verify`")]
     Unreadable(u64),
+    /// No space.
+    #[error(
+        "{what}: the disk is full; nothing of it was written, and the next run goes on when there is space"
+    )]
+    Full {
+        /// What was tried.
+        what: String,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
     /// SQLite says no.
     #[error("{what}")]
     Sql {
@@ -124,7 +134,16 @@ pub enum StoreError {
 
 pub(crate) fn sql(what: impl Into<String>) -> impl FnOnce(rusqlite::Error) -> StoreError {
     let what = what.into();
-    move |source| StoreError::Sql { what, source }
+    move |source| {
+        // A full disk shows first where the shared memory of the write-ahead log grows.
+        let code = source.sqlite_error().map(|e| (e.code, e.extended_code));
+        match code {
+            Some((rusqlite::ErrorCode::DiskFull, _)) | Some((_, rusqlite::ffi::SQLITE_IOERR_SHMSIZE)) => {
+                StoreError::Full { what, source }
+            }
+            _ => StoreError::Sql { what, source },
+        }
+    }
 }
 
 /// The two files, open for writing.
@@ -241,7 +260,8 @@ impl Store {
             Some(head) if now.plus_seconds(CLOCK_BEHIND_SECONDS) < head => {
                 Err(StoreError::ClockBehind { now, head })
             }
-            Some(head) => Ok(now.max(head)),
+            // Every commit has a time of its own, so that entries tell where a checkpoint belongs.
+            Some(head) => Ok(now.max(head.plus_millis(1))),
             None => Ok(now),
         }
     }

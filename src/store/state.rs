@@ -75,10 +75,12 @@ impl State {
     /// Folds the entries that are not folded yet.
     pub(super) fn catch_up(&self, reader: &Reader<'_>) -> Result<(), StoreError> {
         let failed = || sql("folding into state.db");
-        let from: u64 = self.0.query_row("SELECT upto FROM folded", [], |r| r.get(0)).map_err(failed())?;
+        let from: Option<i64> =
+            self.0.query_row("SELECT upto FROM folded", [], |r| r.get(0)).optional().map_err(failed())?;
+        let from = from.and_then(|n| u64::try_from(n).ok()).unwrap_or(u64::MAX);
         let size = reader.size()?;
         if from > size {
-            // An older ledger was put in place: what was folded of the newer one is not in it.
+            // An older ledger was put in place: what was folded of the newer one is not in it. Or nobody knows how far.
             let fresh = State::in_memory()?;
             fresh.catch_up(reader)?;
             return self.replace_with(&fresh);

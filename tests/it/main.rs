@@ -7,6 +7,7 @@ mod architecture;
 mod bad_input;
 mod bundle;
 mod command;
+mod crash;
 mod demo;
 mod ledger;
 mod mail;

@@ -50,6 +50,24 @@ impl World {
         world
     }
 
+    /// The demo with the first four looks of each source only.
+    pub(crate) fn short_demo() -> World {
+        let world = World::demo();
+        std::fs::remove_file(world.path("looks")).unwrap();
+        for source in
+            std::fs::read_dir(project().join("deploy/demo/looks")).unwrap().map(|f| f.unwrap().path())
+        {
+            let here = world.path("looks").join(source.file_name().unwrap());
+            std::fs::create_dir_all(&here).unwrap();
+            let mut looks: Vec<_> = std::fs::read_dir(&source).unwrap().map(|f| f.unwrap().path()).collect();
+            looks.sort();
+            for look in looks.iter().take(4) {
+                std::os::unix::fs::symlink(look, here.join(look.file_name().unwrap())).unwrap();
+            }
+        }
+        world
+    }
+
     /// The estate that the generator writes for another seed.
     pub(crate) fn seeded(seed: u64) -> World {
         let world = World { dir: tempfile::tempdir().unwrap() };
