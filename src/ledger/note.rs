@@ -92,6 +92,9 @@ impl Verifier {
     pub fn open<'a>(&self, note: &'a str) -> Result<&'a str, NoteError> {
         let split = note.rfind("\n\n").ok_or(NoteError::Form("no empty line before the signatures"))?;
         let (text, signatures) = (&note[..=split], &note[split + 2..]);
+        if !signatures.ends_with('\n') {
+            return Err(NoteError::Form("its last line is cut off"));
+        }
         for line in signatures.lines() {
             let Some((name, data)) = line.strip_prefix("\u{2014} ").and_then(|l| l.split_once(' ')) else {
                 return Err(NoteError::Form("a signature line does not begin with a dash and a name"));

@@ -159,18 +159,18 @@ impl Reader<'_> {
         let pseudonyms: BTreeMap<i16, [u8; 32]> =
             match statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).and_then(Iterator::collect) {
                 Ok(pseudonyms) => pseudonyms,
-                Err(e) => return Ok(Err(unread(format!("a pseudonym key cannot be read: {e}")))),
+                Err(e) => return Ok(Err(unread("a pseudonym key", format!("cannot be read: {e}")))),
             };
         let erasures: BTreeMap<u64, PrivateErased> = match self.erasures() {
             Ok(erasures) => erasures.into_iter().collect(),
-            Err(e) => return Ok(Err(unread(format!("an erasure names no entry that can be read: {e}")))),
+            Err(e) => return Ok(Err(unread("an erasure", format!("names no entry that can be read: {e}")))),
         };
         Ok(Ok(Known { key, pseudonyms, erasures }))
     }
 }
 
-fn unread(what: String) -> Box<Broken> {
-    Box::new(Broken { first_bad: "the ledger".into(), seq: None, what, between: None, intact_up_to: 0 })
+fn unread(first_bad: &str, what: String) -> Box<Broken> {
+    Box::new(Broken { first_bad: first_bad.into(), seq: None, what, between: None, intact_up_to: 0 })
 }
 
 fn nowhere(check: &Check, first_bad: String, what: &str) -> Box<Broken> {

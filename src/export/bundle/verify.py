@@ -98,8 +98,8 @@ def signature_fits(key, body, signature):
 def open_note(note, name, key):
     """The lines of a signed note, once openssl has checked its signature."""
     body, gap, signatures = note.rpartition("\n\n")
-    if not gap:
-        raise Bad("a note has no signatures")
+    if not gap or not note.endswith("\n"):
+        raise Bad("a note has no signatures, or is cut off")
     body += "\n"
     for line in signatures.splitlines():
         dash, _, rest = line.partition(" ")
