@@ -5,7 +5,10 @@ use super::{CliError, Ended, output};
 use crate::act::Status;
 use crate::evidence::{Time, sha256_hex};
 use crate::jobs::{self, AsOf, Desk, Request, Scope};
+use crate::report::Zone;
 use anyhow::Context;
+use std::collections::BTreeMap;
+use std::path::Path;
 
 pub(super) fn assess(desk: &Desk) -> Result<Ended, CliError> {
     let _lock = desk.lock("report")?;
@@ -59,14 +62,21 @@ pub(super) fn run(desk: &Desk, o: &Report) -> Result<Ended, CliError> {
     };
     let size = jobs::resolve(desk, &store, &question)?;
     let scope = Scope { systems: systems(desk, &store, size, o)?, from: time("--from", o.from.as_ref())? };
-    let rendered = jobs::render(desk, &store, size, &scope, &o.format)?;
     std::fs::create_dir_all(&o.out).with_context(|| format!("cannot make {}", o.out.display()))?;
-    output::line(format!("As of entry {size}, judged from {}.", rendered.report.as_of.at_local));
-    for (name, bytes) in &rendered.files {
-        let path = o.out.join(name);
-        jobs::put(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
-        output::line(format!("{}  {}", sha256_hex(bytes), path.display()));
+    if scope == Scope::default()
+        && fail_on.is_none()
+        && let Some(jobs::AsIssued { files, verified_at }) = jobs::as_issued(desk, &store, size, &o.format)?
+    {
+        let zone = Zone::named(&desk.config.timezone);
+        output::line(format!(
+            "As of entry {size}, as issued: all entries below it were verified on {}.",
+            zone.minute(verified_at)
+        ));
+        return put(&o.out, &files).map(|()| Ended::Well);
     }
+    let rendered = jobs::render(desk, &store, size, &scope, &o.format)?;
+    output::line(format!("As of entry {size}, judged from {}.", rendered.report.as_of.at_local));
+    put(&o.out, &rendered.files)?;
     let t = rendered.report.totals;
     output::line(format!(
         "{} checks: {} satisfied, {} not, {} not assessed, {} not applicable.",
@@ -75,6 +85,16 @@ pub(super) fn run(desk: &Desk, o: &Report) -> Result<Ended, CliError> {
     let mut all =
         rendered.report.systems.iter().flat_map(|s| &s.findings).chain(&rendered.report.estate_findings);
     Ok(if fail_on.is_some_and(|s| all.any(|f| f.status == s)) { Ended::FailOn } else { Ended::Well })
+}
+
+/// Writes the files of a report and tells their digests.
+fn put(out: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<(), CliError> {
+    for (name, bytes) in files {
+        let path = out.join(name);
+        jobs::put(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+        output::line(format!("{}  {}", sha256_hex(bytes), path.display()));
+    }
+    Ok(())
 }
 
 fn status(text: &str) -> Result<Status, CliError> {

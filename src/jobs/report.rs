@@ -53,6 +53,14 @@ pub struct Issued {
     pub as_of: u64,
 }
 
+/// The forms of a report as they were issued.
+pub struct AsIssued {
+    /// File name to bytes.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// When every entry below the as-of was verified.
+    pub verified_at: Time,
+}
+
 /// What a night came to.
 pub struct ReportStatus {
     /// The pass over the sources.
@@ -220,16 +228,48 @@ pub fn files(
     Ok(files)
 }
 
+/// The entry of the report that was issued of an as-of, proved to be under the signed checkpoint.
+fn issued(desk: &Desk, store: &Store, as_of: u64) -> Result<Option<ReportIssued>, JobError> {
+    store.catch_up()?;
+    for seq in store.state().own_events(Kind::ReportIssued)?.into_iter().rev() {
+        let proved = store.reader().proved(seq, desk.signer.verifier())?;
+        let entry: Option<Entry> = serde_json::from_slice(&proved.bytes).ok();
+        let issued = entry.and_then(|e| serde_json::from_value::<ReportIssued>(e.payload).ok());
+        if let Some(issued) = issued.filter(|i| i.as_of == as_of) {
+            return Ok(Some(issued));
+        }
+    }
+    Ok(None)
+}
+
 /// A file of an issued report, when it is still there with the digest that was written down.
 fn kept(desk: &Desk, store: &Store, as_of: u64, name: &str) -> Result<Option<Vec<u8>>, JobError> {
-    let of = |e: &Entry| e.kind == Kind::ReportIssued && e.payload["as_of"] == as_of;
-    let found = store.reader().rfind(u64::MAX, of)?;
-    let Some(issued) = found.and_then(|p| serde_json::from_value::<ReportIssued>(p.entry.payload).ok())
-    else {
-        return Ok(None);
-    };
+    let Some(issued) = issued(desk, store, as_of)? else { return Ok(None) };
     let bytes = std::fs::read(folder(desk, issued.at, as_of).join(name)).ok();
     Ok(bytes.filter(|b| Some(&sha256_hex(b)) == issued.files.get(name)))
+}
+
+/// The asked forms of the whole report as it was issued. None
+/// when one of them is not kept as it was issued: nothing but that entry and the files is read.
+///
+/// # Errors
+/// The store's reason; an entry that is not under the signed checkpoint.
+pub fn as_issued(
+    desk: &Desk,
+    store: &Store,
+    size: u64,
+    formats: &[String],
+) -> Result<Option<AsIssued>, JobError> {
+    let Some(entry) = issued(desk, store, size)? else { return Ok(None) };
+    let mut files = BTreeMap::new();
+    for format in formats {
+        let name = format!("report.{format}");
+        match kept(desk, store, size, &name)? {
+            Some(bytes) => files.insert(name, bytes),
+            None => return Ok(None),
+        };
+    }
+    Ok(Some(AsIssued { files, verified_at: entry.at }))
 }
 
 fn folder(desk: &Desk, at: Time, as_of: u64) -> PathBuf {

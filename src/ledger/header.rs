@@ -1,6 +1,7 @@
 //! What verification needs to know of an entry, read from its bytes in one pass.
 
 use super::scan::{Member, members};
+use std::borrow::Cow;
 
 /// Members of an entry, in canonical order.
 const MEMBERS: [&[u8]; 8] =
@@ -13,6 +14,12 @@ pub struct Header<'a> {
     pub v: i64,
     /// Dotted name of its kind.
     pub kind: &'a str,
+    /// Configured name of its source.
+    pub source: Cow<'a, str>,
+    /// What makes an event the same.
+    pub key: Cow<'a, str>,
+    /// What it speaks of.
+    pub subject: Cow<'a, str>,
     /// When it was recorded, as written: of fixed width, so that text order is time order.
     pub recorded_at: &'a str,
     /// The payload as written.
@@ -77,7 +84,10 @@ impl<'a> Header<'a> {
             b"kind" => m.text().map(|t| self.kind = t).is_some(),
             b"recorded_at" => m.text().filter(|t| is_time(t)).map(|t| self.recorded_at = t).is_some(),
             b"occurred_at" => m.text().is_some_and(is_time),
-            _ => m.value.starts_with(b"\""),
+            b"source" => m.string().map(|t| self.source = t).is_some(),
+            b"key" => m.string().map(|t| self.key = t).is_some(),
+            b"subject" => m.string().map(|t| self.subject = t).is_some(),
+            _ => false,
         }
     }
 

@@ -4,6 +4,7 @@
 //! of them. `canonical` writes the form; this module shares no code with it.
 
 use super::canonical::MAX_INTEGER;
+use std::borrow::Cow;
 
 /// Deepest nesting that is read; deeper bytes count as not canonical.
 pub const MAX_DEPTH: usize = 64;
@@ -20,10 +21,19 @@ pub struct Member<'a> {
 }
 
 impl<'a> Member<'a> {
+    /// The text of a string.
+    pub fn string(&self) -> Option<Cow<'a, str>> {
+        match self.text() {
+            Some(text) => Some(Cow::Borrowed(text)),
+            None => serde_json::from_slice::<String>(self.value).ok().map(Cow::Owned),
+        }
+    }
+
     /// The text of a string that needs no escapes.
     pub fn text(&self) -> Option<&'a str> {
         let inside = self.value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-        std::str::from_utf8(inside).ok().filter(|t| !t.contains('\\'))
+        let plain = !inside.contains(&b'\\');
+        std::str::from_utf8(inside).ok().filter(|_| plain)
     }
 }
 

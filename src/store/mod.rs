@@ -167,6 +167,14 @@ impl Store {
         Ok(store)
     }
 
+    /// Opens a file without entries, to be filled by [`Store::commit`].
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn open_empty(path: &Path) -> Result<Store, StoreError> {
+        Store::open_file(path)
+    }
+
     /// Opens a new ledger that follows one that ended.
     ///
     /// # Errors

@@ -94,7 +94,8 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// No such entry, or SQLite's reason.
     pub fn bytes(&self, seq: u64) -> Result<Vec<u8>, StoreError> {
-        let row = self.db().query_row("SELECT bytes FROM entry WHERE seq = ?1", [seq], |r| r.get(0));
+        let statement = self.db().prepare_cached("SELECT bytes FROM entry WHERE seq = ?1");
+        let row = statement.and_then(|mut s| s.query_row([seq], |r| r.get(0)));
         row.map_err(sql(format!("reading entry {seq}")))
     }
 
@@ -180,10 +181,34 @@ impl<'a> Reader<'a> {
         to: u64,
         mut each: impl FnMut(Placed) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        for seq in from..to {
-            each(self.entry(seq)?)?;
+        self.each_row(from, to, |seq, bytes| {
+            let entry = serde_json::from_slice(bytes).map_err(|_| StoreError::Unreadable(seq))?;
+            each(Placed { seq, leaf: crate::ledger::tree::leaf(bytes), entry })
+        })
+    }
+
+    /// The bytes of every entry from `from` below `to`, in order, without checking.
+    ///
+    /// # Errors
+    /// SQLite's reason, an entry that is missing, or what `each` says.
+    pub fn each_row(
+        &self,
+        from: u64,
+        to: u64,
+        mut each: impl FnMut(u64, &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let failed = || sql("reading entries");
+        let query = "SELECT bytes, seq FROM entry WHERE seq >= ?1 AND seq < ?2 ORDER BY seq";
+        let mut statement = self.db().prepare_cached(query).map_err(failed())?;
+        let (mut rows, mut next) = (statement.query((from, to)).map_err(failed())?, from);
+        while let Some(row) = rows.next().map_err(failed())? {
+            if row.get::<_, u64>(1).map_err(failed())? != next {
+                return Err(StoreError::Unreadable(next));
+            }
+            each(next, row.get_ref(0).and_then(|b| Ok(b.as_blob()?)).map_err(failed())?)?;
+            next += 1;
         }
-        Ok(())
+        if next < to { Err(StoreError::Unreadable(next)) } else { Ok(()) }
     }
 
     /// Number of the first entry that was recorded at a time or later; the size when none was.

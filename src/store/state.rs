@@ -3,10 +3,14 @@
 use super::append::payload_digest;
 use super::{Reader, StoreError, schema, sql};
 use crate::evidence::{Evidence, Kind, Nature};
-use crate::ledger::entry::Placed;
+use crate::ledger::header::Header;
 use rusqlite::{Connection, OptionalExtension, types::Value};
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+
+/// Entries that are folded in one transaction of `state.db`, at most.
+const BATCH: u64 = 250_000;
 
 const DERIVED: [(&str, &str); 5] = [
     ("folded", "SELECT one, upto FROM folded ORDER BY 1"),
@@ -85,13 +89,46 @@ impl State {
             fresh.catch_up(reader)?;
             return self.replace_with(&fresh);
         }
-        if from == size {
-            return Ok(());
+        let mut at = from;
+        while at < size {
+            let to = size.min(at + BATCH);
+            let mut batch = Folded::default();
+            reader.each_row(at, to, |seq, bytes| batch.add(seq, bytes))?;
+            self.write(batch, to).map_err(failed())?;
+            at = to;
         }
-        let tx = self.0.unchecked_transaction().map_err(failed())?;
-        reader.each(from, size, |placed| fold(&tx, &placed))?;
-        tx.execute("UPDATE folded SET upto = ?1", [size]).map_err(failed())?;
-        tx.commit().map_err(failed())
+        Ok(())
+    }
+
+    /// Writes a batch in the order of the tables' keys: a million rows go in one after the other.
+    fn write(&self, batch: Folded, upto: u64) -> rusqlite::Result<()> {
+        let tx = self.0.unchecked_transaction()?;
+        let mut seen =
+            tx.prepare_cached("INSERT OR REPLACE INTO seen (source, key, seq) VALUES (?1, ?2, ?3)")?;
+        let mut rows = batch.seen;
+        rows.sort_unstable();
+        for (source, key, seq) in rows {
+            seen.execute((source, key, seq))?;
+        }
+        let query = "INSERT OR REPLACE INTO latest (source, kind, subject, digest, seq, gone) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let mut latest = tx.prepare_cached(query)?;
+        for ((source, kind, subject), (digest, seq, gone)) in batch.latest {
+            latest.execute((source, kind, subject, digest, seq, gone))?;
+        }
+        let mut cursor =
+            tx.prepare_cached("INSERT OR REPLACE INTO cursor (source, look, seq) VALUES (?1, ?2, ?3)")?;
+        for (source, (look, seq)) in batch.cursor {
+            cursor.execute((source, look, seq))?;
+        }
+        let query =
+            "INSERT OR REPLACE INTO finding (finding, unit, number, status, seq) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let mut finding = tx.prepare_cached(query)?;
+        for ((name, unit), (number, status, seq)) in batch.finding {
+            finding.execute((name, unit, number, status, seq))?;
+        }
+        tx.execute("INSERT OR REPLACE INTO folded (one, upto) VALUES (1, ?1)", [upto])?;
+        drop((seen, latest, cursor, finding));
+        tx.commit()
     }
 
     /// Digest and whether it is gone, of the latest entry of a state.
@@ -252,36 +289,55 @@ fn text(value: Value) -> String {
     }
 }
 
-fn fold(tx: &Connection, placed: &Placed) -> Result<(), StoreError> {
-    let failed = || sql("folding into state.db");
-    let (seq, e) = (placed.seq, &placed.entry);
-    match e.kind.nature() {
-        Nature::Event => {
-            let query = "INSERT OR REPLACE INTO seen (source, key, seq) VALUES (?1, ?2, ?3)";
-            tx.execute(query, (&e.source, format!("{} {}", e.kind.name(), e.key), seq)).map_err(failed())?;
+/// Source, kind and subject of a state.
+type Place = (String, &'static str, String);
+
+/// What a span of entries adds to the derived tables.
+#[derive(Default)]
+struct Folded {
+    seen: Vec<(String, String, u64)>,
+    latest: BTreeMap<Place, (Vec<u8>, u64, bool)>,
+    cursor: BTreeMap<String, (String, u64)>,
+    finding: BTreeMap<(String, String), (u64, Option<String>, u64)>,
+}
+
+impl Folded {
+    fn add(&mut self, seq: u64, bytes: &[u8]) -> Result<(), StoreError> {
+        let header = Header::read(bytes).ok_or(StoreError::Unreadable(seq))?;
+        // A kind of a later version: kept in the ledger, of no use here.
+        let Some(kind) = Kind::of(header.kind) else { return Ok(()) };
+        let (source, subject) = (header.source.to_string(), header.subject.to_string());
+        match kind.nature() {
+            Nature::Event => self.seen.push((source, format!("{} {}", kind.name(), header.key), seq)),
+            Nature::State => {
+                let digest = match header.sealed.is_empty() {
+                    // The payload is canonical as it stands, and holds nothing that is compared by its reference.
+                    true => Sha256::digest(header.payload).to_vec(),
+                    false => payload_digest(&value(seq, header.payload)?, &[0; 32])?,
+                };
+                let gone = header.payload == br#"{"gone":true}"#;
+                self.latest.insert((source, kind.name(), subject), (digest, seq, gone));
+            }
         }
-        Nature::State => {
-            let gone = e.payload.get("gone").and_then(serde_json::Value::as_bool).unwrap_or(false);
-            let query = "INSERT OR REPLACE INTO latest (source, kind, subject, digest, seq, gone)
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-            let digest = payload_digest(&e.payload, &[0; 32])?;
-            tx.execute(query, (&e.source, e.kind.name(), &e.subject, digest, seq, gone)).map_err(failed())?;
+        match kind {
+            Kind::SourceRun => {
+                let payload = value(seq, header.payload)?;
+                if let Some(look) = payload["look"].as_str().filter(|l| !l.is_empty()) {
+                    self.cursor.insert(header.source.to_string(), (look.to_owned(), seq));
+                }
+            }
+            Kind::AssessmentFinding => {
+                let p = value(seq, header.payload)?;
+                let text = |name: &str| p[name].as_str().map(str::to_owned);
+                let place = (text("finding").unwrap_or_default(), text("unit").unwrap_or_default());
+                self.finding.insert(place, (p["number"].as_u64().unwrap_or(0), text("to"), seq));
+            }
+            _ => {}
         }
+        Ok(())
     }
-    match e.kind {
-        Kind::SourceRun if e.payload["look"] != "" => {
-            let look = e.payload["look"].as_str().unwrap_or_default();
-            let query = "INSERT OR REPLACE INTO cursor (source, look, seq) VALUES (?1, ?2, ?3)";
-            tx.execute(query, (&e.source, look, seq)).map_err(failed())?;
-        }
-        Kind::AssessmentFinding => {
-            let query = "INSERT OR REPLACE INTO finding (finding, unit, number, status, seq) VALUES (?1, ?2, ?3, ?4, ?5)";
-            let p = &e.payload;
-            let number = p["number"].as_u64().unwrap_or(0);
-            let row = (p["finding"].as_str(), p["unit"].as_str(), number, p["to"].as_str(), seq);
-            tx.execute(query, row).map_err(failed())?;
-        }
-        _ => {}
-    }
-    Ok(())
+}
+
+fn value(seq: u64, payload: &[u8]) -> Result<serde_json::Value, StoreError> {
+    serde_json::from_slice(payload).map_err(|_| StoreError::Unreadable(seq))
 }

@@ -157,3 +157,24 @@ fn a_killed_ingest_loses_nothing_and_doubles_nothing() {
     };
     assert_eq!(evidence(&whole), evidence(&killed));
 }
+
+#[test]
+fn what_was_issued_is_served_as_issued_and_a_changed_copy_is_not() {
+    let world = lived_copy();
+    let report = |out: &str| {
+        let done = world.run(&["report", "--as-of", "100000", "--format", "html,json", "--out", out]);
+        assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+        stdout(&done)
+    };
+    assert!(report("first").contains("as issued: all entries below it were verified on"));
+    let folders = std::fs::read_dir(world.path("var/reports")).unwrap().map(|f| f.unwrap().path());
+    for folder in folders {
+        std::fs::write(folder.join("report.html"), "all is well").unwrap();
+    }
+    assert!(
+        report("second").contains("judged from"),
+        "a changed copy is made anew, from entries that are verified"
+    );
+    let html = |out: &str| std::fs::read(world.path(out).join("report.html")).unwrap();
+    assert!(html("first") == html("second"));
+}

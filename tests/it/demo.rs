@@ -113,6 +113,8 @@ fn ingesting_again_adds_no_evidence() {
 #[test]
 fn verdicts_do_not_depend_on_private_values() {
     let world = lived_copy();
+    // Made anew, not served as issued.
+    std::fs::remove_dir_all(world.path("var/reports")).unwrap();
     let done = world.run(&["report", "--as-of", "100000", "--format", "json", "--out", "with"]);
     assert_eq!(done.status.code(), Some(0), "{}", stdout(&done));
     let erased = world.run(&["ledger", "erase-private", "--before", "2100-01-01", "--reason", "test"]);

@@ -1,0 +1,198 @@
+//! The ledger at the size of ten years, beside the machine's raw limits in the same run: SQLite's own inserts of the
+//! same bytes, and `openssl dgst -sha256` over them. CPU is user and system time of the process; ratios are what counts.
+//!
+//!     cargo bench --bench ledger            ACTLEDGER_BENCH_ENTRIES=1000000
+#![expect(clippy::print_stdout, reason = "the table is what this is for")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a bench that cannot go on says so by panicking"
+)]
+
+use actledger::ledger::tree::{self, Tiles};
+use actledger::ledger::{Signer, Verification};
+use actledger::store::{Fold, Reader, Row, Store};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+use rusqlite::Connection;
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+const BATCH: usize = 1_000;
+const ORIGIN: &str = "bench.example/ledger";
+
+/// CPU seconds of this process, or of its children that ended.
+fn cpu(who: UsageWho) -> f64 {
+    let usage = getrusage(who).unwrap();
+    (usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64 / 1e6
+}
+
+struct Measured {
+    cpu: f64,
+    wall: f64,
+}
+
+fn measured(who: UsageWho, work: impl FnOnce()) -> Measured {
+    let (cpu_before, started) = (cpu(who), Instant::now());
+    work();
+    Measured { cpu: cpu(who) - cpu_before, wall: started.elapsed().as_secs_f64() }
+}
+
+fn row(name: &str, m: &Measured, against: Option<(&str, &Measured, f64)>) {
+    let ratio = against.map_or(String::new(), |(what, base, goal)| {
+        let ratio = m.cpu / base.cpu;
+        let met = if ratio <= goal { "met" } else { "MISSED" };
+        format!("{ratio:.2} times {what} | at most {goal} | {met}")
+    });
+    let ratio = if ratio.is_empty() { "| |".to_owned() } else { ratio };
+    println!("| {name} | {:.2} | {:.2} | {ratio} |", m.cpu, m.wall);
+}
+
+/// About 316 bytes, as a delivered flow-log object or a violation has them: three events to one state.
+fn entry(seq: usize, signer: &Signer) -> Vec<u8> {
+    let at = format!(
+        "2026-01-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+        1 + seq / 80_000_000,
+        seq / BATCH / 3600 % 24,
+        seq / BATCH / 60 % 60,
+        seq / BATCH % 60,
+        0
+    );
+    if seq == 0 {
+        let key = signer.verifier().vkey();
+        return format!(r#"{{"key":"opened","kind":"ledger.opened","occurred_at":"{at}","payload":{{"format":1,"origin":"{ORIGIN}","predecessor":null,"public_key":"{key}","reason":"bench"}},"recorded_at":"{at}","source":"actledger","subject":"ledger:{ORIGIN}","v":1}}"#).into_bytes();
+    }
+    // Spread over the keys, as digests and object names are.
+    let mixed = (seq as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    if seq.is_multiple_of(4) {
+        let n = mixed % 50_000;
+        let subject = format!("k8s:0f7c/team-{}/Deployment/model-{n:06}", n % 40);
+        return format!(r#"{{"key":"{subject}","kind":"gatekeeper.violation","occurred_at":"{at}","payload":{{"constraint":"required-labels","enforcement":"deny","message":"label {seq} is missing: risk-level","namespace":"team-{}"}},"recorded_at":"{at}","source":"ml-prod","subject":"{subject}","v":1}}"#, n % 40).into_bytes();
+    }
+    let object = format!("AWSLogs/123456789012/vpcflowlogs/eu-central-1/2026/01/{mixed:016x}.log.gz");
+    format!(r#"{{"key":"{object}","kind":"flow_log.object","occurred_at":"{at}","payload":{{"bytes":"18812","records":{},"sha256":"{mixed:016x}{mixed:016x}"}},"recorded_at":"{at}","source":"vpc-ml","subject":"s3:logs","v":1}}"#, seq % 1000).into_bytes()
+}
+
+fn raw_inserts(path: &Path, entries: &[Vec<u8>]) {
+    let mut db = Connection::open(path).unwrap();
+    db.pragma_update(None, "journal_mode", "WAL").unwrap();
+    db.pragma_update(None, "synchronous", "FULL").unwrap();
+    db.execute_batch("CREATE TABLE raw (seq INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT").unwrap();
+    for (n, batch) in entries.chunks(BATCH).enumerate() {
+        let tx = db.transaction().unwrap();
+        for (i, bytes) in batch.iter().enumerate() {
+            let mut insert = tx.prepare_cached("INSERT INTO raw (seq, bytes) VALUES (?1, ?2)").unwrap();
+            insert.execute(((n * BATCH + i) as i64, bytes)).unwrap();
+        }
+        tx.commit().unwrap();
+    }
+}
+
+/// Leaf hashes and tree over the stored rows, the canonical form left alone.
+fn hashes_and_tree(path: &Path) {
+    let db = Connection::open(path).unwrap();
+    let mut statement = db.prepare("SELECT bytes, leaf FROM entry ORDER BY seq").unwrap();
+    let mut rows = statement.query([]).unwrap();
+    let mut tiles = Tiles::default();
+    while let Some(r) = rows.next().unwrap() {
+        let leaf = tree::leaf(r.get_ref(0).unwrap().as_blob().unwrap());
+        assert_eq!(r.get_ref(1).unwrap().as_blob().unwrap(), leaf);
+        tiles.push(leaf);
+    }
+    let last = Reader::open(path).unwrap().root_at(tiles.size()).unwrap();
+    assert_eq!(tiles.root(), last);
+}
+
+fn verify(path: &Path) {
+    let result = Reader::open(path).unwrap().verify(None, Fold::Nothing, |_| {}).unwrap();
+    assert!(matches!(result, Verification::Intact(_)), "{result:?}");
+}
+
+/// Peak memory of a verification in a process of its own, MiB.
+fn peak(path: &Path) -> f64 {
+    let program = std::env::current_exe().unwrap();
+    let done = Command::new(program).arg("--verify").arg(path).output().unwrap();
+    assert!(done.status.success());
+    String::from_utf8(done.stdout).unwrap().trim().parse::<f64>().unwrap() / 1024.0
+}
+
+fn own_peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|l| l.starts_with("VmHWM")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+fn fill(path: &Path, rows: &[Row], signer: &Signer) {
+    let mut store = Store::open_empty(path).unwrap();
+    for batch in rows.chunks(BATCH) {
+        store.commit(signer, batch).unwrap();
+    }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let Some(i) = arguments.iter().position(|a| a == "--verify") {
+        verify(Path::new(&arguments[i + 1]));
+        println!("{}", own_peak());
+        return;
+    }
+    let n: usize = std::env::var("ACTLEDGER_BENCH_ENTRIES").map_or(1_000_000, |n| n.parse().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let signer = Signer::new(ORIGIN, &[7; 32]);
+    let entries: Vec<Vec<u8>> = (0..n).map(|seq| entry(seq, &signer)).collect();
+    let bytes: usize = entries.iter().map(Vec::len).sum();
+    println!("{n} entries of {} bytes, transactions of {BATCH}, synchronous=FULL\n", bytes / n);
+    println!("| work | CPU s | wall s | ratio | goal | |\n| --- | --- | --- | --- | --- | --- |");
+
+    let raw = measured(UsageWho::RUSAGE_SELF, || raw_inserts(&folder.path().join("raw.db"), &entries));
+    row("raw inserts of the same bytes", &raw, None);
+    let rows: Vec<Row> = entries.iter().map(|b| Row { bytes: b.clone(), ..Row::default() }).collect();
+    let ledger = folder.path().join("ledger.db");
+    let append = measured(UsageWho::RUSAGE_SELF, || fill(&ledger, &rows, &signer));
+    row("append: entries, leaves, tiles, signed checkpoints", &append, Some(("raw inserts", &raw, 1.4)));
+    let store = Store::open(&ledger).unwrap();
+    let fold = measured(UsageWho::RUSAGE_SELF, || store.catch_up().unwrap());
+    row("state.db folded afterwards", &fold, Some(("raw inserts", &raw, 2.0)));
+    drop(store);
+
+    let file = folder.path().join("entries");
+    let mut all = std::io::BufWriter::new(std::fs::File::create(&file).unwrap());
+    entries.iter().for_each(|b| all.write_all(b).unwrap());
+    all.flush().unwrap();
+    drop((all, entries, rows));
+    let openssl = || {
+        assert!(
+            Command::new("openssl").args(["dgst", "-sha256"]).arg(&file).output().unwrap().status.success()
+        )
+    };
+    openssl();
+    let digest = measured(UsageWho::RUSAGE_CHILDREN, openssl);
+    row("openssl dgst -sha256 over the same bytes", &digest, None);
+    let hashes = measured(UsageWho::RUSAGE_SELF, || hashes_and_tree(&ledger));
+    row("verification: hashes and tree", &hashes, Some(("openssl", &digest, 2.5)));
+    let whole = measured(UsageWho::RUSAGE_SELF, || verify(&ledger));
+    row("verification: all, canonical form as well", &whole, Some(("openssl", &digest, 6.0)));
+
+    let size = std::fs::metadata(&ledger).unwrap().len() as f64;
+    println!("\ndisk: ledger.db is {:.3} times the entry bytes (at most 1.35)", size / bytes as f64);
+    let tenth = folder.path().join("tenth.db");
+    let some: Vec<Row> =
+        (0..n / 10).map(|seq| Row { bytes: entry(seq, &signer), ..Row::default() }).collect();
+    fill(&tenth, &some, &signer);
+    println!(
+        "memory of a verification: {:.1} MiB at {} entries, {:.1} MiB at {n}",
+        peak(&tenth),
+        n / 10,
+        peak(&ledger)
+    );
+    let reader = Reader::open(&ledger).unwrap();
+    let proofs = measured(UsageWho::RUSAGE_SELF, || {
+        for i in 0..1_000 {
+            reader.inclusion((i * 997) % n as u64, n as u64).unwrap();
+            reader.consistency(1 + (i * 997) % n as u64, n as u64).unwrap();
+        }
+    });
+    println!("proofs: {:.0} µs for one of inclusion and one of consistency", proofs.wall * 1e3);
+}
