@@ -17,7 +17,7 @@ pub use export::{Exported, Request, erased_by, export};
 pub use ingest::{IngestStatus, SourceStatus, ingest, register_now};
 pub use outbox::{MailStatus, compose, flush, queue};
 pub use report::{
-    AsOf, Issued, Rendered, ReportStatus, Scope, as_issued, files, nightly, render, resolve, view,
+    AsIssued, AsOf, Issued, Rendered, ReportStatus, Scope, as_issued, files, nightly, render, resolve, view,
 };
 
 pub use whole::put;
