@@ -1,12 +1,14 @@
 # make test      everything that must hold: format, lints, tests, docs. Installs what the tests need.
 # make specimen  reports/ anew, from the demo
+# make soak      what takes longer: hundreds of deaths, a bundle of a million entries
+# make bench     the table of docs/performance.md
 # make demo      the looks of the demo anew, from its generator
 # The target folder is shared between clones; set CARGO_TARGET_DIR for another one.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/actledger/target
 VENV ?= $(HOME)/.cache/actledger/venv
 DEMO = $(CARGO_TARGET_DIR)/specimen
 
-.PHONY: test tools specimen demo
+.PHONY: test tools specimen demo soak bench
 
 test: tools
 	cargo fmt --check
@@ -17,13 +19,20 @@ test: tools
 
 # Debian packages and Python packages that tests start; a missing tool fails the run.
 tools:
-	@for tool in sqlite3 openssl pdftotext pdfinfo chromium; do command -v $$tool >/dev/null || missing=1; done; \
-	 if [ -n "$$missing" ]; then apt-get update -qq && apt-get install -y -qq sqlite3 openssl poppler-utils chromium >/dev/null; fi
+	@for tool in sqlite3 openssl pdftotext pdfinfo chromium cc zcat; do command -v $$tool >/dev/null || missing=1; done; \
+	 if [ -n "$$missing" ]; then apt-get update -qq && apt-get install -y -qq sqlite3 openssl poppler-utils chromium gcc libc6-dev gzip >/dev/null; fi
 	@test -x $(VENV)/bin/python || python3 -m venv $(VENV)
 	@$(VENV)/bin/python -c "import rfc8785, page, aiosmtpd, cryptography, moto.server, boto3" 2>/dev/null || $(VENV)/bin/pip install -q -r tests/requirements.txt
+
+soak: tools
+	PATH="$(VENV)/bin:$$PATH" ACTLEDGER_CRASHES=200 cargo test --locked --release --test it whatever_happens -- --nocapture
+	PATH="$(VENV)/bin:$$PATH" cargo test --locked --release --test it a_million_entries -- --nocapture --ignored
+
+bench:
+	cargo bench --locked --bench ledger
 
 demo:
 	python3 deploy/demo/estate.py --seed 2026 --out deploy/demo
 
-specimen:
-	ACTLEDGER_SPECIMEN=write cargo test --locked the_specimen_is_what_the_demo_makes
+specimen: tools
+	ACTLEDGER_SPECIMEN=write PATH="$(VENV)/bin:$$PATH" cargo test --locked --test it -- the_specimen_is_what_the_demo_makes every_change_of_every_table

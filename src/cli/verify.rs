@@ -60,6 +60,12 @@ fn ledger(path: &Path, o: &Verify, timestamp: Option<&Timestamp>) -> Result<Ende
         return Err(CliError::Usage(format!("there is no ledger at {}", path.display())));
     }
     let reader = Reader::open(path)?;
+    if reader.size()? == 0 && reader.checkpoint(i64::MAX as u64)?.is_none() {
+        return Err(CliError::Usage(format!(
+            "the ledger at {} was begun and holds no entry yet",
+            path.display()
+        )));
+    }
     let copy = o.since.as_ref().map(|f| outside_copy(f)).transpose()?;
     let mut made: Vec<AnchorMade> = Vec::new();
     let result = reader.verify(key(o)?, Fold::Only(&[Kind::AnchorMade]), |p| {

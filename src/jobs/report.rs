@@ -133,6 +133,7 @@ pub fn view(desk: &Desk, store: &Store, size: u64, scope: &Scope) -> Result<Repo
         leaves: &leaves,
         as_of: (size, verify::root_base64(&edge.root())),
         checkpoints: store.reader().checkpoints_below(size)?,
+        note: store.reader().checkpoint(size)?.map(|(_, n)| n).unwrap_or_default(),
         key: facts.own.opened.as_ref().map(|o| o.value.public_key.clone()).unwrap_or_default(),
         systems: scope.systems.clone(),
         from: scope.from,
@@ -152,7 +153,7 @@ pub fn render(
     formats: &[String],
 ) -> Result<Rendered, JobError> {
     let report = view(desk, store, size, scope)?;
-    let note = store.reader().checkpoint(size)?.map(|(_, n)| n).unwrap_or_default();
+    let note = report.integrity.checkpoint.clone();
     let mut files = BTreeMap::new();
     for format in formats {
         let bytes = match format.as_str() {

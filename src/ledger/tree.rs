@@ -167,15 +167,6 @@ pub trait Hashes {
     fn hashes(&self, level: u32, from: u64, to: u64) -> Result<Vec<Hash>, Self::Error>;
 }
 
-impl Hashes for [Hash] {
-    type Error = std::convert::Infallible;
-    fn hashes(&self, level: u32, from: u64, to: u64) -> Result<Vec<Hash>, Self::Error> {
-        let width = TILE.pow(level);
-        let place = |n: u64| usize::try_from(n * width).unwrap_or(usize::MAX).min(self.len());
-        Ok((from..to).map(|i| root(&self[place(i)..place(i + 1)])).collect())
-    }
-}
-
 /// Root over the first `size` leaves.
 ///
 /// # Errors
@@ -325,6 +316,27 @@ pub fn is_consistent(old: (u64, &Hash), new: (u64, &Hash), proof: &[Hash]) -> bo
 mod tests {
     use super::*;
 
+    /// All levels of the tiles, as a store keeps them.
+    struct Levels(Vec<Vec<Hash>>);
+
+    impl Levels {
+        fn of(leaves: &[Hash]) -> Levels {
+            let (mut levels, mut tiles) = (vec![leaves.to_vec()], Tiles::default());
+            for tile in leaves.iter().flat_map(|l| tiles.push(*l)) {
+                levels.resize((tile.level as usize + 2).max(levels.len()), Vec::new());
+                levels[tile.level as usize + 1].push(tile.root);
+            }
+            Levels(levels)
+        }
+    }
+
+    impl Hashes for Levels {
+        type Error = std::convert::Infallible;
+        fn hashes(&self, level: u32, from: u64, to: u64) -> Result<Vec<Hash>, Self::Error> {
+            Ok(self.0[level as usize][from as usize..to as usize].to_vec())
+        }
+    }
+
     fn ct_leaves() -> Vec<Hash> {
         let data: [&[u8]; 8] = [
             b"",
@@ -352,10 +364,11 @@ mod tests {
     #[test]
     fn every_leaf_is_proved_and_no_other() {
         let leaves = ct_leaves();
+        let stored = Levels::of(&leaves);
         for n in 1..=8 {
             let whole = root(&leaves[..n as usize]);
             for i in 0..n {
-                let Ok(proof) = inclusion(&leaves[..], i, n);
+                let Ok(proof) = inclusion(&stored, i, n);
                 assert_eq!(root_of_inclusion(leaves[i as usize], i, n, &proof), Some(whole));
                 assert_ne!(root_of_inclusion(leaves[(i as usize + 1) % 8], i, n, &proof), Some(whole));
             }
@@ -365,9 +378,10 @@ mod tests {
     #[test]
     fn a_range_and_what_covers_the_rest_give_the_root() {
         let leaves: Vec<Hash> = (0..1_000u32).map(|i| leaf(&i.to_be_bytes())).collect();
+        let stored = Levels::of(&leaves);
         for (from, to) in [(0, 1_000), (0, 1), (1, 2), (300, 700), (255, 257), (999, 1_000)] {
             let mut edge = Frontier::default();
-            let (Ok(left), Ok(right)) = (cover(&leaves[..], 0, from), cover(&leaves[..], to, 1_000));
+            let (Ok(left), Ok(right)) = (cover(&stored, 0, from), cover(&stored, to, 1_000));
             left.into_iter().for_each(|(height, hash)| edge.push_subtree(height, hash));
             leaves[from as usize..to as usize].iter().for_each(|l| edge.push(*l));
             right.into_iter().for_each(|(height, hash)| edge.push_subtree(height, hash));
@@ -378,10 +392,11 @@ mod tests {
     #[test]
     fn a_tree_that_is_resumed_fills_the_same_tiles() {
         let leaves: Vec<Hash> = (0..66_000u32).map(|i| leaf(&i.to_be_bytes())).collect();
+        let stored = Levels::of(&leaves);
         let (mut whole, mut all) = (Tiles::default(), Vec::new());
         for (i, l) in leaves.iter().enumerate() {
             if [0, 1, 255, 256, 257, 65_535, 65_536, 65_999].contains(&i) {
-                let Ok(resumed) = Tiles::resume(&leaves[..], i as u64);
+                let Ok(resumed) = Tiles::resume(&stored, i as u64);
                 assert_eq!(
                     (resumed.root(), resumed.open.concat()),
                     (whole.root(), whole.open.concat()),
@@ -402,7 +417,8 @@ mod tests {
     #[test]
     fn proofs_hold_across_tiles_and_no_changed_one_does() {
         let leaves: Vec<Hash> = (0..70_001u32).map(|i| leaf(&i.to_be_bytes())).collect();
-        let at = |n: u64| root(&leaves[..n as usize]);
+        let stored = Levels::of(&leaves);
+        let at = |n: u64| root_at(&stored, n).unwrap_or_else(|e| match e {});
         for (i, n) in [
             (0, 1),
             (255, 256),
@@ -412,12 +428,12 @@ mod tests {
             (3, 70_000),
             (69_999, 70_000),
         ] {
-            let Ok(proof) = inclusion(&leaves[..], i, n);
+            let Ok(proof) = inclusion(&stored, i, n);
             assert_eq!(root_of_inclusion(leaves[i as usize], i, n, &proof), Some(at(n)), "{i} in {n}");
         }
         let sizes = [1, 3, 8, 255, 257, 65_536, 65_537, 70_000];
         for (m, n) in sizes.iter().flat_map(|m| sizes.iter().map(move |n| (*m, *n))).filter(|(m, n)| m <= n) {
-            let Ok(proof) = consistency(&leaves[..], m, n);
+            let Ok(proof) = consistency(&stored, m, n);
             assert!(is_consistent((m, &at(m)), (n, &at(n)), &proof), "{m} in {n}");
             assert!(!is_consistent((m, &at(m + 1)), (n, &at(n)), &proof), "another old root, {m} in {n}");
             for i in 0..proof.len() {

@@ -96,6 +96,8 @@ pub struct Integrity {
     pub first_bad: Option<String>,
     /// Signed checkpoints up to there.
     pub checkpoints: u64,
+    /// The signed checkpoint over them, a C2SP note: what `verify --since` takes.
+    pub checkpoint: String,
     /// Verifier key line.
     pub key: String,
     /// Name of the log.

@@ -122,13 +122,13 @@ impl Store {
         next: Option<&Signer>,
         fill: impl FnOnce(&mut Rows<'_>, &State) -> Result<(), StoreError>,
     ) -> Result<Appended, StoreError> {
-        let recorded_at = self.check_clock(writer.clock)?;
         let Store { ledger, state, .. } = self;
         state.catch_up(&Reader::over(ledger))?;
         let (from, (size, note)) = {
             let commit = Commit::begin(ledger, writer.signer)?;
-            // Another process may have written between the two.
+            // Another process may have written between the two: what is new, and when, is told under the lock.
             state.catch_up(&Reader::over(&commit.tx))?;
+            let recorded_at = commit.time(writer.clock)?;
             let from = commit.size();
             let year = recorded_at.timestamp().to_zoned(jiff::tz::TimeZone::UTC).year();
             let mut rows = Rows { commit, writer, recorded_at, year, key: None };

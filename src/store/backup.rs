@@ -4,12 +4,13 @@ use super::{Fold, Reader, Store, StoreError, schema, sql};
 use crate::evidence::Kind;
 use crate::evidence::record::LedgerBackup;
 use crate::ledger::{Broken, Intact, Verification};
-use rusqlite::backup::Backup;
+use rusqlite::backup::{Backup, StepResult};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Pages copied at a time; in between others may write.
-const PAGES: i32 = 1_000;
+/// All pages in one step: a step reads one view of the file while others write, and a copy of several would begin anew
+/// after each of their commits.
+const ALL_PAGES: i32 = -1;
 
 /// Why a copy was not made.
 #[derive(Debug, thiserror::Error)]
@@ -66,9 +67,11 @@ impl Store {
         let failed = || sql(format!("copying to {}", part.display()));
         let _ = std::fs::remove_file(part);
         let mut target = schema::open_plain(part)?;
-        Backup::new(&self.ledger, &mut target)
-            .and_then(|copy| copy.run_to_completion(PAGES, Duration::from_millis(5), None))
-            .map_err(failed())?;
+        let copy = Backup::new(&self.ledger, &mut target).map_err(failed())?;
+        while copy.step(ALL_PAGES).map_err(failed())? != StepResult::Done {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        drop(copy);
         // One file, without a log beside it.
         target.pragma_update(None, "journal_mode", "DELETE").map_err(failed())?;
         Ok(())

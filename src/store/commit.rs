@@ -2,8 +2,9 @@
 //! them. Either all of it is there after a crash, or nothing.
 
 use super::proof::Stored;
-use super::{Reader, StoreError, sql};
-use crate::evidence::Kind;
+use super::{CLOCK_BEHIND_SECONDS, Reader, StoreError, sql};
+use crate::clock::Clock;
+use crate::evidence::{Kind, Time};
 use crate::ledger::entry::Blob;
 use crate::ledger::private::Opening;
 use crate::ledger::tree::{Tiles, leaf};
@@ -48,6 +49,22 @@ impl<'a> Commit<'a> {
     /// Entries so far, those of this transaction included.
     pub fn size(&self) -> u64 {
         self.tiles.size()
+    }
+
+    /// When this commit is recorded: now, and later than the commit before, so that entries tell where a checkpoint
+    /// belongs.
+    ///
+    /// # Errors
+    /// [`StoreError::ClockBehind`], SQLite's reason.
+    pub(super) fn time(&self, clock: &Clock) -> Result<Time, StoreError> {
+        let now = clock.now();
+        match Reader::over(&self.tx).last_recorded()? {
+            Some(head) if now.plus_seconds(CLOCK_BEHIND_SECONDS) < head => {
+                Err(StoreError::ClockBehind { now, head })
+            }
+            Some(head) => Ok(now.max(head.plus_millis(1))),
+            None => Ok(now),
+        }
     }
 
     /// Adds one entry and what stands beside it.

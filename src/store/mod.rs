@@ -19,7 +19,6 @@ pub use proof::Proved;
 pub use read::Reader;
 pub use state::{FindingRow, State};
 
-use crate::clock::Clock;
 use crate::evidence::Time;
 use crate::evidence::record::Predecessor;
 use crate::ledger::Signer;
@@ -260,18 +259,6 @@ impl Store {
             self.state.replace_with(&fresh)?;
         }
         Ok(differs)
-    }
-
-    fn check_clock(&self, clock: &Clock) -> Result<Time, StoreError> {
-        let now = clock.now();
-        match self.reader().last_recorded()? {
-            Some(head) if now.plus_seconds(CLOCK_BEHIND_SECONDS) < head => {
-                Err(StoreError::ClockBehind { now, head })
-            }
-            // Every commit has a time of its own, so that entries tell where a checkpoint belongs.
-            Some(head) => Ok(now.max(head.plus_millis(1))),
-            None => Ok(now),
-        }
     }
 }
 

@@ -123,10 +123,12 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     connection.busy_timeout(std::time::Duration::from_secs(30)).map_err(failed())?;
     connection.pragma_update(None, "query_only", true).map_err(failed())?;
     let version: i64 = connection.pragma_query_value(None, "user_version", |r| r.get(0)).map_err(failed())?;
-    if version < 2 {
-        return Err(StoreError::OldTables(path.to_owned()));
+    match version {
+        // Made and not filled: the process that began it ended there.
+        0 => Err(StoreError::Missing(path.to_owned())),
+        1 => Err(StoreError::OldTables(path.to_owned())),
+        _ => Ok(connection),
     }
-    Ok(connection)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the store is where connections are opened")]

@@ -148,3 +148,110 @@ fn the_same_request_gives_the_same_bytes() {
     }
     assert!(std::fs::read(a.path("b.zip")).unwrap() == std::fs::read(b.path("b.zip")).unwrap());
 }
+
+/// A ledger of many entries by the writer itself, every hundredth with a private value.
+fn big_ledger(path: &Path, signer: &actledger::ledger::Signer, n: u64) {
+    use actledger::ledger::private::Opening;
+    use actledger::store::{Row, Store};
+    let time =
+        |commit: u64| actledger::evidence::Time::from_seconds(1_800_000_000 + i64::try_from(commit).unwrap());
+    let key = [3; 32];
+    let text = |seq: u64, kind: &str, payload: &str| {
+        let (at, key) = (time(seq / 1_000), format!("k{seq}"));
+        format!(
+            r#"{{"key":"{key}","kind":"{kind}","occurred_at":"{at}","payload":{payload},"recorded_at":"{at}","source":"vpc-ml","subject":"s3:logs/é","v":1}}"#
+        )
+    };
+    let row = |seq: u64| {
+        let mut openings = Vec::new();
+        let payload = match seq {
+            0 => {
+                let vkey = signer.verifier().vkey();
+                format!(
+                    r#"{{"format":1,"origin":"{}","predecessor":null,"public_key":"{vkey}","reason":"soak"}}"#,
+                    signer.verifier().name()
+                )
+            }
+            1 => format!(
+                r#"{{"commitment":"{}","year":2027}}"#,
+                actledger::ledger::private::key_commitment(&key)
+            ),
+            _ if seq.is_multiple_of(100) => {
+                let mut opening =
+                    Opening { commitment: String::new(), salt: [7; 16], value: format!("person-{seq}") };
+                opening.commitment = opening.recomputed();
+                let reference = actledger::ledger::private::reference(&key, &opening.value);
+                let payload =
+                    format!(r#"{{"actor":{{"$private":"{}","ref":"{reference}"}}}}"#, opening.commitment);
+                openings.push(opening);
+                payload
+            }
+            _ => format!(
+                r#"{{"bytes":"{seq}","object":"AWSLogs/123456789012/vpcflowlogs/eu-central-1/{seq:020}.log.gz","records":{}}}"#,
+                seq % 997
+            ),
+        };
+        let kind = match seq {
+            0 => "ledger.opened",
+            1 => "private.key",
+            _ => "flow_log.object",
+        };
+        Row { bytes: text(seq, kind, &payload).into_bytes(), openings, blobs: Vec::new() }
+    };
+    let mut store = Store::open_empty(path).unwrap();
+    for from in (0..n).step_by(1_000) {
+        let rows: Vec<Row> = (from..n.min(from + 1_000)).map(row).collect();
+        store.commit(signer, &rows).unwrap();
+    }
+    drop(store);
+    let insert = format!("INSERT INTO pseudonym VALUES (2027, X'{}')", "03".repeat(32));
+    crate::support::sqlite(path, &insert);
+}
+
+#[test]
+#[ignore = "make soak: a million entries take minutes"]
+fn a_million_entries_are_checked_by_verify_py() {
+    use actledger::export::bundle::{self, Contents, Kept};
+    use actledger::ledger::{Checkpoint, Signer, Verification};
+    use actledger::store::{Fold, Reader};
+    let n: u64 = std::env::var("ACTLEDGER_SOAK_ENTRIES").map_or(1_000_000, |n| n.parse().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let (path, zip) = (folder.path().join("ledger.db"), folder.path().join("b.zip"));
+    let signer = Signer::new("soak.example/ledger", &[5; 32]);
+    big_ledger(&path, &signer, n);
+    let reader = Reader::open(&path).unwrap();
+    let result = reader.verify(None, Fold::Nothing, |_| {}).unwrap();
+    let Verification::Intact(intact) = result else { panic!("{result:?}") };
+    assert_eq!((intact.checkpoint.size, intact.openings), (n, (n - 1) / 100));
+    let (mut entries, mut openings) = (Vec::new(), Vec::new());
+    for seq in 0..n {
+        entries.push((seq, reader.bytes(seq).unwrap()));
+        openings.extend(reader.openings(seq).unwrap().into_iter().map(|o| (seq, Kept::Open(o))));
+    }
+    let contents = Contents {
+        entries,
+        checkpoint: Checkpoint::unchecked(&intact.note).unwrap(),
+        note: intact.note.clone(),
+        proofs: None,
+        keys: Vec::new(),
+        stamps: Vec::new(),
+        blobs: Default::default(),
+        openings: Some(openings),
+        first_key: signer.verifier().vkey(),
+        reports: Default::default(),
+        scope: "soak".into(),
+    };
+    let (bytes, _) = bundle::write(contents, &signer).unwrap();
+    assert_eq!(bundle::check(&bytes, None).unwrap().entries as u64, n);
+    std::fs::write(&zip, bytes).unwrap();
+    let script = "import resource,subprocess,sys,time\nt=time.time()\nr=subprocess.run([sys.executable,*sys.argv[1:]])\nu=resource.getrusage(resource.RUSAGE_CHILDREN)\nprint(f'{time.time()-t:.0f} s, {u.ru_maxrss/1024:.0f} MiB')\nsys.exit(r.returncode)";
+    let verifier = crate::support::project().join("src/export/bundle/verify.py");
+    let check = || {
+        let mut python = Command::new("python3");
+        python.args(["-c", script]).arg(&verifier).arg(&zip).args(["--key", &signer.verifier().vkey()]);
+        python.output().unwrap()
+    };
+    let done = check();
+    assert!(done.status.success(), "{}", stdout(&done));
+    println!("{}", stdout(&done));
+}

@@ -12,6 +12,7 @@ impl Builder<'_> {
             root: self.s.as_of.1.clone(),
             first_bad: None,
             checkpoints: self.s.checkpoints,
+            checkpoint: self.s.note.clone(),
             key: self.s.key.clone(),
             origin: opened.map(|o| o.origin.clone()).unwrap_or_default(),
             anchors: self.anchors(),

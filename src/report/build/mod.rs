@@ -32,6 +32,8 @@ pub struct Source<'a> {
     pub as_of: (u64, String),
     /// Signed checkpoints up to the as-of.
     pub checkpoints: u64,
+    /// The signed checkpoint over the as-of.
+    pub note: String,
     /// Verifier key line of entry 0.
     pub key: String,
     /// Only these systems; empty for all.
