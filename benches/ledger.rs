@@ -124,10 +124,11 @@ fn own_peak() -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-fn fill(path: &Path, rows: &[Row], signer: &Signer) {
+fn fill(path: &Path, rows: Vec<Row>, signer: &Signer) {
     let mut store = Store::open_empty(path).unwrap();
-    for batch in rows.chunks(BATCH) {
-        store.commit(signer, batch).unwrap();
+    let mut rows = rows.into_iter().peekable();
+    while rows.peek().is_some() {
+        store.commit(signer, rows.by_ref().take(BATCH).collect()).unwrap();
     }
 }
 
@@ -150,7 +151,7 @@ fn main() {
     row("raw inserts of the same bytes", &raw, None);
     let rows: Vec<Row> = entries.iter().map(|b| Row { bytes: b.clone(), ..Row::default() }).collect();
     let ledger = folder.path().join("ledger.db");
-    let append = measured(UsageWho::RUSAGE_SELF, || fill(&ledger, &rows, &signer));
+    let append = measured(UsageWho::RUSAGE_SELF, || fill(&ledger, rows, &signer));
     row("append: entries, leaves, tiles, signed checkpoints", &append, Some(("raw inserts", &raw, 1.4)));
     let store = Store::open(&ledger).unwrap();
     let fold = measured(UsageWho::RUSAGE_SELF, || store.catch_up().unwrap());
@@ -161,7 +162,7 @@ fn main() {
     let mut all = std::io::BufWriter::new(std::fs::File::create(&file).unwrap());
     entries.iter().for_each(|b| all.write_all(b).unwrap());
     all.flush().unwrap();
-    drop((all, entries, rows));
+    drop((all, entries));
     let openssl = || {
         assert!(
             Command::new("openssl").args(["dgst", "-sha256"]).arg(&file).output().unwrap().status.success()
@@ -180,7 +181,7 @@ fn main() {
     let tenth = folder.path().join("tenth.db");
     let some: Vec<Row> =
         (0..n / 10).map(|seq| Row { bytes: entry(seq, &signer), ..Row::default() }).collect();
-    fill(&tenth, &some, &signer);
+    fill(&tenth, some, &signer);
     println!(
         "memory of a verification: {:.1} MiB at {} entries, {:.1} MiB at {n}",
         peak(&tenth),

@@ -121,8 +121,7 @@ impl<'a, F: FnMut(Member<'a>)> Scan<'a, '_, F> {
         self.take(b'"')?;
         let from = self.at;
         loop {
-            let plain = self.bytes[self.at..].iter().position(|b| *b < 0x20 || *b == b'"' || *b == b'\\')?;
-            self.at += plain;
+            self.at += plain(&self.bytes[self.at..])?;
             match self.peek()? {
                 b'"' => {
                     self.at += 1;
@@ -165,11 +164,39 @@ impl<'a, F: FnMut(Member<'a>)> Scan<'a, '_, F> {
     }
 }
 
+/// How many bytes come before the first that ends a string or must be escaped in it; eight at a time.
+fn plain(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (i, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+        let found = control | zero(word ^ (ONES * 0x22)) | zero(word ^ (ONES * 0x5c));
+        if found != 0 {
+            // The lowest mark is true; one above it may come from a borrow.
+            return Some(8 * i + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let at = rest.iter().position(|b| *b < 0x20 || *b == b'"' || *b == b'\\')?;
+    Some(8 * words.len() + at)
+}
+
 /// Whether one name comes before the other by UTF-16 code units.
 fn in_order(a: &[u8], b: &[u8]) -> bool {
-    let plain = |n: &[u8]| n.iter().all(|c| c.is_ascii() && *c != b'\\');
-    if plain(a) && plain(b) {
-        return a < b;
+    // Where both are ASCII without escapes the bytes are in the same order. The first byte that differs decides as long
+    // as it is such a byte, and what is in front of it is the same in both.
+    let differs = a.iter().zip(b).find(|(x, y)| x != y);
+    let simple = |c: u8| c.is_ascii() && c != b'\\';
+    match differs {
+        Some((x, y)) if simple(*x) && simple(*y) && !a.contains(&b'\\') && !b.contains(&b'\\') => {
+            return x < y;
+        }
+        None if a.is_ascii() && b.is_ascii() && !a.contains(&b'\\') && !b.contains(&b'\\') => {
+            return a.len() < b.len();
+        }
+        _ => {}
     }
     let text = |n: &[u8]| serde_json::from_slice::<String>(&[b"\"", n, b"\""].concat()).unwrap_or_default();
     text(a).encode_utf16().lt(text(b).encode_utf16())

@@ -182,7 +182,8 @@ impl Rows<'_> {
         let blobs = take_blobs(&mut payload).map_err(EntryError::from)?;
         let recorded_at = self.recorded_at;
         let entry = Entry { v: FORMAT, kind, source, key, subject, occurred_at, recorded_at, payload };
-        self.commit.push(&Row { bytes: entry.bytes()?, openings, blobs })
+        self.commit.push(Row { bytes: entry.bytes()?, openings, blobs });
+        Ok(())
     }
 
     fn seal(&mut self, payload: &mut serde_json::Value) -> Result<Vec<Opening>, StoreError> {

@@ -26,7 +26,7 @@ pub struct Row {
 pub struct Commit<'a> {
     pub(super) tx: Transaction<'a>,
     tiles: Tiles,
-    from: u64,
+    rows: Vec<Row>,
 }
 
 impl<'a> Commit<'a> {
@@ -43,12 +43,12 @@ impl<'a> Commit<'a> {
         let from = reader.size()?;
         let tiles = Tiles::resume(&Stored(&tx), from)?;
         check_head(&reader, &tiles, signer.verifier())?;
-        Ok(Commit { tx, tiles, from })
+        Ok(Commit { tx, tiles, rows: Vec::new() })
     }
 
     /// Entries so far, those of this transaction included.
     pub fn size(&self) -> u64 {
-        self.tiles.size()
+        self.tiles.size() + self.rows.len() as u64
     }
 
     /// When this commit is recorded: now, and later than the commit before, so that entries tell where a checkpoint
@@ -67,47 +67,23 @@ impl<'a> Commit<'a> {
         }
     }
 
-    /// Adds one entry and what stands beside it.
-    ///
-    /// # Errors
-    /// SQLite's reason.
-    pub fn push(&mut self, row: &Row) -> Result<(), StoreError> {
-        let failed = || sql("writing an entry");
-        let (seq, leaf) = (self.size(), leaf(&row.bytes));
-        let cached = |query: &str| self.tx.prepare_cached(query).map_err(failed());
-        cached("INSERT INTO entry (seq, bytes, leaf) VALUES (?1, ?2, ?3)")?
-            .execute((seq, &row.bytes, leaf.as_slice()))
-            .map_err(failed())?;
-        for blob in &row.blobs {
-            cached("INSERT OR IGNORE INTO blob (sha256, seq, bytes) VALUES (?1, ?2, ?3)")?
-                .execute((&blob.sha256, seq, &blob.bytes))
-                .map_err(failed())?;
-        }
-        for o in &row.openings {
-            cached("INSERT OR IGNORE INTO opening (seq, commitment, salt, value) VALUES (?1, ?2, ?3, ?4)")?
-                .execute((seq, &o.commitment, o.salt.as_slice(), &o.value))
-                .map_err(failed())?;
-        }
-        for tile in self.tiles.push(leaf) {
-            self.tx
-                .prepare_cached("INSERT INTO tile (level, idx, root, hashes) VALUES (?1, ?2, ?3, ?4)")
-                .and_then(|mut s| s.execute((tile.level, tile.index, tile.root.as_slice(), &tile.hashes)))
-                .map_err(sql("writing a tile"))?;
-        }
-        Ok(())
+    /// Adds one entry and what stands beside it; written when the commit ends.
+    pub fn push(&mut self, row: Row) {
+        self.rows.push(row);
     }
 
-    /// Signs a checkpoint over everything and commits. `next` is the key that a `ledger.key` of this transaction hands
-    /// the signing over to. Gives the size and the note.
+    /// Writes the rows, signs a checkpoint over everything and commits. `next` is the key that a `ledger.key` of this
+    /// transaction hands the signing over to. Gives the size and the note.
     ///
     /// # Errors
     /// SQLite's reason. After a failed commit the rows are there, or not: opening the file again tells.
-    pub fn finish(self, signer: &Signer, next: Option<&Signer>) -> Result<(u64, String), StoreError> {
+    pub fn finish(mut self, signer: &Signer, next: Option<&Signer>) -> Result<(u64, String), StoreError> {
         let size = self.size();
-        if size == self.from {
+        if self.rows.is_empty() {
             let last = Reader::over(&self.tx).checkpoint(size)?;
             return Ok((size, last.map(|(_, n)| n).unwrap_or_default()));
         }
+        self.write().map_err(sql("writing entries"))?;
         let origin = signer.verifier().name().to_owned();
         let mut note = signer.sign(&Checkpoint { origin, size, root: self.tiles.root() }.text());
         if let Some(next) = next {
@@ -117,6 +93,29 @@ impl<'a> Commit<'a> {
         self.tx.execute(query, (size, &note)).map_err(sql("writing a checkpoint"))?;
         self.tx.commit().map_err(sql("committing to the ledger"))?;
         Ok((size, note))
+    }
+
+    fn write(&mut self) -> rusqlite::Result<()> {
+        let cached = |query: &str| self.tx.prepare_cached(query);
+        let mut entry = cached("INSERT INTO entry (seq, bytes, leaf) VALUES (?1, ?2, ?3)")?;
+        let mut blob = cached("INSERT OR IGNORE INTO blob (sha256, seq, bytes) VALUES (?1, ?2, ?3)")?;
+        let mut opening =
+            cached("INSERT OR IGNORE INTO opening (seq, commitment, salt, value) VALUES (?1, ?2, ?3, ?4)")?;
+        let mut tile = cached("INSERT INTO tile (level, idx, root, hashes) VALUES (?1, ?2, ?3, ?4)")?;
+        for row in &self.rows {
+            let (seq, leaf) = (self.tiles.size(), leaf(&row.bytes));
+            entry.execute((seq, row.bytes.as_slice(), leaf.as_slice()))?;
+            for b in &row.blobs {
+                blob.execute((&b.sha256, seq, &b.bytes))?;
+            }
+            for o in &row.openings {
+                opening.execute((seq, &o.commitment, o.salt.as_slice(), &o.value))?;
+            }
+            for t in self.tiles.push(leaf) {
+                tile.execute((t.level, t.index, t.root.as_slice(), &t.hashes))?;
+            }
+        }
+        Ok(())
     }
 }
 

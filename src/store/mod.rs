@@ -198,9 +198,9 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`]; nothing was written then.
-    pub fn commit(&mut self, signer: &Signer, rows: &[Row]) -> Result<(u64, String), StoreError> {
+    pub fn commit(&mut self, signer: &Signer, rows: Vec<Row>) -> Result<(u64, String), StoreError> {
         let mut commit = Commit::begin(&mut self.ledger, signer)?;
-        rows.iter().try_for_each(|row| commit.push(row))?;
+        rows.into_iter().for_each(|row| commit.push(row));
         commit.finish(signer, None)
     }
 

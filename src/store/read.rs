@@ -46,7 +46,8 @@ impl<'a> Reader<'a> {
     /// SQLite's reason.
     pub fn size(&self) -> Result<u64, StoreError> {
         let query = "SELECT coalesce(max(seq) + 1, 0) FROM entry";
-        self.db().query_row(query, [], |r| r.get(0)).map_err(sql("counting entries"))
+        let statement = self.db().prepare_cached(query);
+        statement.and_then(|mut s| s.query_row([], |r| r.get(0))).map_err(sql("counting entries"))
     }
 
     /// When the last entry was recorded.
@@ -66,7 +67,8 @@ impl<'a> Reader<'a> {
     /// SQLite's reason.
     pub fn checkpoint(&self, size: u64) -> Result<Option<(u64, String)>, StoreError> {
         let query = "SELECT size, note FROM checkpoint WHERE size <= ?1 ORDER BY size DESC LIMIT 1";
-        let row = self.db().query_row(query, [size], |r| Ok((r.get(0)?, r.get(1)?)));
+        let row = self.db().prepare_cached(query);
+        let row = row.and_then(|mut s| s.query_row([size], |r| Ok((r.get(0)?, r.get(1)?))));
         row.optional().map_err(sql("reading a checkpoint"))
     }
 

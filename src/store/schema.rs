@@ -8,6 +8,9 @@ use rusqlite_migration::{HookResult, M, Migrations};
 use std::path::Path;
 use std::sync::LazyLock;
 
+/// Bytes of a page of both files.
+const PAGE_BYTES: u32 = 8_192;
+
 const FIRST: &str = "CREATE TABLE entry (seq INTEGER PRIMARY KEY, bytes BLOB NOT NULL, leaf BLOB NOT NULL) STRICT;
      CREATE TABLE tile (level INTEGER NOT NULL, idx INTEGER NOT NULL, hashes BLOB NOT NULL,
                         PRIMARY KEY (level, idx)) STRICT, WITHOUT ROWID;
@@ -61,7 +64,12 @@ static STATE: LazyLock<Migrations<'static>> = LazyLock::new(|| {
              CREATE TABLE token (name TEXT PRIMARY KEY, sha256 TEXT NOT NULL, created TEXT NOT NULL, mac TEXT NOT NULL) STRICT;",
         ),
         // What was folded before the form of blobs and references changed is folded anew.
-        M::up("DELETE FROM seen; DELETE FROM latest; DELETE FROM cursor; DELETE FROM finding; UPDATE folded SET upto = 0;"),
+        // Events are known by a digest of kind, source and key; those of our own are found by their kind as well.
+        M::up(
+            "DROP TABLE seen; DELETE FROM latest; DELETE FROM cursor; DELETE FROM finding; UPDATE folded SET upto = 0;
+             CREATE TABLE seen (event BLOB PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+             CREATE TABLE own (kind TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (kind, seq)) STRICT, WITHOUT ROWID;",
+        ),
     ])
 });
 
@@ -136,6 +144,8 @@ fn open(path: &Path, migrations: &Migrations<'static>, synchronous: &str) -> Res
     let failed = || sql(format!("cannot open {}", path.display()));
     let mut connection = Connection::open(path).map_err(failed())?;
     connection.busy_timeout(std::time::Duration::from_secs(30)).map_err(failed())?;
+    // Takes effect in a new file: big rows and tiles in few pages, so that a commit is few calls of the system.
+    connection.pragma_update(None, "page_size", PAGE_BYTES).map_err(failed())?;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(failed())?;
     connection.pragma_update(None, "synchronous", synchronous).map_err(failed())?;
     migrations.to_latest(&mut connection).map_err(|e| StoreError::Migration(path.to_owned(), e))?;

@@ -12,9 +12,10 @@ use std::path::Path;
 /// Entries that are folded in one transaction of `state.db`, at most.
 const BATCH: u64 = 250_000;
 
-const DERIVED: [(&str, &str); 5] = [
+const DERIVED: [(&str, &str); 6] = [
     ("folded", "SELECT one, upto FROM folded ORDER BY 1"),
-    ("seen", "SELECT source, key, seq FROM seen ORDER BY 1, 2"),
+    ("seen", "SELECT hex(event), seq FROM seen ORDER BY 1"),
+    ("own", "SELECT kind, seq FROM own ORDER BY 1, 2"),
     ("latest", "SELECT source, kind, subject, hex(digest), seq, gone FROM latest ORDER BY 1, 2, 3"),
     ("cursor", "SELECT source, look, seq FROM cursor ORDER BY 1"),
     ("finding", "SELECT finding, unit, number, status, seq FROM finding ORDER BY 1, 2"),
@@ -39,7 +40,7 @@ pub struct FindingRow {
 /// Tells what of a batch is new, the batch itself included.
 pub(super) struct Sieve<'a> {
     state: &'a State,
-    seen: BTreeSet<(String, String)>,
+    seen: BTreeSet<Event>,
     latest: BTreeMap<(String, Kind, String), Vec<u8>>,
 }
 
@@ -56,8 +57,8 @@ impl Sieve<'_> {
                 Ok(known.as_ref() != Some(digest))
             }
             _ => {
-                let key = format!("{} {}", e.kind.name(), e.key);
-                Ok(!self.state.seen(&e.source, &key)? && self.seen.insert((e.source.clone(), key)))
+                let event = event(e.kind, &e.source, &e.key);
+                Ok(!self.state.seen(&event)? && self.seen.insert(event))
             }
         }
     }
@@ -103,12 +104,15 @@ impl State {
     /// Writes a batch in the order of the tables' keys: a million rows go in one after the other.
     fn write(&self, batch: Folded, upto: u64) -> rusqlite::Result<()> {
         let tx = self.0.unchecked_transaction()?;
-        let mut seen =
-            tx.prepare_cached("INSERT OR REPLACE INTO seen (source, key, seq) VALUES (?1, ?2, ?3)")?;
+        let mut seen = tx.prepare_cached("INSERT OR REPLACE INTO seen (event, seq) VALUES (?1, ?2)")?;
         let mut rows = batch.seen;
         rows.sort_unstable();
-        for (source, key, seq) in rows {
-            seen.execute((source, key, seq))?;
+        for (event, seq) in rows {
+            seen.execute((event.as_slice(), seq))?;
+        }
+        let mut own = tx.prepare_cached("INSERT OR REPLACE INTO own (kind, seq) VALUES (?1, ?2)")?;
+        for (kind, seq) in batch.own {
+            own.execute((kind, seq))?;
         }
         let query = "INSERT OR REPLACE INTO latest (source, kind, subject, digest, seq, gone) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         let mut latest = tx.prepare_cached(query)?;
@@ -127,7 +131,7 @@ impl State {
             finding.execute((name, unit, number, status, seq))?;
         }
         tx.execute("INSERT OR REPLACE INTO folded (one, upto) VALUES (1, ?1)", [upto])?;
-        drop((seen, latest, cursor, finding));
+        drop((seen, own, latest, cursor, finding));
         tx.commit()
     }
 
@@ -159,9 +163,9 @@ impl State {
         rows.collect::<Result<_, _>>().map_err(failed())
     }
 
-    fn seen(&self, source: &str, key: &str) -> Result<bool, StoreError> {
-        let query = "SELECT 1 FROM seen WHERE source = ?1 AND key = ?2";
-        let row = self.0.query_row(query, (source, key), |_| Ok(())).optional();
+    fn seen(&self, event: &Event) -> Result<bool, StoreError> {
+        let statement = self.0.prepare_cached("SELECT 1 FROM seen WHERE event = ?1");
+        let row = statement.and_then(|mut s| s.query_row([event.as_slice()], |_| Ok(())).optional());
         Ok(row.map_err(sql("reading state.db"))?.is_some())
     }
 
@@ -171,10 +175,9 @@ impl State {
     /// SQLite's reason.
     pub fn own_events(&self, kind: Kind) -> Result<Vec<u64>, StoreError> {
         let failed = || sql("reading state.db");
-        let query = "SELECT seq FROM seen WHERE source = 'actledger' AND key >= ?1 AND key < ?2 ORDER BY seq";
-        let mut statement = self.0.prepare(query).map_err(failed())?;
-        let (from, to) = (format!("{} ", kind.name()), format!("{}!", kind.name()));
-        statement.query_map((from, to), |r| r.get(0)).and_then(Iterator::collect).map_err(failed())
+        let mut statement =
+            self.0.prepare("SELECT seq FROM own WHERE kind = ?1 ORDER BY seq").map_err(failed())?;
+        statement.query_map([kind.name()], |r| r.get(0)).and_then(Iterator::collect).map_err(failed())
     }
 
     /// The look that a source was read up to.
@@ -289,13 +292,27 @@ fn text(value: Value) -> String {
     }
 }
 
+/// What an event is known by: 128 bits of SHA-256 over kind, source and key.
+type Event = [u8; 16];
+
+fn event(kind: Kind, source: &str, key: &str) -> Event {
+    let mut hash = Sha256::new();
+    for part in [kind.name(), source, key] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let hash = hash.finalize();
+    std::array::from_fn(|i| hash[i])
+}
+
 /// Source, kind and subject of a state.
 type Place = (String, &'static str, String);
 
 /// What a span of entries adds to the derived tables.
 #[derive(Default)]
 struct Folded {
-    seen: Vec<(String, String, u64)>,
+    seen: Vec<(Event, u64)>,
+    own: Vec<(&'static str, u64)>,
     latest: BTreeMap<Place, (Vec<u8>, u64, bool)>,
     cursor: BTreeMap<String, (String, u64)>,
     finding: BTreeMap<(String, String), (u64, Option<String>, u64)>,
@@ -306,9 +323,13 @@ impl Folded {
         let header = Header::read(bytes).ok_or(StoreError::Unreadable(seq))?;
         // A kind of a later version: kept in the ledger, of no use here.
         let Some(kind) = Kind::of(header.kind) else { return Ok(()) };
-        let (source, subject) = (header.source.to_string(), header.subject.to_string());
         match kind.nature() {
-            Nature::Event => self.seen.push((source, format!("{} {}", kind.name(), header.key), seq)),
+            Nature::Event => {
+                self.seen.push((event(kind, &header.source, &header.key), seq));
+                if header.source == "actledger" {
+                    self.own.push((kind.name(), seq));
+                }
+            }
             Nature::State => {
                 let digest = match header.sealed.is_empty() {
                     // The payload is canonical as it stands, and holds nothing that is compared by its reference.
@@ -316,7 +337,8 @@ impl Folded {
                     false => payload_digest(&value(seq, header.payload)?, &[0; 32])?,
                 };
                 let gone = header.payload == br#"{"gone":true}"#;
-                self.latest.insert((source, kind.name(), subject), (digest, seq, gone));
+                let place = (header.source.to_string(), kind.name(), header.subject.to_string());
+                self.latest.insert(place, (digest, seq, gone));
             }
         }
         match kind {

@@ -201,7 +201,7 @@ fn big_ledger(path: &Path, signer: &actledger::ledger::Signer, n: u64) {
     let mut store = Store::open_empty(path).unwrap();
     for from in (0..n).step_by(1_000) {
         let rows: Vec<Row> = (from..n.min(from + 1_000)).map(row).collect();
-        store.commit(signer, &rows).unwrap();
+        store.commit(signer, rows).unwrap();
     }
     drop(store);
     let insert = format!("INSERT INTO pseudonym VALUES (2027, X'{}')", "03".repeat(32));

@@ -96,7 +96,7 @@ fn a_tail_cut_at_a_checkpoint_shows_against_a_mail() {
 #[test]
 fn any_row_of_state_is_noticed_by_the_next_assessment() {
     for change in [
-        "UPDATE seen SET seq = seq + 1 WHERE key = (SELECT max(key) FROM seen);",
+        "UPDATE seen SET seq = seq + 1 WHERE event = (SELECT max(event) FROM seen);",
         "DELETE FROM latest WHERE subject = (SELECT min(subject) FROM latest);",
         "UPDATE cursor SET look = '20990101T000000Z' WHERE source = (SELECT min(source) FROM cursor);",
         "UPDATE finding SET status = 'satisfied' WHERE number = 1;",
@@ -206,7 +206,7 @@ fn place_of(table: &str) -> &'static [&'static str] {
 fn state_case(table: &str) -> &'static str {
     match table {
         "folded" => "folded anew from the entries",
-        "seen" | "latest" | "cursor" | "finding" => "named by the next assessment, and built anew",
+        "seen" | "own" | "latest" | "cursor" | "finding" => "named by the next assessment, and built anew",
         "token" => "not accepted by the pages",
         other => panic!("the table {other} has no case here: say what becomes of a change of it"),
     }
