@@ -9,13 +9,19 @@
     reason = "a bench that cannot go on says so by panicking"
 )]
 
+use actledger::config::Config;
+use actledger::jobs::{self, AsOf, Desk};
 use actledger::ledger::tree::{self, Tiles};
 use actledger::ledger::{Signer, Verification};
 use actledger::store::{Fold, Reader, Row, Store};
+use ed25519_dalek::pkcs8::EncodePrivateKey;
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use rusqlite::Connection;
+use std::fs::Permissions;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
@@ -132,6 +138,28 @@ fn fill(path: &Path, rows: Vec<Row>, signer: &Signer) {
     }
 }
 
+/// Opening the ledger and giving out the report that the night made of it.
+fn as_issued(folder: &Path, ledger: &Path) -> Measured {
+    let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]).to_pkcs8_pem(LineEnding::LF).unwrap();
+    std::fs::write(folder.join("ledger.key"), key.as_bytes()).unwrap();
+    std::fs::set_permissions(folder.join("ledger.key"), Permissions::from_mode(0o600)).unwrap();
+    let text = format!(
+        "organization = \"Bench\"\nreports_dir = \"reports\"\n[ledger]\npath = \"{}\"\norigin = \"{ORIGIN}\"\nsigning_key = \"ledger.key\"\n",
+        ledger.display()
+    );
+    let desk = Desk::lay(Config::parse(&text, "bench", folder).unwrap()).unwrap();
+    let night = measured(UsageWho::RUSAGE_SELF, || {
+        jobs::nightly(&desk, &mut desk.store().unwrap(), &|_, _, _| {}).unwrap();
+    });
+    println!("the night that verified, judged and reported it: {:.1} s", night.wall);
+    let formats = ["html", "pdf", "json"].map(str::to_owned);
+    measured(UsageWho::RUSAGE_SELF, || {
+        let store = desk.store().unwrap();
+        let size = jobs::resolve(&desk, &store, &AsOf::Latest).unwrap();
+        assert!(jobs::as_issued(&desk, &store, size, &formats).unwrap().is_some());
+    })
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     if let Some(i) = arguments.iter().position(|a| a == "--verify") {
@@ -188,6 +216,8 @@ fn main() {
         n / 10,
         peak(&ledger)
     );
+    let issued = as_issued(folder.path(), &ledger);
+    println!("report of the verified prefix, html, pdf and json: {:.3} s", issued.wall);
     let reader = Reader::open(&ledger).unwrap();
     let proofs = measured(UsageWho::RUSAGE_SELF, || {
         for i in 0..1_000 {

@@ -6,6 +6,7 @@ use crate::config::Archive as Settings;
 use crate::evidence::Time;
 use crate::evidence::record::ArchivedObject;
 use aws_config::sts::AssumeRoleProvider;
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
@@ -14,6 +15,11 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, ObjectLockMode};
 use aws_smithy_http_client::{Builder, tls};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
+use std::time::Duration;
+
+/// How long a connection and a whole call may take: a bucket that hangs is one that is down.
+const CONNECT: Duration = Duration::from_secs(5);
+const OPERATION: Duration = Duration::from_secs(60);
 
 /// Bytes to be kept under a name.
 pub struct Copy {
@@ -53,7 +59,9 @@ async fn connect(settings: &Settings) -> Client {
     let http = Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
         .build_https();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+    let patience = TimeoutConfig::builder().connect_timeout(CONNECT).operation_timeout(OPERATION).build();
+    let mut loader =
+        aws_config::defaults(BehaviorVersion::latest()).http_client(http).timeout_config(patience);
     if let Some(region) = &settings.region {
         loader = loader.region(Region::new(region.clone()));
     }

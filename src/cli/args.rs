@@ -200,7 +200,7 @@ pub(super) enum Ledger {
         /// Values of entries recorded before this time; by default those older than [private] keep_days.
         #[arg(long, value_name = "T")]
         before: Option<String>,
-        /// This value, wherever it stands.
+        /// This value, wherever it stands by itself; longer values that hold it are named.
         #[arg(long, value_name = "V")]
         value: Option<String>,
         /// Why; required for values younger than [private] keep_days.

@@ -40,23 +40,37 @@ pub(super) fn rotate(desk: &Desk) -> Result<Ended, CliError> {
     let (path, origin) = (&desk.config.ledger.signing_key, &desk.config.ledger.origin);
     let next = path.with_extension("key.next");
     let mut store = desk.store()?;
-    if !next.exists() {
+    let in_force = store.reader().in_force(desk.signer.verifier())?;
+    if next.exists() && in_force && read_key(&next, origin).is_err() {
+        // It was never handed over to: a crash left it half written.
+        std::fs::remove_file(&next).with_context(|| format!("cannot remove {}", next.display()))?;
+    }
+    if !next.exists() && in_force {
         let secret = desk.randomness.bytes("rotated key").context("no random bytes")?;
         write(&next, origin, &secret)?;
     }
-    let signer = read_key(&next, origin)?;
+    let signer = if next.exists() { read_key(&next, origin)? } else { read_key(path, origin)? };
     let vkey = signer.verifier().vkey();
     if !store.reader().hands_over_to(&vkey)? {
         store.hand_over(&desk.writer(), &signer)?;
     }
     let old = path.with_extension(format!("key.until-{}", store.reader().size()?));
-    let (next_public, public) = (next.with_extension("vkey"), path.with_extension("vkey"));
-    for (from, to) in [(path, &old), (&next, path), (&next_public, &public)] {
+    let renamed = |from: &Path, to: &Path| {
         std::fs::rename(from, to)
-            .with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))?;
+            .with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))
+    };
+    if next.exists() {
+        if path.exists() {
+            renamed(path, &old)?;
+        }
+        renamed(&next, path)?;
     }
+    let public = path.with_extension("vkey");
+    std::fs::write(&public, format!("{vkey}\n"))
+        .with_context(|| format!("cannot write {}", public.display()))?;
+    let _ = std::fs::remove_file(next.with_extension("vkey"));
     output::line(format!(
-        "both keys signed the change; from now on checkpoints are signed by\n{vkey}\nGive this line to your auditor. The old key signs nothing any more: destroy {}",
+        "both keys signed the change; from now on checkpoints are signed by\n{vkey}\nGive this line to your auditor. The old key signs nothing any more: destroy {}\nRestart a running `serve`; access tokens have to be made again.",
         old.display()
     ));
     Ok(Ended::Well)

@@ -150,6 +150,21 @@ fn predates(store: &Store, file: &Path) -> Result<String, CliError> {
     Ok(format!("{there}. It ends at size {size} and predates the erasures of {}", names.join(", ")))
 }
 
+/// Longer values that hold an erased one: they stay, and are named.
+fn inside(reader: &Reader<'_>, value: Option<&str>) -> Result<Vec<String>, CliError> {
+    let Some(value) = value else { return Ok(Vec::new()) };
+    let holding = reader.openings_holding(value)?;
+    let entries: Vec<String> = holding.into_iter().map(|seq| seq.to_string()).collect();
+    Ok(if entries.is_empty() {
+        Vec::new()
+    } else {
+        vec![format!(
+            "it stands inside longer private values of the entries {}: --before reaches them",
+            entries.join(", ")
+        )]
+    })
+}
+
 fn erase(
     desk: &Desk,
     before: Option<&str>,
@@ -175,8 +190,13 @@ fn erase(
         None => reader.openings_below(below)?,
     };
     which.retain(|(seq, _)| *seq < below);
+    let inside = inside(&reader, value)?;
     if which.is_empty() {
+        drop(reader);
+        // What an earlier run erased may still stand in old pages.
+        store.scrub()?;
         output::line("no such value is kept");
+        inside.iter().for_each(output::line);
         return Ok(Ended::Well);
     }
     let young = which.iter().filter(|(seq, _)| *seq >= old).count();
@@ -189,7 +209,10 @@ fn erase(
     drop(reader);
     let (below, named) = if value.is_some() { (0, which) } else { (below, Vec::new()) };
     let erased = store.erase(&desk.writer(), below, &named, reason)?;
-    output::line(format!("{erased} private values erased for good; their places stay proved"));
+    output::line(format!("{erased} private values erased; their places stay proved"));
+    inside.iter().for_each(output::line);
+    let years = "Who has this ledger can still compare a guess with its references while other values of the same year are kept: the year's pseudonym key goes with the last of them.";
+    output::line(years);
     for copy in store.backups()?.into_iter().filter(|b| b.openings > 0) {
         output::line(format!(
             "still in the backup {}, made at size {}: destroy it, or keep it with care",

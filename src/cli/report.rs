@@ -69,7 +69,7 @@ pub(super) fn run(desk: &Desk, o: &Report) -> Result<Ended, CliError> {
     {
         let zone = Zone::named(&desk.config.timezone);
         output::line(format!(
-            "As of entry {size}, as issued: all entries below it were verified on {}.",
+            "As of entry {size}, as issued on {}: all entries below it were verified then, and not again now.",
             zone.minute(verified_at)
         ));
         return put(&o.out, &files).map(|()| Ended::Well);

@@ -7,7 +7,7 @@ use crate::config::{Config, Timestamp};
 use crate::evidence::Kind;
 use crate::evidence::record::{AnchorMade, LedgerOpened};
 use crate::export::bundle;
-use crate::jobs::{self, JobError};
+use crate::jobs;
 use crate::ledger::verify::root_base64;
 use crate::ledger::{Broken, Checkpoint, Intact, Verification, Verifier};
 use crate::store::{Fold, Reader};
@@ -15,15 +15,21 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use std::path::Path;
 
 pub(super) fn run(config: &Config, o: &Verify) -> Result<Ended, CliError> {
-    ledger(&config.ledger.path, o, config.timestamp.as_ref())
+    ledger(&config.ledger.path, o, config.timestamp.as_ref(), own_key(config))
 }
 
 pub(super) fn alone(o: &Verify) -> Result<Ended, CliError> {
     match (&o.bundle, &o.ledger) {
         (Some(file), _) => of_bundle(file, o),
-        (None, Some(file)) => ledger(file, o, None),
+        (None, Some(file)) => ledger(file, o, None, None),
         (None, None) => Err(CliError::Usage("verify what? --ledger FILE or --bundle FILE".into())),
     }
+}
+
+/// The public line beside the config's key: a ledger that another key signed is not this organisation's.
+fn own_key(config: &Config) -> Option<Verifier> {
+    let line = std::fs::read_to_string(config.ledger.signing_key.with_extension("vkey")).ok()?;
+    Verifier::parse(&line).ok()
 }
 
 /// A key as it stands, or a file that holds one.
@@ -55,7 +61,12 @@ fn of_bundle(file: &Path, o: &Verify) -> Result<Ended, CliError> {
     }
 }
 
-fn ledger(path: &Path, o: &Verify, timestamp: Option<&Timestamp>) -> Result<Ended, CliError> {
+fn ledger(
+    path: &Path,
+    o: &Verify,
+    timestamp: Option<&Timestamp>,
+    own: Option<Verifier>,
+) -> Result<Ended, CliError> {
     if !path.exists() {
         return Err(CliError::Usage(format!("there is no ledger at {}", path.display())));
     }
@@ -71,23 +82,37 @@ fn ledger(path: &Path, o: &Verify, timestamp: Option<&Timestamp>) -> Result<Ende
     let result = reader.verify(key(o)?, Fold::Only(&[Kind::AnchorMade]), |p| {
         made.extend(serde_json::from_value::<AnchorMade>(p.entry.payload.clone()).ok());
     })?;
-    let witnesses = Witnesses::of(&reader, &made, timestamp)?;
-    let since = copy.map(|text| Since::of(&reader, &result, &text)).transpose()?;
+    if !o.json {
+        match &result {
+            Verification::Intact(intact) => told(intact),
+            Verification::Broken(broken) => told_broken(broken),
+        }
+    }
+    let given = key(o)?.or(own);
+    let stranger = match (&result, &given) {
+        (Verification::Intact(i), Some(ours)) => !i.keys.iter().any(|(_, k)| k == ours),
+        _ => false,
+    };
+    let witnesses = Witnesses::of(&reader, &made, timestamp);
+    let since = copy.map(|text| Since::of(&reader, &result, &text, given.as_ref())).transpose()?;
     if o.json {
         let mut document = document(&result, since.as_ref());
         document["witnesses"] = serde_json::json!(witnesses.lines);
+        document["signed_by_another_key"] = stranger.into();
         output::json(&document);
     } else {
-        match &result {
-            Verification::Intact(intact) => told(intact, &witnesses),
-            Verification::Broken(broken) => told_broken(broken),
+        witnesses.lines.iter().for_each(|l| output::line(format!("outside      {l}")));
+        if stranger {
+            output::line(
+                "SIGNED BY ANOTHER KEY than the one of this config: somebody put another ledger in place.",
+            );
         }
         if let Some(since) = &since {
             output::line(since.sentence());
         }
     }
-    let intact = matches!(result, Verification::Intact(_)) && !witnesses.contradict;
-    Ok(if intact && since.is_none_or(|s| s.holds()) { Ended::Well } else { Ended::Something })
+    let holds = matches!(result, Verification::Intact(_)) && !witnesses.contradict && !stranger;
+    Ok(if holds && since.is_none_or(|s| s.holds()) { Ended::Well } else { Ended::Something })
 }
 
 fn outside_copy(file: &Path) -> Result<String, CliError> {
@@ -111,7 +136,7 @@ fn document(result: &Verification, since: Option<&Since>) -> serde_json::Value {
     document
 }
 
-fn told(i: &Intact, witnesses: &Witnesses) {
+fn told(i: &Intact) {
     let n = i.checkpoint.size;
     let rows = [
         ("entries", format!("{n} of {n} hashed again, canonical form and order right")),
@@ -132,7 +157,6 @@ fn told(i: &Intact, witnesses: &Witnesses) {
         ),
     ];
     let mut rows = rows.map(|(a, b)| vec![a.to_owned(), b]).to_vec();
-    rows.extend(witnesses.lines.iter().map(|l| vec!["outside".to_owned(), l.clone()]));
     let mails = "every nightly mail holds a checkpoint: take one and run   actledger verify --since FILE";
     rows.push(vec!["outside".to_owned(), mails.to_owned()]);
     output::table(&rows);
@@ -162,11 +186,7 @@ struct Witnesses {
 }
 
 impl Witnesses {
-    fn of(
-        reader: &Reader<'_>,
-        made: &[AnchorMade],
-        settings: Option<&Timestamp>,
-    ) -> Result<Witnesses, CliError> {
+    fn of(reader: &Reader<'_>, made: &[AnchorMade], settings: Option<&Timestamp>) -> Witnesses {
         let mut all = Witnesses::default();
         if let Some(last) = made.iter().rev().find(|a| a.anchor == "archive") {
             all.lines.push(format!(
@@ -182,16 +202,23 @@ impl Witnesses {
                     stamps.len()
                 ));
             }
-            return Ok(all);
+            return all;
         };
-        let authorities = jobs::authorities(settings).map_err(JobError::from)?;
+        let authorities = match jobs::authorities(settings) {
+            Ok(authorities) => authorities,
+            Err(e) => {
+                all.lines.push(format!("{} time-stamps, not checked: {e}", stamps.len()));
+                all.contradict = true;
+                return all;
+            }
+        };
         let bad = stamps.iter().find_map(|s| Some((s, stamp_fits(reader, s, &authorities).err()?)));
         all.lines.push(match &bad {
             Some((s, what)) => format!("TIME-STAMP of size {}: {what}", s.size),
             None => format!("{} time-stamps verify; the last one is of size {}", stamps.len(), last.size),
         });
         all.contradict = bad.is_some();
-        Ok(all)
+        all
     }
 }
 
@@ -222,8 +249,16 @@ enum Compared {
     Forked,
     /// This file does not verify, and its entries are not those of the copy.
     Rewritten,
-    /// The copy is of the ledger that this one follows.
+    /// This file does not verify, and its rows alone do not tell.
+    Untold,
+    /// The copy was signed by a key that this ledger does not know.
+    OtherKey,
+    /// The copy is the last word of the ledger that this one follows, and this one is signed by a key that is known.
     Predecessor,
+    /// This ledger says that it follows the copy's, and a key signed it that nobody gave.
+    Claimed,
+    /// This ledger follows another one, and the copy is none of its own checkpoints.
+    Elsewhere,
 }
 
 impl Compared {
@@ -233,13 +268,22 @@ impl Compared {
             Compared::RolledBack => "rolled-back",
             Compared::Forked => "forked",
             Compared::Rewritten => "rewritten",
+            Compared::Untold => "untold",
+            Compared::OtherKey => "other-key",
             Compared::Predecessor => "predecessor",
+            Compared::Claimed => "predecessor-claimed",
+            Compared::Elsewhere => "elsewhere",
         }
     }
 }
 
 impl Since {
-    fn of(reader: &Reader<'_>, result: &Verification, text: &str) -> Result<Since, CliError> {
+    fn of(
+        reader: &Reader<'_>,
+        result: &Verification,
+        text: &str,
+        given: Option<&Verifier>,
+    ) -> Result<Since, CliError> {
         let refuse = |what: String| CliError::Usage(format!("the outside copy cannot be used: {what}"));
         let opened: LedgerOpened = serde_json::from_value(reader.entry(0)?.entry.payload)
             .map_err(|_| refuse("entry 0 does not open a ledger".into()))?;
@@ -247,23 +291,8 @@ impl Since {
         let note = Checkpoint::find(first.name(), text)
             .ok_or_else(|| refuse(format!("no checkpoint of {} is in it", first.name())))?;
         let copy = Checkpoint::unchecked(&note).map_err(|e| refuse(e.to_string()))?;
-        let followed =
-            opened.predecessor.filter(|p| Checkpoint::unchecked(&p.checkpoint).as_ref() == Ok(&copy));
-        let signer = match (result, &followed) {
-            (_, Some(p)) => Verifier::parse(&p.public_key).map_err(|e| refuse(e.to_string()))?,
-            (Verification::Intact(i), _) => i.signer_of(copy.size).cloned().unwrap_or(first),
-            (Verification::Broken(_), _) => first,
-        };
-        signer.open(&note).map_err(|e| refuse(e.to_string()))?;
         let size = reader.size()?;
-        let same = copy.size <= size && reader.root_at(copy.size).is_ok_and(|root| root == copy.root);
-        let result = match result {
-            _ if followed.is_some() => Compared::Predecessor,
-            _ if same => Compared::Prefix,
-            _ if copy.size > size => Compared::RolledBack,
-            Verification::Intact(_) => Compared::Forked,
-            Verification::Broken(_) => Compared::Rewritten,
-        };
+        let result = compare(reader, result, &opened, (&copy, &note, size), given);
         let proof =
             if result == Compared::Prefix { reader.consistency(copy.size, size)? } else { Vec::new() };
         let proof = proof.iter().map(root_base64).collect();
@@ -288,9 +317,49 @@ impl Since {
                 "FORKED: the first {old} entries are not those of the copy, and both were signed. The key signed two histories: an older file was put in place and went on, or somebody else has the key."
             ),
             Compared::Rewritten => format!("REWRITTEN: the first {old} entries are not those of the copy."),
+            Compared::Untold => "this file does not verify, so it is not said that it holds the entries of the copy.".into(),
+            Compared::OtherKey => "ANOTHER KEY: the copy was signed by a key that this ledger does not know. The ledger was replaced, or put back to before a change of key; or the copy is of somebody else.".into(),
             Compared::Predecessor => {
                 "the copy is of the ledger that this one follows; entry 0 tells why, and what was lost".into()
             }
+            Compared::Claimed => "NOT PROVED: entry 0 says that this ledger follows the one of the copy, and another key signed it. Ask for its key, and give it with --public-key.".into(),
+            Compared::Elsewhere => format!("NOT HERE: this ledger follows another one (entry 0), and the copy of size {old} is none of its own checkpoints. Compare it with the file that was kept: actledger verify --ledger ENDED --since FILE."),
         }
+    }
+}
+
+/// What the ledger of today says of a copy. `given` is a key that the reader trusts.
+fn compare(
+    reader: &Reader<'_>,
+    result: &Verification,
+    opened: &LedgerOpened,
+    (copy, note, size): (&Checkpoint, &str, u64),
+    given: Option<&Verifier>,
+) -> Compared {
+    let same = copy.size <= size && reader.root_at(copy.size).is_ok_and(|root| root == copy.root);
+    let predecessor = opened.predecessor.as_ref();
+    let Verification::Intact(intact) = result else {
+        return match (same, copy.size > size) {
+            (true, _) => Compared::Untold,
+            (false, true) => Compared::RolledBack,
+            (false, false) => Compared::Rewritten,
+        };
+    };
+    let last_word = predecessor.filter(|p| Checkpoint::unchecked(&p.checkpoint).as_ref() == Ok(copy));
+    if let Some(p) = last_word {
+        let old = Verifier::parse(&p.public_key);
+        let signed = old.as_ref().is_ok_and(|k| k.open(note).is_ok());
+        let trusted = opened.public_key == p.public_key
+            || given.is_some_and(|g| intact.keys.iter().any(|(_, k)| k == g));
+        return if signed && trusted { Compared::Predecessor } else { Compared::Claimed };
+    }
+    let signed = |k: &Verifier| k.open(note).is_ok();
+    match intact.signer_of(copy.size) {
+        Some(key) if signed(key) && same => Compared::Prefix,
+        _ if !intact.keys.iter().any(|(_, k)| signed(k)) => Compared::OtherKey,
+        _ if predecessor.is_some() && !same => Compared::Elsewhere,
+        _ if copy.size > size => Compared::RolledBack,
+        Some(key) if signed(key) => Compared::Forked,
+        _ => Compared::OtherKey,
     }
 }

@@ -32,7 +32,7 @@ pub struct AnchorStatus {
 pub fn anchor(desk: &Desk, store: &mut Store, stamp: bool) -> Result<AnchorStatus, JobError> {
     let mut status = AnchorStatus::default();
     if let Some(settings) = &desk.config.archive {
-        let from = last(store, "archive")?.map_or(0, |a| a.size);
+        let from = last(store, "archive", &settings.location)?.map_or(0, |a| a.size);
         if worth_archiving(store, from)? {
             let made = archive_from(desk, store, settings, from);
             record(desk, store, "archive", made, &mut status)?;
@@ -52,12 +52,12 @@ fn subject(anchor: &str) -> String {
     format!("anchor:{anchor}")
 }
 
-/// The last checkpoint that an anchor holds.
-fn last(store: &Store, anchor: &str) -> Result<Option<AnchorMade>, StoreError> {
+/// The last checkpoint that an anchor holds at a place; another bucket gets everything from the start.
+fn last(store: &Store, anchor: &str, location: &str) -> Result<Option<AnchorMade>, StoreError> {
     for seq in store.state().own_events(Kind::AnchorMade)?.into_iter().rev() {
         let payload = store.reader().entry(seq)?.entry.payload;
         match serde_json::from_value::<AnchorMade>(payload) {
-            Ok(made) if made.anchor == anchor => return Ok(Some(made)),
+            Ok(made) if made.anchor == anchor && made.location == location => return Ok(Some(made)),
             _ => {}
         }
     }
@@ -146,7 +146,7 @@ fn record(
     let mut batch = Vec::new();
     match made {
         Ok(made) => {
-            let key = format!("{anchor} {}", made.size);
+            let key = format!("{anchor} {} {}", made.location, made.size);
             batch.push(Evidence::event(Kind::AnchorMade, "actledger", key, subject(anchor), now, &made));
             if store.state().present("actledger", Kind::AnchorFailed)?.contains(&subject(anchor)) {
                 batch.push(Evidence::gone(Kind::AnchorFailed, "actledger", subject(anchor), now));

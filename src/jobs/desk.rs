@@ -59,7 +59,9 @@ impl Desk {
             let (signer, clock) = (Signer::new(&origin, &secret), Clock::at(last));
             return Ok(Desk { config, signer, clock, randomness, catalogue });
         }
-        let signer = read_key(&config.ledger.signing_key, &origin)?;
+        // Between the two renames of a rotation the new key still has its first name.
+        let (path, next) = (&config.ledger.signing_key, config.ledger.signing_key.with_extension("key.next"));
+        let signer = read_key(if path.exists() || !next.exists() { path } else { &next }, &origin)?;
         Ok(Desk { config, signer, clock: Clock::System, randomness: Randomness::System, catalogue })
     }
 

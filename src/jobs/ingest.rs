@@ -5,7 +5,7 @@ use crate::act::SourceKind;
 use crate::config::{Paths, Source};
 use crate::evidence::record::{Counts, Fault, SourceRun};
 use crate::evidence::{Evidence, Kind, Private, Time, sha256_hex};
-use crate::ledger::entry::{MAX_BYTES, take_blobs};
+use crate::ledger::entry::{FORMAT, MAX_BYTES, check_form, take_blobs};
 use crate::ledger::{Entry, canonical};
 use crate::register::{Register, evidence};
 use crate::sources::{Context, Gathered, files, gather};
@@ -161,10 +161,15 @@ fn set_aside(gathered: &mut Gathered) {
     let (mut fits, mut faults) = (Vec::new(), Vec::new());
     for evidence in std::mem::take(&mut gathered.evidence) {
         let mut payload = evidence.payload.clone();
-        let size = take_blobs(&mut payload).and_then(|_| canonical::bytes(&payload)).map(|b| b.len());
+        let size = take_blobs(&mut payload).and_then(|blobs| Ok((canonical::bytes(&payload)?.len(), blobs)));
         match size {
-            Ok(n) if n + evidence.subject.len() * 2 + 2_048 <= MAX_BYTES => fits.push(evidence),
-            Ok(n) => faults.push((evidence.subject, format!("is {n} bytes, too big for an entry"))),
+            Ok((n, blobs)) if n + evidence.subject.len() * 2 + 2_048 <= MAX_BYTES => {
+                match entry_of(&evidence, payload).bytes().and_then(|bytes| check_form(&bytes, &blobs)) {
+                    Ok(()) => fits.push(evidence),
+                    Err(e) => faults.push((evidence.subject, e.to_string())),
+                }
+            }
+            Ok((n, _)) => faults.push((evidence.subject, format!("is {n} bytes, too big for an entry"))),
             Err(e) => faults.push((evidence.subject, e.to_string())),
         }
     }
@@ -172,6 +177,13 @@ fn set_aside(gathered: &mut Gathered) {
     for (subject, what) in faults {
         gathered.set_aside(&subject, what);
     }
+}
+
+/// The entry that some evidence would become, now.
+fn entry_of(e: &Evidence, payload: serde_json::Value) -> Entry {
+    let (kind, at) = (e.kind, e.occurred_at);
+    let (source, key, subject) = (e.source.clone(), e.key.clone(), e.subject.clone());
+    Entry { v: FORMAT, kind, source, key, subject, occurred_at: at, recorded_at: Time::default(), payload }
 }
 
 /// States of kinds that the look lists whole and that are no longer in it.

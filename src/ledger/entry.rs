@@ -1,5 +1,6 @@
 //! One record of the ledger and its bytes.
 
+use super::header::{Header, sealed_in};
 use super::{canonical, tree};
 use crate::evidence::{Kind, Time};
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,9 @@ pub enum EntryError {
     /// Its payload has no canonical form.
     #[error(transparent)]
     Canonical(#[from] canonical::CanonicalError),
+    /// Verification would not read it: nested too deep, a time beyond the years 0 to 9999.
+    #[error("{0} is no entry: it is nested more than 64 deep, or a time is beyond the years 0 to 9999")]
+    Form(String),
     /// It is too big even with its big members kept as blobs.
     #[error("{kind} {subject}: {size} bytes, an entry is at most {MAX_BYTES}")]
     Size {
@@ -110,6 +114,26 @@ pub fn take_blobs(payload: &mut Value) -> Result<Vec<Blob>, canonical::Canonical
         }
     }
     Ok(blobs)
+}
+
+/// Whether verification reads what is about to be written.
+///
+/// # Errors
+/// [`EntryError::Form`].
+pub fn check_form(bytes: &[u8], blobs: &[Blob]) -> Result<(), EntryError> {
+    let form = |sha256: &str| blobs.iter().find(|b| b.sha256 == sha256);
+    let header = Header::read(bytes);
+    let read = header.as_ref().is_some_and(|h| {
+        h.blobs
+            .iter()
+            .filter(|n| n.form == "json")
+            .all(|n| form(n.sha256).is_none_or(|b| sealed_in(&b.bytes).is_some()))
+    });
+    if read {
+        Ok(())
+    } else {
+        Err(EntryError::Form(header.map_or_else(|| "a record".into(), |h| h.subject.to_string())))
+    }
 }
 
 /// Digests of the blobs that a payload names.

@@ -62,7 +62,7 @@ impl<'a> Header<'a> {
                     good &= MEMBERS.get(place) == Some(&m.name) && header.take(&m);
                     place += 1;
                 }
-                2 if !blob.sha256.is_empty() => header.blobs.push(std::mem::take(&mut blob)),
+                2 if !blob.sha256.is_empty() => header.names(std::mem::take(&mut blob)),
                 3 => blob.met(&m),
                 _ => {}
             }
@@ -88,6 +88,15 @@ impl<'a> Header<'a> {
             b"key" => m.string().map(|t| self.key = t).is_some(),
             b"subject" => m.string().map(|t| self.subject = t).is_some(),
             _ => false,
+        }
+    }
+
+    /// Adds a blob once, however many members name it.
+    fn names(&mut self, blob: BlobName<'a>) {
+        match self.blobs.iter_mut().find(|b| b.sha256 == blob.sha256) {
+            Some(known) if blob.form == "json" => known.form = blob.form,
+            Some(_) => {}
+            None => self.blobs.push(blob),
         }
     }
 

@@ -232,6 +232,9 @@ impl Check {
             let name = format!("checkpoint of size {seq}");
             return Err(self.broken(name, None, "is missing: the entries before it were committed"));
         }
+        if header.v > 0 && self.next_key.is_some() {
+            return self.bad_entry(row, "stands in the commit of a change of key, after it");
+        }
         if header.v < self.version {
             return self.bad_entry(row, "is of an older format than the entry in front of it");
         }
@@ -253,9 +256,6 @@ impl Check {
             Some(Kind::LedgerOpened) if seq == 0 => {
                 let opened: LedgerOpened = payload(header)?;
                 let key = Verifier::parse(&opened.public_key).map_err(|e| e.to_string())?;
-                if self.known.key.as_ref().is_some_and(|given| *given != key) {
-                    return Err("names another key than the one given".into());
-                }
                 self.origin = key.name().to_owned();
                 self.keys.push((0, key));
             }
@@ -264,8 +264,11 @@ impl Check {
             Some(Kind::LedgerKey) => {
                 let changed: LedgerKey = payload(header)?;
                 let key = Verifier::parse(&changed.public_key).map_err(|e| e.to_string())?;
-                if self.next_key.is_some() || key.name() != self.origin {
-                    return Err("hands the signing over twice, or to another log's key".into());
+                let same = self.keys.last().is_some_and(|(_, old)| *old == key);
+                if self.next_key.is_some() || same || key.name() != self.origin {
+                    return Err(
+                        "hands the signing over twice, to the same key, or to another log's key".into()
+                    );
                 }
                 self.next_key = Some(key);
             }
@@ -472,6 +475,14 @@ impl Check {
                 None,
                 format!("{blobs} are here, entries name {}", self.counts.blobs),
             ));
+        }
+        if let Some(given) = self.known.key.as_ref().filter(|g| !self.keys.iter().any(|(_, k)| k == *g)) {
+            let what = format!(
+                "is not the key that was given, {}, and was not handed over from or to it",
+                given.vkey()
+            );
+            let signer = self.keys.first().map(|(_, k)| k.vkey()).unwrap_or_default();
+            return Err(self.broken(format!("the key {signer}"), Some(0), what));
         }
         match self.last {
             Some((checkpoint, note)) if checkpoint.size == size => {

@@ -110,10 +110,32 @@ impl Store {
             count = rows.erase(below, named, reason)?;
             Ok(())
         })?;
+        self.scrub()?;
+        Ok(count)
+    }
+
+    /// Takes what was erased off the disk: rows that moved leave copies in the gaps of pages, so the file is written
+    /// anew, and the write-ahead log is emptied.
+    ///
+    /// # Errors
+    /// [`StoreError::StillInLog`] when a reader keeps old pages.
+    pub fn scrub(&self) -> Result<(), StoreError> {
+        self.ledger.execute_batch("VACUUM").map_err(sql("writing the ledger anew"))?;
+        self.empty_log()
+    }
+
+    /// Empties the write-ahead log into the file.
+    ///
+    /// # Errors
+    /// [`StoreError::StillInLog`] when a reader keeps old pages.
+    pub fn empty_log(&self) -> Result<(), StoreError> {
         let truncate = "PRAGMA wal_checkpoint(TRUNCATE)";
-        let busy: i64 =
-            self.ledger.query_row(truncate, [], |r| r.get(0)).map_err(sql("emptying the write-ahead log"))?;
-        if busy == 0 { Ok(count) } else { Err(StoreError::StillInLog) }
+        let busy = self.ledger.query_row(truncate, [], |r| r.get::<_, i64>(0));
+        if busy.map_err(sql("emptying the write-ahead log"))? == 0 {
+            Ok(())
+        } else {
+            Err(StoreError::StillInLog)
+        }
     }
 
     fn write(
@@ -182,8 +204,7 @@ impl Rows<'_> {
         let blobs = take_blobs(&mut payload).map_err(EntryError::from)?;
         let recorded_at = self.recorded_at;
         let entry = Entry { v: FORMAT, kind, source, key, subject, occurred_at, recorded_at, payload };
-        self.commit.push(Row { bytes: entry.bytes()?, openings, blobs });
-        Ok(())
+        self.commit.push(Row { bytes: entry.bytes()?, openings, blobs })
     }
 
     fn seal(&mut self, payload: &mut serde_json::Value) -> Result<Vec<Opening>, StoreError> {

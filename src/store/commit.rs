@@ -5,7 +5,8 @@ use super::proof::Stored;
 use super::{CLOCK_BEHIND_SECONDS, Reader, StoreError, sql};
 use crate::clock::Clock;
 use crate::evidence::{Kind, Time};
-use crate::ledger::entry::Blob;
+use crate::ledger::entry::{Blob, check_form};
+use crate::ledger::header::Header;
 use crate::ledger::private::Opening;
 use crate::ledger::tree::{Tiles, leaf};
 use crate::ledger::{Checkpoint, Signer, Verifier};
@@ -67,9 +68,15 @@ impl<'a> Commit<'a> {
         }
     }
 
-    /// Adds one entry and what stands beside it; written when the commit ends.
-    pub fn push(&mut self, row: Row) {
+    /// Adds one entry and what stands beside it; written when the commit ends. What verification would not read is
+    /// refused here.
+    ///
+    /// # Errors
+    /// [`EntryError::Form`].
+    pub fn push(&mut self, row: Row) -> Result<(), StoreError> {
+        check_form(&row.bytes, &row.blobs)?;
         self.rows.push(row);
+        Ok(())
     }
 
     /// Writes the rows, signs a checkpoint over everything and commits. `next` is the key that a `ledger.key` of this
@@ -125,7 +132,7 @@ fn check_head(reader: &Reader<'_>, tiles: &Tiles, given: &Verifier) -> Result<()
     let Some((_, note)) = reader.checkpoint(i64::MAX as u64)? else {
         return if size == 0 { Ok(()) } else { Err(StoreError::Unsigned { size }) };
     };
-    let (in_force, expected) = reader.in_force(&note, given)?;
+    let (in_force, expected) = reader.signs_next(&note, given)?;
     if !in_force {
         return Err(StoreError::WrongKey { given: given.vkey(), expected });
     }
@@ -145,15 +152,40 @@ impl Reader<'_> {
         Ok(last.kind == Kind::LedgerKey && last.payload["public_key"] == vkey)
     }
 
-    /// Whether a key signs next, and the name of the one that does: the last entry hands the signing over to it, or it
-    /// signed the last note.
-    pub(super) fn in_force(&self, note: &str, given: &Verifier) -> Result<(bool, String), StoreError> {
+    /// The key that was in force at a size, as entries name it: that of entry 0, or of the last change of key below.
+    ///
+    /// # Errors
+    /// SQLite's reason.
+    pub fn last_key(&self, size: u64) -> Result<String, StoreError> {
+        let mut key = String::new();
+        self.each_row(0, size, |seq, bytes| {
+            let header = Header::read(bytes).ok_or(StoreError::Unreadable(seq))?;
+            if [Kind::LedgerOpened.name(), Kind::LedgerKey.name()].contains(&header.kind) {
+                let payload: serde_json::Value = serde_json::from_slice(header.payload).unwrap_or_default();
+                key = payload["public_key"].as_str().unwrap_or_default().to_owned();
+            }
+            Ok(())
+        })?;
+        Ok(key)
+    }
+
+    /// Whether a key signs next: it signed the last checkpoint, and the last entry does not hand the signing over to
+    /// another.
+    ///
+    /// # Errors
+    /// SQLite's reason.
+    pub fn in_force(&self, given: &Verifier) -> Result<bool, StoreError> {
+        let note = self.checkpoint(i64::MAX as u64)?.map(|(_, n)| n).unwrap_or_default();
+        Ok(self.signs_next(&note, given)?.0)
+    }
+
+    fn signs_next(&self, note: &str, given: &Verifier) -> Result<(bool, String), StoreError> {
         let last = self.entry(self.size()?.saturating_sub(1))?.entry;
+        let signed = given.open(note).is_ok();
         if last.kind == Kind::LedgerKey {
             let expected = last.payload["public_key"].as_str().unwrap_or_default().to_owned();
-            return Ok((expected == given.vkey(), expected));
+            return Ok((signed && expected == given.vkey(), expected));
         }
-        let name = note.lines().last().and_then(|l| l.split(' ').nth(1)).unwrap_or_default();
-        Ok((given.open(note).is_ok(), name.to_owned()))
+        Ok((signed, "another key".to_owned()))
     }
 }

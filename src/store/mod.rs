@@ -45,7 +45,7 @@ pub enum StoreError {
     },
     /// The clock went back.
     #[error(
-        "the clock says {now}, the last entry was recorded at {head}: set the clock; nothing was written"
+        "the clock says {now}, the last entry was recorded at {head}: set the clock; nothing was written. If it was that entry's clock that was wrong, begin a new ledger: actledger ledger succeed"
     )]
     ClockBehind {
         /// The clock.
@@ -94,9 +94,19 @@ pub enum StoreError {
         "{0} was written by an earlier version: any command that writes brings its tables up to date, `actledger ingest` for example"
     )]
     OldTables(PathBuf),
+    /// state.db knows of a ledger that is not here.
+    #[error(
+        "state.db has folded {known} entries, and {size} are here: an older file was put in place, or the ledger is missing. `actledger verify --since MAIL` tells; bring the newer file back, or begin a new ledger with `actledger ledger succeed`. If state.db alone is wrong: `actledger ledger rebuild`"
+    )]
+    OlderLedger {
+        /// Entries that state.db has seen.
+        known: u64,
+        /// Entries that are here.
+        size: u64,
+    },
     /// Erased values that are still in the write-ahead log.
     #[error(
-        "the values are erased; another process is reading, so old pages stay in the write-ahead log: run the same command again"
+        "another process is reading, so old pages stay in the file and its write-ahead log: run the same command again"
     )]
     StillInLog,
     /// An entry cannot be written.
@@ -161,6 +171,9 @@ impl Store {
         let new = !path.exists();
         let mut store = Store::open_file(path)?;
         if new || store.reader().size()? == 0 {
+            if let Some(known) = store.state.folded()?.filter(|n| *n > 0) {
+                return Err(StoreError::OlderLedger { known, size: 0 });
+            }
             store.begin_ledger(writer, reason, None)?;
         }
         Ok(store)
@@ -200,7 +213,7 @@ impl Store {
     /// See [`StoreError`]; nothing was written then.
     pub fn commit(&mut self, signer: &Signer, rows: Vec<Row>) -> Result<(u64, String), StoreError> {
         let mut commit = Commit::begin(&mut self.ledger, signer)?;
-        rows.into_iter().for_each(|row| commit.push(row));
+        rows.into_iter().try_for_each(|row| commit.push(row))?;
         commit.finish(signer, None)
     }
 
@@ -253,7 +266,9 @@ impl Store {
     pub fn rebuild_state(&mut self) -> Result<Vec<String>, StoreError> {
         let fresh = State::in_memory()?;
         fresh.catch_up(&self.reader())?;
-        self.state.catch_up(&self.reader())?;
+        if self.state.folded()?.is_some_and(|n| n <= fresh.folded().ok().flatten().unwrap_or(0)) {
+            self.state.catch_up(&self.reader())?;
+        }
         let differs = self.state.differences(&fresh)?;
         if !differs.is_empty() {
             self.state.replace_with(&fresh)?;

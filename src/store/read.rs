@@ -138,6 +138,18 @@ impl<'a> Reader<'a> {
         self.all_openings("WHERE value = ?1", [value])
     }
 
+    /// Entries with a longer private value that holds this one.
+    ///
+    /// # Errors
+    /// SQLite's reason.
+    pub fn openings_holding(&self, value: &str) -> Result<Vec<u64>, StoreError> {
+        let failed = || sql("reading private values");
+        let query =
+            "SELECT DISTINCT seq FROM opening WHERE instr(value, ?1) > 0 AND value <> ?1 ORDER BY seq";
+        let mut statement = self.db().prepare(query).map_err(failed())?;
+        statement.query_map([value], |r| r.get(0)).and_then(Iterator::collect).map_err(failed())
+    }
+
     /// Openings of all entries below a size.
     ///
     /// # Errors

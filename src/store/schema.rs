@@ -117,9 +117,20 @@ pub(super) fn state_in_memory() -> Result<Connection, StoreError> {
     open(Path::new(":memory:"), &STATE, "OFF")
 }
 
+/// Makes a file that only its owner reads: private values stand in it. SQLite gives its log the same rights.
+fn private_file(path: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    if path.exists() || path == Path::new(":memory:") {
+        return Ok(());
+    }
+    let made = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+    made.map(|_| ()).map_err(|e| StoreError::Io(format!("cannot make {}", path.display()), e))
+}
+
 /// An empty file, to be filled by a copy.
 #[expect(clippy::disallowed_methods, reason = "the store is where connections are opened")]
 pub(super) fn open_plain(path: &Path) -> Result<Connection, StoreError> {
+    private_file(path)?;
     Connection::open(path).map_err(sql(format!("cannot make {}", path.display())))
 }
 
@@ -142,6 +153,7 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
 #[expect(clippy::disallowed_methods, reason = "the store is where connections are opened")]
 fn open(path: &Path, migrations: &Migrations<'static>, synchronous: &str) -> Result<Connection, StoreError> {
     let failed = || sql(format!("cannot open {}", path.display()));
+    private_file(path)?;
     let mut connection = Connection::open(path).map_err(failed())?;
     connection.busy_timeout(std::time::Duration::from_secs(30)).map_err(failed())?;
     // Takes effect in a new file: big rows and tiles in few pages, so that a commit is few calls of the system.

@@ -77,18 +77,25 @@ impl State {
         Sieve { state: self, seen: BTreeSet::new(), latest: BTreeMap::new() }
     }
 
+    /// Entries that are folded; none when the row is gone.
+    pub(super) fn folded(&self) -> Result<Option<u64>, StoreError> {
+        let row = self.0.query_row("SELECT upto FROM folded", [], |r| r.get::<_, i64>(0)).optional();
+        Ok(row.map_err(sql("reading state.db"))?.and_then(|n| u64::try_from(n).ok()))
+    }
+
     /// Folds the entries that are not folded yet.
     pub(super) fn catch_up(&self, reader: &Reader<'_>) -> Result<(), StoreError> {
         let failed = || sql("folding into state.db");
-        let from: Option<i64> =
-            self.0.query_row("SELECT upto FROM folded", [], |r| r.get(0)).optional().map_err(failed())?;
-        let from = from.and_then(|n| u64::try_from(n).ok()).unwrap_or(u64::MAX);
+        let from = self.folded()?;
         let size = reader.size()?;
-        if from > size {
-            // An older ledger was put in place: what was folded of the newer one is not in it. Or nobody knows how far.
+        let Some(from) = from else {
+            // Nobody knows how far: anew.
             let fresh = State::in_memory()?;
             fresh.catch_up(reader)?;
             return self.replace_with(&fresh);
+        };
+        if from > size {
+            return Err(StoreError::OlderLedger { known: from, size });
         }
         let mut at = from;
         while at < size {

@@ -145,13 +145,18 @@ fn a_ledger_under_another_key_is_not_ours() {
 }
 
 #[test]
-fn state_of_a_newer_ledger_is_built_anew() {
+fn state_of_a_newer_ledger_is_evidence_of_a_rollback() {
     let world = lived_copy();
     let whole = sqlite(&world.path("var/state.db"), "SELECT upto FROM folded");
     std::fs::remove_file(world.ledger()).unwrap();
     for ending in ["-wal", "-shm"] {
         let _ = std::fs::remove_file(world.path(&format!("var/ledger.db{ending}")));
     }
+    // What state.db knows is evidence: no new ledger begins silently beside it.
+    let refused = world.run(&["ingest"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("the ledger is missing"), "{}", stderr(&refused));
+    std::fs::remove_file(world.path("var/state.db")).unwrap();
     assert_eq!(world.run(&["ingest"]).status.code(), Some(0));
     let now = sqlite(&world.path("var/state.db"), "SELECT upto FROM folded");
     assert!(now.trim().parse::<u64>().unwrap() < whole.trim().parse::<u64>().unwrap());
@@ -398,4 +403,57 @@ fn a_cut_exactly_at_a_checkpoint_is_seen_from_outside_only_and_verify_says_so() 
         )
         .is_err()
     );
+}
+
+/// Somebody without the key forges rows that end in a change of key to the key that is in force: nothing is signed over
+/// them.
+#[test]
+fn a_forged_change_of_key_to_the_same_key_is_not_signed_over() {
+    let world = World::short_demo();
+    for arguments in [["ingest"], ["assess"]] {
+        assert_eq!(world.run(&arguments).status.code(), Some(0));
+    }
+    let vkey = world.desk().signer.verifier().vkey();
+    let forge = r#"
+import hashlib, base64, json, sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+size = db.execute("SELECT max(seq) + 1 FROM entry").fetchone()[0]
+leaves = [h for (h,) in db.execute("SELECT leaf FROM entry ORDER BY seq")]
+at = "2036-01-01T00:00:00.000Z"
+def add(kind, payload):
+    e = {"key": kind, "kind": kind, "occurred_at": at, "payload": payload, "recorded_at": at, "source": "actledger", "subject": "x", "v": 1}
+    data = json.dumps(e, separators=(",", ":"), sort_keys=True).encode()
+    leaf = hashlib.sha256(b"\0" + data).digest()
+    db.execute("INSERT INTO entry VALUES (?,?,?)", (len(leaves), data, leaf)); leaves.append(leaf)
+add("register.system", {"id": "forged"})
+add("ledger.key", {"public_key": sys.argv[2]})
+def root(h):
+    if len(h) == 1: return h[0]
+    k = 1
+    while k * 2 < len(h): k *= 2
+    return hashlib.sha256(b"\1" + root(h[:k]) + root(h[k:])).digest()
+origin = sys.argv[2].split("+")[0]
+raw = bytes.fromhex(sys.argv[2].split("+")[1]) + bytes(64)
+note = f"{origin}\n{len(leaves)}\n{base64.b64encode(root(leaves)).decode()}\n\n\u2014 {origin} {base64.b64encode(raw).decode()}\n"
+db.execute("INSERT INTO checkpoint VALUES (?,?)", (len(leaves), note)); db.commit()
+"#;
+    let done = Command::new("python3").args(["-c", forge]).arg(world.ledger()).arg(&vkey).output().unwrap();
+    assert!(done.status.success(), "{}", stderr(&done));
+    for command in [
+        &["ledger", "erase-private", "--before", "2099-01-01", "--reason", "x"][..],
+        &["assess"],
+        &["ingest"],
+    ] {
+        let done = world.run(command);
+        assert_eq!(
+            done.status.code(),
+            Some(1),
+            "{command:?} signed over it: {}{}",
+            stdout(&done),
+            stderr(&done)
+        );
+    }
+    let genuine = sqlite(&world.ledger(), "SELECT count(*) FROM checkpoint");
+    assert_eq!(world.run(&["verify"]).status.code(), Some(1));
+    assert_eq!(sqlite(&world.ledger(), "SELECT count(*) FROM checkpoint"), genuine);
 }

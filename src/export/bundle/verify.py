@@ -3,7 +3,7 @@
 
     python3 verify.py FOLDER-OR-ZIP [--key 'NAME+HASH+KEY'] [--tsa-ca FILE]
 
-Exit code 0: everything holds. 1: something does not, and the line says what. Without --key the bundle's own key is
+Exit code 0: everything holds. 1: something does not, and the line says what. 2: nothing was checked. Without --key the bundle's own key is
 taken: that shows that the bundle is whole, not who made it. --tsa-ca is the certificate of a time-stamp authority that
 you trust; without it, time-stamps are listed and not checked.
 
@@ -11,12 +11,15 @@ The format is docs/ledger-format.md. A million entries take about a minute.
 """
 
 import base64
+import calendar
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 
 
@@ -79,6 +82,17 @@ def parse_key(line):
     if key_id(parts[0], raw[1:]).hex() != parts[1].lower():
         raise Bad("the hash of the key does not fit name and key")
     return parts[0], raw[1:]
+
+
+def openssl_is_there():
+    """Whether this openssl checks Ed25519: the first signature of RFC 8032, 7.1, that is over a text."""
+    key = bytes.fromhex("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c")
+    signature = bytes.fromhex("92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0"
+                              "f11d8c387b2eaeb4302aeeb00d291612bb0c00")
+    try:
+        return signature_fits(key, b"\x72", signature)
+    except OSError:
+        return False
 
 
 def signature_fits(key, body, signature):
@@ -210,8 +224,25 @@ def decoded(hashes):
 
 # Entries.
 
+MEMBERS = ["key", "kind", "occurred_at", "payload", "recorded_at", "source", "subject", "v"]
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+
 def unfloat(text):
     raise Bad(f"the number {text} is not an integer")
+
+
+def small(text):
+    number = int(text)
+    if abs(number) >= 1 << 53:
+        raise Bad(f"the number {text} is beyond 2^53-1")
+    return number
+
+
+def nesting(value):
+    if isinstance(value, dict):
+        return 1 + max(map(nesting, value.values()), default=0)
+    return 1 + max(map(nesting, value), default=0) if isinstance(value, list) else 0
 
 
 def sorted_members(value):
@@ -229,10 +260,16 @@ def canonical(value):
 
 
 def parse(data, place):
-    value = json.loads(data, parse_float=unfloat)
-    if canonical(value) != data:
+    value = json.loads(data, parse_float=unfloat, parse_int=small, parse_constant=unfloat)
+    if canonical(value) != data or data.count(b"{") + data.count(b"[") > 64 and nesting(value) > 64:
         raise Bad(f"{place} is not in canonical form")
     return value
+
+
+def is_entry(e):
+    return (isinstance(e, dict) and list(e) == MEMBERS and e["v"] in (0, 1) and isinstance(e["payload"], dict)
+            and all(isinstance(e[m], str) for m in ("key", "kind", "source", "subject"))
+            and all(isinstance(e[m], str) and TIME.fullmatch(e[m]) for m in ("occurred_at", "recorded_at")))
 
 
 def sealed_in(value):
@@ -256,8 +293,15 @@ def entries_of(files):
             seq, data = int(head[7:]), rest[:-2]
             if seq <= before:
                 raise Bad(f"entries.ndjson, line {number + 1}: entry {seq} is out of order")
+            entry = parse(data, f"entry {seq}")
+            if not is_entry(entry):
+                raise Bad(f"entries.ndjson, line {number + 1}: entry {seq} is not of a form that is known")
+            if before < 0 and (seq, entry["kind"]) != (0, "ledger.opened"):
+                raise Bad("entry 0, which opens the ledger, is missing")
             before = seq
-            yield seq, data, parse(data, f"entry {seq}")
+            yield seq, data, entry
+    if before < 0:
+        raise Bad("entry 0, which opens the ledger, is missing")
 
 
 class Beside:
@@ -266,16 +310,16 @@ class Beside:
     def __init__(self, files):
         self.files, self.blobs, self.kept = files, set(), {}
         self.open = self.erased = self.withheld = 0
-        self.erasures = {}
+        self.seen, self.claims = {}, []
         if "openings.ndjson" in files.known:
             with files.open("openings.ndjson") as lines:
                 for line in lines:
                     o = json.loads(line)
-                    self.kept.setdefault(o["seq"], {})[o["commitment"]] = o
+                    if self.kept.setdefault(o["seq"], {}).setdefault(o["commitment"], o) is not o:
+                        raise Bad(f"openings.ndjson opens a value of entry {o['seq']} twice")
 
     def check(self, seq, data, entry):
-        if entry["kind"] == "private.erased":
-            self.erasures[seq] = entry["payload"]
+        self.seen[seq] = entry["payload"] if entry["kind"] == "private.erased" else None
         if b'"$' not in data:
             if seq in self.kept:
                 raise Bad(f"entry {seq} holds no private value, and openings.ndjson opens one")
@@ -289,6 +333,7 @@ class Beside:
             if commitment not in sealed:
                 raise Bad(f"a private value of entry {seq} fits no commitment")
             if "erased_by" in o:
+                self.claims.append((seq, commitment, o["erased_by"]))
                 self.erased += 1
                 continue
             value = json.dumps(o["value"], ensure_ascii=False).encode()
@@ -297,6 +342,13 @@ class Beside:
                 raise Bad(f"a private value of entry {seq} does not give its commitment")
             self.open += 1
         self.withheld += len(sealed) - len(kept)
+
+    def check_erasures(self):
+        """An entry that is said to have erased a value did so, where it is in the bundle."""
+        for seq, commitment, by in self.claims:
+            erasure = self.seen.get(by, {"below": seq + 1})
+            if not erasure or erasure.get("below", 0) <= seq and commitment not in erasure.get("commitments", []):
+                raise Bad(f"entry {by} did not erase a value of entry {seq}")
 
     def blob(self, seq, member):
         digest = member["$blob"][7:]
@@ -323,14 +375,15 @@ def signer_of(files, first):
 
 
 def check_keys(spans, said, size, root):
-    handed = [s for s, _ in said]
+    handed = [s for s, _, _ in said]
     if handed != [c["seq"] for c, _, _ in spans]:
         raise Bad("keys.json does not hold the checkpoint over each change of key")
-    for (change, name, key), (seq, line) in zip(spans, said):
+    for (change, name, key), (seq, line, version) in zip(spans, said):
         if line != change["public_key"] or parse_key(line)[0] != name:
             raise Bad(f"keys.json names another key than entry {seq}")
         lines = open_note(change["checkpoint"], name, key)
-        if open_note(change["checkpoint"], *parse_key(line)) != lines:
+        # Version 0 had the old key's signature alone.
+        if version > 0 and open_note(change["checkpoint"], *parse_key(line)) != lines:
             raise Bad(f"the checkpoint over entry {seq} is not signed by both keys")
         over, over_root = checkpoint(lines, name)
         if over <= seq or not consistent(over, over_root, size, root, decoded(change["consistency"])):
@@ -366,8 +419,15 @@ def check_stamps(files, size, root, authority):
                 for end in ("txt", "tsr"):
                     with open(os.path.join(folder, end), "wb") as f:
                         f.write(files.bytes(f"timestamps/{n}.{end}"))
-                done = subprocess.run(["openssl", "ts", "-verify", "-data", os.path.join(folder, "txt"), "-in",
-                                       os.path.join(folder, "tsr"), "-CAfile", authority], capture_output=True)
+                tsr = ["-in", os.path.join(folder, "tsr")]
+                shown = subprocess.run(["openssl", "ts", "-reply", "-text", *tsr], capture_output=True, text=True).stdout
+                stated = re.search(r"Time stamp: (\w+ +\d+ [\d:]+)(?:\.\d+)? (\d+) GMT", shown)
+                if not stated:
+                    raise Bad(f"timestamps/{n}.tsr states no time")
+                # The certificate had to be good then, not today.
+                at = calendar.timegm(time.strptime(" ".join(stated.groups()), "%b %d %H:%M:%S %Y"))
+                done = subprocess.run(["openssl", "ts", "-verify", "-data", os.path.join(folder, "txt"), *tsr, "-CAfile",
+                                       authority, "-attime", str(at)], capture_output=True)
             if done.returncode != 0:
                 raise Bad(f"timestamps/{n}.tsr does not verify: {done.stderr.decode().strip()}")
     return len(stamps)
@@ -376,9 +436,9 @@ def check_stamps(files, size, root, authority):
 def check(place, given, authority):
     files = Files(place)
     first = parse_key(files.text("public-key.txt"))
-    if given and parse_key(given) != first:
-        raise Bad("public-key.txt is another key than the one given")
     name, key, spans = signer_of(files, first)
+    if given and parse_key(given) not in [(name, k) for _, _, k in spans] + [(name, key)]:
+        raise Bad("public-key.txt is another key than the one given, and was not handed over from or to it")
     size, root = checkpoint(open_note(files.text("checkpoint.txt"), name, key), name)
     listed = check_manifest(files, name, key, size, root)
     proofs = files.json("proofs.json", None)
@@ -400,8 +460,9 @@ def check(place, given, authority):
         elif root_from_path(leaf(data), seq, size, paths.get(seq, [])) != root:
             raise Bad(f"entry {seq} is not proved to be in the ledger")
         if entry["kind"] == "ledger.key":
-            handed.append((seq, entry["payload"]["public_key"]))
+            handed.append((seq, entry["payload"]["public_key"], entry["v"]))
         beside.check(seq, data, entry)
+    beside.check_erasures()
     if beside.kept:
         raise Bad(f"openings.ndjson opens values of entry {min(beside.kept)}, which is not here")
     if end > start:
@@ -433,6 +494,9 @@ def main():
     key, authority = option(arguments, "--key"), option(arguments, "--tsa-ca")
     if len(arguments) != 1:
         print(__doc__)
+        return 2
+    if not openssl_is_there():
+        print("this needs the openssl command, version 3 or later: nothing was checked")
         return 2
     try:
         check(arguments[0], key, authority)
