@@ -25,8 +25,8 @@ tools:
 	@$(VENV)/bin/python -c "import rfc8785, page, aiosmtpd, cryptography, moto.server, boto3" 2>/dev/null || $(VENV)/bin/pip install -q -r tests/requirements.txt
 
 soak: tools
-	PATH="$(VENV)/bin:$$PATH" ACTLEDGER_CRASHES=200 cargo test --locked --release --test it whatever_happens -- --nocapture
-	PATH="$(VENV)/bin:$$PATH" cargo test --locked --release --test it a_million_entries -- --nocapture --ignored
+	PATH="$(VENV)/bin:$$PATH" ACTLEDGER_CRASHES=200 cargo test --locked --test it whatever_happens -- --nocapture
+	PATH="$(VENV)/bin:$$PATH" cargo test --locked --test it a_million_entries -- --nocapture --ignored
 
 bench:
 	cargo bench --locked --bench ledger

@@ -129,6 +129,9 @@ struct SealedValues {
 
 impl SealedValues {
     fn met(&mut self, m: &Member<'_>) {
+        if m.name.first() != Some(&b'$') && self.open_at.is_none() {
+            return;
+        }
         if m.name == b"$private"
             && let Some(commitment) = m.text()
         {

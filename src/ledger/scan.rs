@@ -85,7 +85,7 @@ impl<'a, F: FnMut(Member<'a>)> Scan<'a, '_, F> {
 
     fn object(&mut self, depth: usize) -> Option<()> {
         self.at += 1;
-        let mut last: Option<&'a [u8]> = None;
+        let mut last: Option<(&'a [u8], bool)> = None;
         while self.peek()? != b'}' {
             if last.is_some() {
                 self.take(b',')?;
@@ -98,7 +98,7 @@ impl<'a, F: FnMut(Member<'a>)> Scan<'a, '_, F> {
             self.take(b':')?;
             let from = self.at;
             self.value(depth)?;
-            (self.each)(Member { depth, name, value: &self.bytes[from..self.at] });
+            (self.each)(Member { depth, name: name.0, value: &self.bytes[from..self.at] });
         }
         self.take(b'}')
     }
@@ -116,18 +116,24 @@ impl<'a, F: FnMut(Member<'a>)> Scan<'a, '_, F> {
         self.take(b']')
     }
 
-    /// The inside of a string. Only what must be escaped is, and in its shortest form.
-    fn string(&mut self) -> Option<&'a [u8]> {
+    /// The inside of a string, and whether it is ASCII without escapes. Only what must be escaped is, and in its
+    /// shortest form.
+    fn string(&mut self) -> Option<(&'a [u8], bool)> {
         self.take(b'"')?;
-        let from = self.at;
+        let (from, mut simple) = (self.at, true);
         loop {
-            self.at += plain(&self.bytes[self.at..])?;
-            match self.peek()? {
+            let (length, ascii) = plain(&self.bytes[self.at..])?;
+            self.at += length;
+            simple &= ascii;
+            match self.bytes[self.at] {
                 b'"' => {
                     self.at += 1;
-                    return Some(&self.bytes[from..self.at - 1]);
+                    return Some((&self.bytes[from..self.at - 1], simple));
                 }
-                b'\\' => self.escape()?,
+                b'\\' => {
+                    simple = false;
+                    self.escape()?;
+                }
                 _ => return None,
             }
         }
@@ -151,55 +157,50 @@ impl<'a, F: FnMut(Member<'a>)> Scan<'a, '_, F> {
     }
 
     fn integer(&mut self) -> Option<()> {
-        let from = self.at;
-        if self.peek()? == b'-' {
+        let negative = self.peek()? == b'-';
+        self.at += usize::from(negative);
+        let (from, mut value) = (self.at, 0u64);
+        while let Some(digit) = self.peek().filter(u8::is_ascii_digit) {
+            value = value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
             self.at += 1;
         }
-        let digits = self.bytes[self.at..].iter().take_while(|b| b.is_ascii_digit()).count();
-        let first = self.peek()?;
-        self.at += digits;
-        let text = std::str::from_utf8(&self.bytes[from..self.at]).ok()?;
-        let plain = digits > 0 && (first != b'0' || text == "0");
-        (plain && text.parse::<i64>().ok()?.unsigned_abs() <= MAX_INTEGER.unsigned_abs()).then_some(())
+        let digits = self.at - from;
+        let plain = digits == 1 || digits > 1 && self.bytes[from] != b'0';
+        (plain && !(negative && value == 0) && value <= MAX_INTEGER.unsigned_abs()).then_some(())
     }
 }
 
-/// How many bytes come before the first that ends a string or must be escaped in it; eight at a time.
-fn plain(bytes: &[u8]) -> Option<usize> {
+/// How many bytes come before the first that ends a string or must be escaped in it, and whether they are ASCII; eight at
+/// a time.
+fn plain(bytes: &[u8]) -> Option<(usize, bool)> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
     let (words, rest) = bytes.as_chunks::<8>();
+    let mut high = 0;
     for (i, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
         let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
         let found = control | zero(word ^ (ONES * 0x22)) | zero(word ^ (ONES * 0x5c));
         if found != 0 {
             // The lowest mark is true; one above it may come from a borrow.
-            return Some(8 * i + found.trailing_zeros() as usize / 8);
+            let at = found.trailing_zeros() / 8;
+            let before = word & HIGH & ((1u64 << (8 * at)) - 1);
+            return Some((8 * i + at as usize, (high | before) == 0));
         }
+        high |= word & HIGH;
     }
     let at = rest.iter().position(|b| *b < 0x20 || *b == b'"' || *b == b'\\')?;
-    Some(8 * words.len() + at)
+    Some((8 * words.len() + at, high == 0 && rest[..at].is_ascii()))
 }
 
-/// Whether one name comes before the other by UTF-16 code units.
-fn in_order(a: &[u8], b: &[u8]) -> bool {
-    // Where both are ASCII without escapes the bytes are in the same order. The first byte that differs decides as long
-    // as it is such a byte, and what is in front of it is the same in both.
-    let differs = a.iter().zip(b).find(|(x, y)| x != y);
-    let simple = |c: u8| c.is_ascii() && c != b'\\';
-    match differs {
-        Some((x, y)) if simple(*x) && simple(*y) && !a.contains(&b'\\') && !b.contains(&b'\\') => {
-            return x < y;
-        }
-        None if a.is_ascii() && b.is_ascii() && !a.contains(&b'\\') && !b.contains(&b'\\') => {
-            return a.len() < b.len();
-        }
-        _ => {}
+/// Whether one name comes before the other by UTF-16 code units. For ASCII without escapes that is the order of bytes.
+fn in_order(a: (&[u8], bool), b: (&[u8], bool)) -> bool {
+    if a.1 && b.1 {
+        return a.0 < b.0;
     }
     let text = |n: &[u8]| serde_json::from_slice::<String>(&[b"\"", n, b"\""].concat()).unwrap_or_default();
-    text(a).encode_utf16().lt(text(b).encode_utf16())
+    text(a.0).encode_utf16().lt(text(b.0).encode_utf16())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::{Reader, State, Store, StoreError, sql};
 use crate::clock::{Clock, Randomness};
 use crate::evidence::record::{LedgerKey, LedgerOpened, Predecessor, PrivateErased, PrivateKey, SourceRun};
 use crate::evidence::{Evidence, Kind, Nature, Time};
-use crate::ledger::entry::{EntryError, FORMAT, take_blobs};
+use crate::ledger::entry::{EntryError, FORMAT, check_form, take_blobs};
 use crate::ledger::private::{self, Opening};
 use crate::ledger::{Entry, Signer, canonical};
 use rusqlite::OptionalExtension;
@@ -204,7 +204,10 @@ impl Rows<'_> {
         let blobs = take_blobs(&mut payload).map_err(EntryError::from)?;
         let recorded_at = self.recorded_at;
         let entry = Entry { v: FORMAT, kind, source, key, subject, occurred_at, recorded_at, payload };
-        self.commit.push(Row { bytes: entry.bytes()?, openings, blobs })
+        let bytes = entry.bytes()?;
+        check_form(&bytes, &blobs)?;
+        self.commit.push(Row { bytes, openings, blobs });
+        Ok(())
     }
 
     fn seal(&mut self, payload: &mut serde_json::Value) -> Result<Vec<Opening>, StoreError> {

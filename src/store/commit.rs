@@ -5,7 +5,7 @@ use super::proof::Stored;
 use super::{CLOCK_BEHIND_SECONDS, Reader, StoreError, sql};
 use crate::clock::Clock;
 use crate::evidence::{Kind, Time};
-use crate::ledger::entry::{Blob, check_form};
+use crate::ledger::entry::Blob;
 use crate::ledger::header::Header;
 use crate::ledger::private::Opening;
 use crate::ledger::tree::{Tiles, leaf};
@@ -68,15 +68,9 @@ impl<'a> Commit<'a> {
         }
     }
 
-    /// Adds one entry and what stands beside it; written when the commit ends. What verification would not read is
-    /// refused here.
-    ///
-    /// # Errors
-    /// [`EntryError::Form`].
-    pub fn push(&mut self, row: Row) -> Result<(), StoreError> {
-        check_form(&row.bytes, &row.blobs)?;
+    /// Adds one entry and what stands beside it; written when the commit ends.
+    pub fn push(&mut self, row: Row) {
         self.rows.push(row);
-        Ok(())
     }
 
     /// Writes the rows, signs a checkpoint over everything and commits. `next` is the key that a `ledger.key` of this
