@@ -1,6 +1,6 @@
 //! Checking all of the record in one pass that also folds it. One row of each table is held at a time.
 
-use super::{Reader, Store, StoreError, sql};
+use super::{Reader, Store, StoreError, schema, sql};
 use crate::evidence::Kind;
 use crate::evidence::record::PrivateErased;
 use crate::ledger::entry::Placed;
@@ -140,6 +140,11 @@ impl Reader<'_> {
                 format!("private value of entry {seq}"),
                 "there is no such entry",
             )));
+        }
+        // A trigger that keeps what is erased, or a table beside the others, is not ours.
+        let strange = schema::objects(self.db())?.difference(&schema::expected_objects()?).next().cloned();
+        if let Some((name, _)) = strange {
+            return Ok(Err(nowhere(&check, format!("the table or trigger {name}"), "is none of a ledger's")));
         }
         let count = |table: &str| {
             self.db().query_row(&format!("SELECT count(*) FROM {table}"), [], |r| r.get(0)).map_err(failed())

@@ -5,6 +5,7 @@ use crate::ledger::header::Header;
 use crate::ledger::tree;
 use rusqlite::{Connection, OpenFlags, Transaction};
 use rusqlite_migration::{HookResult, M, Migrations};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -125,6 +126,22 @@ fn private_file(path: &Path) -> Result<(), StoreError> {
     }
     let made = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
     made.map(|_| ()).map_err(|e| StoreError::Io(format!("cannot make {}", path.display()), e))
+}
+
+/// Tables, indexes and triggers of a ledger: name and definition.
+pub(super) type Objects = BTreeSet<(String, String)>;
+
+/// What a ledger of this version is made of.
+pub(super) fn expected_objects() -> Result<Objects, StoreError> {
+    objects(&open(Path::new(":memory:"), &LEDGER, "OFF")?)
+}
+
+/// What a file is made of.
+pub(super) fn objects(db: &Connection) -> Result<Objects, StoreError> {
+    let failed = || sql("reading the tables");
+    let query = "SELECT name, coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'";
+    let mut statement = db.prepare(query).map_err(failed())?;
+    statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).and_then(Iterator::collect).map_err(failed())
 }
 
 /// An empty file, to be filled by a copy.

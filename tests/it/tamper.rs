@@ -457,3 +457,13 @@ db.execute("INSERT INTO checkpoint VALUES (?,?)", (len(leaves), note)); db.commi
     assert_eq!(world.run(&["verify"]).status.code(), Some(1));
     assert_eq!(sqlite(&world.ledger(), "SELECT count(*) FROM checkpoint"), genuine);
 }
+
+#[test]
+fn a_trigger_that_keeps_what_is_erased_is_named() {
+    let world = World::short_demo();
+    assert_eq!(world.run(&["ingest"]).status.code(), Some(0));
+    sqlite(&world.ledger(), "CREATE TRIGGER quiet BEFORE DELETE ON opening BEGIN SELECT RAISE(IGNORE); END");
+    let done = world.run(&["verify"]);
+    assert_eq!(done.status.code(), Some(1));
+    assert!(stdout(&done).contains("the table or trigger quiet"), "{}", stdout(&done));
+}
