@@ -4,8 +4,9 @@ use super::args::Ledger;
 use super::{CliError, Ended, keys, output, succeed};
 use crate::evidence::record::LedgerBackup;
 use crate::evidence::{Evidence, Kind, Time, hex};
-use crate::jobs::{self, Desk, JobError};
+use crate::jobs::{Desk, JobError};
 use crate::ledger::header::Header;
+use crate::ledger::private::Erasures;
 use crate::store::{Reader, Store, StoreError};
 use anyhow::Context;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -102,10 +103,10 @@ fn show(desk: &Desk, seq: u64) -> Result<Ended, CliError> {
 /// Its private values, once they give their commitments; one that was erased names the entry that says so.
 fn private(reader: &Reader<'_>, seq: u64, bytes: &[u8]) -> Result<(), CliError> {
     let header = Header::read(bytes).ok_or(StoreError::Unreadable(seq))?;
-    let (openings, erasures) = (reader.openings(seq)?, reader.erasures()?);
+    let (openings, erasures) = (reader.openings(seq)?, Erasures::of(&reader.erasures()?));
     for sealed in header.sealed {
         let open = openings.iter().find(|o| o.commitment == sealed.commitment);
-        let said = match (open, jobs::erased_by(&erasures, seq, &sealed.commitment)) {
+        let said = match (open, erasures.by(seq, &sealed.commitment)) {
             (Some(o), _) if o.recomputed() == sealed.commitment => o.value.clone(),
             (Some(_), _) => "does not give its commitment: run actledger verify".into(),
             (None, Some(by)) => format!("erased (entry {by})"),
@@ -141,8 +142,7 @@ fn predates(store: &Store, file: &Path) -> Result<String, CliError> {
     let there = format!("{} is there already; nothing was copied", file.display());
     let Ok(copy) = Reader::open(file) else { return Ok(there) };
     let size = copy.size()?;
-    let later: Vec<u64> =
-        store.reader().erasures()?.into_iter().map(|(seq, _)| seq).filter(|s| *s >= size).collect();
+    let later: Vec<u64> = store.reader().erasures()?.into_keys().filter(|s| *s >= size).collect();
     if later.is_empty() {
         return Ok(there);
     }

@@ -2,10 +2,11 @@
 
 use super::report::{Rendered, Scope, render};
 use super::{AsOf, Desk, JobError, resolve};
-use crate::evidence::record::{AnchorMade, ExportMade, PrivateErased};
+use crate::evidence::record::{AnchorMade, ExportMade};
 use crate::evidence::{Evidence, Kind, Time};
 use crate::export::bundle::{self, Contents, Inclusion, Kept, KeyChange, Proofs, Stamp, base64_all};
 use crate::ledger::header::{Header, sealed_in};
+use crate::ledger::private::Erasures;
 use crate::ledger::verify::root_base64;
 use crate::ledger::{Checkpoint, Hash};
 use crate::report::Report;
@@ -157,13 +158,14 @@ fn prove(
 struct OwnEntries {
     /// Changes of key: the entry, the size of the checkpoint over it, its note.
     keys: Vec<(u64, u64, String)>,
-    erasures: Vec<(u64, PrivateErased)>,
+    erasures: Erasures,
     anchors: Vec<AnchorMade>,
 }
 
 impl OwnEntries {
     fn read(reader: &Reader<'_>) -> Result<OwnEntries, JobError> {
-        let mut own = OwnEntries { keys: Vec::new(), erasures: reader.erasures()?, anchors: Vec::new() };
+        let mut own =
+            OwnEntries { keys: Vec::new(), erasures: Erasures::of(&reader.erasures()?), anchors: Vec::new() };
         reader.each(0, reader.size()?, |p| {
             match p.entry.kind {
                 Kind::LedgerKey => {
@@ -204,7 +206,7 @@ impl OwnEntries {
             .map(|(_, k)| k.commitment().to_owned())
             .collect();
         for s in sealed.into_iter().filter(|s| !open.contains(&s.commitment)) {
-            let by = erased_by(&self.erasures, seq, &s.commitment).unwrap_or_default();
+            let by = self.erasures.by(seq, &s.commitment).unwrap_or_default();
             kept.push((seq, Kept::Erased(s.commitment, by)));
         }
         Ok(kept)
@@ -222,12 +224,6 @@ impl OwnEntries {
         }
         Ok(found)
     }
-}
-
-/// The entry that erased an opening.
-pub fn erased_by(erasures: &[(u64, PrivateErased)], seq: u64, commitment: &str) -> Option<u64> {
-    let covers = |e: &PrivateErased| e.below > seq || e.commitments.iter().any(|c| c == commitment);
-    erasures.iter().find(|(by, e)| *by > seq && covers(e)).map(|(by, _)| *by)
 }
 
 /// Entries that the findings of the asked systems and controls cite, and those of the systems themselves.

@@ -13,7 +13,7 @@ mod whole;
 pub use anchor::{AnchorStatus, anchor, authorities};
 pub use assess::{AssessStatus, assess, intact};
 pub use desk::{Desk, DeskError, demo_nights, read_key};
-pub use export::{Exported, Request, erased_by, export};
+pub use export::{Exported, Request, export};
 pub use ingest::{IngestStatus, SourceStatus, ingest, register_now};
 pub use outbox::{MailStatus, compose, flush, queue};
 pub use report::{

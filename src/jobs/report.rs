@@ -5,8 +5,9 @@ use super::{Desk, IngestStatus, JobError, ingest};
 use crate::assessment::{self, Facts};
 use crate::evidence::record::{AssessmentRun, ReportIssued};
 use crate::evidence::{Evidence, Kind, Time, sha256_hex};
+use crate::ledger::note::NoteError;
 use crate::ledger::tree::Frontier;
-use crate::ledger::{Checkpoint, Entry, verify};
+use crate::ledger::{Checkpoint, Entry, Verifier, verify};
 use crate::report::{Report, Source, build, csv, html, pdf};
 use crate::store::Store;
 use std::collections::BTreeMap;
@@ -84,12 +85,11 @@ pub fn resolve(desk: &Desk, store: &Store, as_of: &AsOf) -> Result<u64, JobError
             let origin = desk.signer.verifier().name();
             let found = Checkpoint::find(origin, text)
                 .ok_or_else(|| JobError::AsOf(format!("no checkpoint of {origin} in it")))?;
-            let said = desk
-                .signer
-                .verifier()
-                .open(&found)
-                .and_then(Checkpoint::parse)
-                .map_err(|e| JobError::AsOf(e.to_string()))?;
+            let wrong = |e: NoteError| JobError::AsOf(e.to_string());
+            // Any key of this ledger, in its span: that the entries lead from one to the next is checked with them.
+            let size = Checkpoint::unchecked(&found).map_err(wrong)?.size.min(reader.size()?);
+            let key = Verifier::parse(&reader.last_key(size)?).map_err(wrong)?;
+            let said = key.open(&found).and_then(Checkpoint::parse).map_err(wrong)?;
             if said.size > reader.size()? || reader.root_at(said.size)? != said.root {
                 return Err(JobError::AsOf("the checkpoint is no prefix of this ledger".into()));
             }

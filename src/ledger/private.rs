@@ -4,9 +4,11 @@
 
 use super::canonical;
 use crate::evidence::keyed;
+use crate::evidence::record::PrivateErased;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// What opens one sealed value of one entry.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,6 +71,41 @@ pub fn comparable(payload: &Value, key: &[u8; 32]) -> Value {
         }
     });
     payload
+}
+
+/// What the erasures of a ledger cover.
+#[derive(Clone, Debug, Default)]
+pub struct Erasures {
+    below: BTreeMap<u64, u64>,
+    commitments: BTreeMap<String, u64>,
+    years: BTreeMap<i16, u64>,
+}
+
+impl Erasures {
+    /// From the entries `private.erased`, by their numbers.
+    pub fn of<'a>(entries: impl IntoIterator<Item = (&'a u64, &'a PrivateErased)>) -> Erasures {
+        let mut all = Erasures::default();
+        for (seq, e) in entries {
+            all.below.entry(e.below).or_insert(*seq);
+            for commitment in &e.commitments {
+                all.commitments.entry(commitment.clone()).or_insert(*seq);
+            }
+            all.years.extend(e.years.iter().map(|y| (*y, *seq)));
+        }
+        all
+    }
+
+    /// The entry that erased an opening.
+    pub fn by(&self, seq: u64, commitment: &str) -> Option<u64> {
+        let whole = self.below.range(seq + 1..).map(|(_, by)| *by).min();
+        let single = self.commitments.get(commitment).copied();
+        whole.into_iter().chain(single).filter(|by| *by > seq).min()
+    }
+
+    /// The entry that erased a year's pseudonym key.
+    pub fn of_year(&self, year: i16) -> Option<u64> {
+        self.years.get(&year).copied()
+    }
 }
 
 /// Commitments of all sealed values in a payload.

@@ -6,7 +6,7 @@
 
 use super::header::{BlobName, Header, Sealed, sealed_in};
 use super::note::{Checkpoint, Verifier};
-use super::private::{self, Opening};
+use super::private::{self, Erasures, Opening};
 use super::tree::{self, Hash, Tile, Tiles};
 use crate::evidence::Kind;
 use crate::evidence::record::{LedgerKey, LedgerOpened, PrivateErased, PrivateKey};
@@ -120,7 +120,8 @@ pub struct Check {
     version: i64,
     last: Option<(Checkpoint, String)>,
     counts: Counts,
-    erased: Erased,
+    erased: Erasures,
+    erasures_met: BTreeSet<u64>,
     /// Year to the entry that told its pseudonym key.
     years: BTreeMap<i16, u64>,
 }
@@ -134,33 +135,6 @@ struct Counts {
     gone: u64,
 }
 
-/// What the erasures of the whole ledger cover.
-#[derive(Default)]
-struct Erased {
-    below: BTreeMap<u64, u64>,
-    commitments: BTreeMap<String, u64>,
-    years: BTreeMap<i16, u64>,
-    met: BTreeSet<u64>,
-}
-
-impl Erased {
-    fn of(erasures: &BTreeMap<u64, PrivateErased>) -> Erased {
-        let mut all = Erased::default();
-        for (seq, e) in erasures {
-            all.below.insert(e.below, *seq);
-            all.commitments.extend(e.commitments.iter().map(|c| (c.clone(), *seq)));
-            all.years.extend(e.years.iter().map(|y| (*y, *seq)));
-        }
-        all
-    }
-
-    /// The entry that erased an opening.
-    fn by(&self, seq: u64, commitment: &str) -> Option<u64> {
-        let whole = self.below.range(seq + 1..).map(|(_, by)| *by).min();
-        whole.or_else(|| self.commitments.get(commitment).copied()).filter(|by| *by > seq)
-    }
-}
-
 /// What came of one step: nothing wrong, or the first thing that is.
 pub type Step<T = ()> = Result<T, Box<Broken>>;
 
@@ -168,7 +142,8 @@ impl Check {
     /// Begins a check.
     pub fn new(known: Known) -> Check {
         Check {
-            erased: Erased::of(&known.erasures),
+            erased: Erasures::of(&known.erasures),
+            erasures_met: BTreeSet::new(),
             known,
             tiles: Tiles::default(),
             origin: String::new(),
@@ -277,7 +252,7 @@ impl Check {
                 if self.known.erasures.get(&seq) != Some(&payload(header)?) {
                     return Err("erases private values and is not in the table erasure".into());
                 }
-                self.erased.met.insert(seq);
+                self.erasures_met.insert(seq);
             }
             _ => {}
         }
@@ -287,7 +262,7 @@ impl Check {
     fn pseudonym(&mut self, said: PrivateKey) -> Result<(), String> {
         let seq = self.size();
         let kept = self.known.pseudonyms.get(&said.year).map(private::key_commitment);
-        match (kept, self.erased.years.get(&said.year)) {
+        match (kept, self.erased.of_year(said.year)) {
             (Some(kept), _) if kept != said.commitment => {
                 return Err(format!("the pseudonym key of {} is another one than this names", said.year));
             }
@@ -455,7 +430,7 @@ impl Check {
                 format!("is missing: a checkpoint of size {later} was signed, {size} entries are here");
             return Err(self.broken(format!("entry {size}"), Some(size), what));
         }
-        if let Some(seq) = self.known.erasures.keys().find(|s| !self.erased.met.contains(s)) {
+        if let Some(seq) = self.known.erasures.keys().find(|s| !self.erasures_met.contains(s)) {
             return Err(self.broken(
                 format!("erasure {seq}"),
                 Some(*seq),

@@ -167,7 +167,7 @@ impl Reader<'_> {
                 Err(e) => return Ok(Err(unread("a pseudonym key", format!("cannot be read: {e}")))),
             };
         let erasures: BTreeMap<u64, PrivateErased> = match self.erasures() {
-            Ok(erasures) => erasures.into_iter().collect(),
+            Ok(erasures) => erasures,
             Err(e) => return Ok(Err(unread("an erasure", format!("names no entry that can be read: {e}")))),
         };
         Ok(Ok(Known { key, pseudonyms, erasures }))

@@ -7,6 +7,7 @@ use crate::ledger::Entry;
 use crate::ledger::entry::{Blob, Placed, put_blobs};
 use crate::ledger::private::Opening;
 use rusqlite::{Connection, OptionalExtension};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 enum Held<'a> {
@@ -242,7 +243,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// SQLite's reason; an entry that is none.
-    pub fn erasures(&self) -> Result<Vec<(u64, PrivateErased)>, StoreError> {
+    pub fn erasures(&self) -> Result<BTreeMap<u64, PrivateErased>, StoreError> {
         let failed = || sql("reading erasures");
         let mut statement = self.db().prepare("SELECT seq FROM erasure ORDER BY seq").map_err(failed())?;
         let seqs: Vec<u64> =

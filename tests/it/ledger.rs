@@ -161,6 +161,10 @@ fn both_keys_sign_the_change_and_each_is_good_for_its_span() {
         let (code, said) = since(&world, note);
         assert_eq!(code, Some(0), "{said}");
     }
+    // The report as of a mail from before the change.
+    std::fs::write(world.path("mail.txt"), &before).unwrap();
+    let done = world.run(&["report", "--as-of", "mail.txt", "--format", "json", "--out", "then"]);
+    assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
     // The first key is the one that was given to the auditor; the ledger leads from it to the one of today.
     let vkey = old.signer.verifier().vkey();
     let new_vkey = new.signer.verifier().vkey();
