@@ -18,7 +18,7 @@ pub(super) fn run(desk: &Desk, command: &Ledger) -> Result<Ended, CliError> {
         Ledger::Show { seq } => show(desk, *seq),
         Ledger::Checkpoint => {
             let store = Store::open(&desk.config.ledger.path)?;
-            let note = store.reader().checkpoint(i64::MAX as u64)?.map(|(_, n)| n).unwrap_or_default();
+            let note = store.reader().last_checkpoint()?.map(|(_, n)| n).unwrap_or_default();
             output::raw(note.as_bytes());
             Ok(Ended::Well)
         }
@@ -41,7 +41,7 @@ fn info(desk: &Desk, json: bool) -> Result<Ended, CliError> {
     let store = Store::open(&desk.config.ledger.path)?;
     store.catch_up()?;
     let reader = store.reader();
-    let (size, note) = reader.checkpoint(i64::MAX as u64)?.unwrap_or_default();
+    let (size, note) = reader.last_checkpoint()?.unwrap_or_default();
     let root = note.lines().nth(2).unwrap_or_default();
     let names = desk.config.sources().map(|(_, s)| s.name.clone()).chain(["register".to_owned()]);
     let cursors: Vec<(String, Option<String>)> =

@@ -71,7 +71,7 @@ fn ledger(
         return Err(CliError::Usage(format!("there is no ledger at {}", path.display())));
     }
     let reader = Reader::open(path)?;
-    if reader.size()? == 0 && reader.checkpoint(i64::MAX as u64)?.is_none() {
+    if reader.size()? == 0 && reader.last_checkpoint()?.is_none() {
         return Err(CliError::Usage(format!(
             "the ledger at {} was begun and holds no entry yet",
             path.display()

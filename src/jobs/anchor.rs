@@ -8,6 +8,7 @@ use crate::anchors::timestamp::{self, Authorities};
 use crate::config;
 use crate::evidence::record::{AnchorFailed, AnchorMade};
 use crate::evidence::{Evidence, Kind, sha256_hex};
+use crate::export::bundle::entry_line;
 use crate::ledger::entry::Placed;
 use crate::store::{Store, StoreError};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -38,18 +39,22 @@ pub fn anchor(desk: &Desk, store: &mut Store, stamp: bool) -> Result<AnchorStatu
             record(desk, store, "archive", made, &mut status)?;
         }
     }
-    if let Some(settings) = &desk.config.timestamp {
-        let down = store.state().present("actledger", Kind::AnchorFailed)?.contains(&subject("timestamp"));
-        if stamp || down {
-            let made = stamped(desk, store, settings);
-            record(desk, store, "timestamp", made, &mut status)?;
-        }
+    if let Some(settings) = &desk.config.timestamp
+        && (stamp || is_down(store, "timestamp")?)
+    {
+        let made = stamped(desk, store, settings);
+        record(desk, store, "timestamp", made, &mut status)?;
     }
     Ok(status)
 }
 
 fn subject(anchor: &str) -> String {
     format!("anchor:{anchor}")
+}
+
+/// Whether the last attempt failed.
+fn is_down(store: &Store, anchor: &str) -> Result<bool, StoreError> {
+    Ok(store.state().present("actledger", Kind::AnchorFailed)?.contains(&subject(anchor)))
 }
 
 /// The last checkpoint that an anchor holds at a place; another bucket gets everything from the start.
@@ -80,15 +85,13 @@ type Made = Result<AnchorMade, JobError>;
 
 fn archive_from(desk: &Desk, store: &Store, settings: &config::Archive, from: u64) -> Made {
     let reader = store.reader();
-    let (size, note) = reader.checkpoint(i64::MAX as u64)?.unwrap_or_default();
+    let (size, note) = reader.last_checkpoint()?.unwrap_or_default();
     let mut copies = Vec::new();
     for start in (from..size).step_by(usize::try_from(ENTRIES_PER_OBJECT).unwrap_or(usize::MAX)) {
         let end = size.min(start + ENTRIES_PER_OBJECT);
         let mut bytes = Vec::new();
         for seq in start..end {
-            bytes.extend_from_slice(format!("{{\"seq\":{seq},\"entry\":").as_bytes());
-            bytes.extend_from_slice(&reader.bytes(seq)?);
-            bytes.extend_from_slice(b"}\n");
+            entry_line(&mut bytes, seq, &reader.bytes(seq)?);
         }
         let name = format!("entries/{start:012}-{end:012}.ndjson");
         copies.push(Copy { name, media_type: "application/x-ndjson", bytes });
@@ -104,7 +107,7 @@ fn archive_from(desk: &Desk, store: &Store, settings: &config::Archive, from: u6
 }
 
 fn stamped(desk: &Desk, store: &Store, settings: &config::Timestamp) -> Made {
-    let (size, note) = store.reader().checkpoint(i64::MAX as u64)?.unwrap_or_default();
+    let (size, note) = store.reader().last_checkpoint()?.unwrap_or_default();
     let random = desk.randomness.bytes(&format!("nonce {size}"));
     let random = random.map_err(|e| JobError::Io("no random bytes for a nonce".into(), e))?;
     let nonce = std::array::from_fn(|i| random[i]);
@@ -148,7 +151,7 @@ fn record(
         Ok(made) => {
             let key = format!("{anchor} {} {}", made.location, made.size);
             batch.push(Evidence::event(Kind::AnchorMade, "actledger", key, subject(anchor), now, &made));
-            if store.state().present("actledger", Kind::AnchorFailed)?.contains(&subject(anchor)) {
+            if is_down(store, anchor)? {
                 batch.push(Evidence::gone(Kind::AnchorFailed, "actledger", subject(anchor), now));
             }
             status.made.push(made);

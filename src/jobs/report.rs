@@ -213,10 +213,11 @@ pub fn files(
     scope: &Scope,
     formats: &[String],
 ) -> Result<BTreeMap<String, Vec<u8>>, JobError> {
+    let issued = if *scope == Scope::default() { issued(desk, store, size)? } else { None };
     let (mut files, mut missing) = (BTreeMap::new(), Vec::new());
     for format in formats {
         let name = format!("report.{format}");
-        match kept(desk, store, size, &name)?.filter(|_| *scope == Scope::default()) {
+        match issued.as_ref().and_then(|i| kept(desk, i, &name)) {
             Some(bytes) => {
                 files.insert(name, bytes);
             }
@@ -244,14 +245,13 @@ fn issued(desk: &Desk, store: &Store, as_of: u64) -> Result<Option<ReportIssued>
 }
 
 /// A file of an issued report, when it is still there with the digest that was written down.
-fn kept(desk: &Desk, store: &Store, as_of: u64, name: &str) -> Result<Option<Vec<u8>>, JobError> {
-    let Some(issued) = issued(desk, store, as_of)? else { return Ok(None) };
-    let bytes = std::fs::read(folder(desk, issued.at, as_of).join(name)).ok();
-    Ok(bytes.filter(|b| Some(&sha256_hex(b)) == issued.files.get(name)))
+fn kept(desk: &Desk, issued: &ReportIssued, name: &str) -> Option<Vec<u8>> {
+    let bytes = std::fs::read(folder(desk, issued.at, issued.as_of).join(name)).ok();
+    bytes.filter(|b| Some(&sha256_hex(b)) == issued.files.get(name))
 }
 
-/// The asked forms of the whole report as it was issued. None
-/// when one of them is not kept as it was issued: nothing but that entry and the files is read.
+/// The asked forms of the whole report as it was issued; none when one of them is not kept. Nothing but that entry and
+/// the files is read.
 ///
 /// # Errors
 /// The store's reason; an entry that is not under the signed checkpoint.
@@ -261,16 +261,10 @@ pub fn as_issued(
     size: u64,
     formats: &[String],
 ) -> Result<Option<AsIssued>, JobError> {
-    let Some(entry) = issued(desk, store, size)? else { return Ok(None) };
-    let mut files = BTreeMap::new();
-    for format in formats {
-        let name = format!("report.{format}");
-        match kept(desk, store, size, &name)? {
-            Some(bytes) => files.insert(name, bytes),
-            None => return Ok(None),
-        };
-    }
-    Ok(Some(AsIssued { files, verified_at: entry.at }))
+    let Some(issued) = issued(desk, store, size)? else { return Ok(None) };
+    let names = formats.iter().map(|f| format!("report.{f}"));
+    let files: Option<BTreeMap<_, _>> = names.map(|n| Some((n.clone(), kept(desk, &issued, &n)?))).collect();
+    Ok(files.map(|files| AsIssued { files, verified_at: issued.at }))
 }
 
 fn folder(desk: &Desk, at: Time, as_of: u64) -> PathBuf {

@@ -150,11 +150,6 @@ fn add(open: &mut Vec<Vec<u8>>, level: u32, hash: &Hash) {
     open[level as usize].extend_from_slice(hash);
 }
 
-/// How many full tiles of all levels a tree of this size has.
-pub fn full_tiles(size: u64) -> u64 {
-    std::iter::successors(Some(size / TILE), |n| (*n > 0).then_some(n / TILE)).sum()
-}
-
 /// Where hashes of the tree come from: tile level, first and last place (the last one left out). The hash at a place of
 /// level L is the root of 256^L leaves. At most 256 are asked for at a time.
 pub trait Hashes {
@@ -335,6 +330,11 @@ mod tests {
         fn hashes(&self, level: u32, from: u64, to: u64) -> Result<Vec<Hash>, Self::Error> {
             Ok(self.0[level as usize][from as usize..to as usize].to_vec())
         }
+    }
+
+    /// How many full tiles of all levels a tree of this size has.
+    fn full_tiles(size: u64) -> u64 {
+        std::iter::successors(Some(size / TILE), |n| (*n > 0).then_some(n / TILE)).sum()
     }
 
     fn ct_leaves() -> Vec<Hash> {

@@ -123,7 +123,7 @@ impl<'a> Commit<'a> {
 /// The rows that are there are those that the last checkpoint was signed over, by the key that is given.
 fn check_head(reader: &Reader<'_>, tiles: &Tiles, given: &Verifier) -> Result<(), StoreError> {
     let size = tiles.size();
-    let Some((_, note)) = reader.checkpoint(i64::MAX as u64)? else {
+    let Some((_, note)) = reader.last_checkpoint()? else {
         return if size == 0 { Ok(()) } else { Err(StoreError::Unsigned { size }) };
     };
     let (in_force, expected) = reader.signs_next(&note, given)?;
@@ -142,8 +142,14 @@ impl Reader<'_> {
     /// # Errors
     /// SQLite's reason.
     pub fn hands_over_to(&self, vkey: &str) -> Result<bool, StoreError> {
+        Ok(self.handed_over()?.is_some_and(|next| next == vkey))
+    }
+
+    /// The key that the last entry hands the signing over to.
+    fn handed_over(&self) -> Result<Option<String>, StoreError> {
         let last = self.entry(self.size()?.saturating_sub(1))?.entry;
-        Ok(last.kind == Kind::LedgerKey && last.payload["public_key"] == vkey)
+        let key = || last.payload["public_key"].as_str().unwrap_or_default().to_owned();
+        Ok((last.kind == Kind::LedgerKey).then(key))
     }
 
     /// The key that was in force at a size, as entries name it: that of entry 0, or of the last change of key below.
@@ -169,17 +175,15 @@ impl Reader<'_> {
     /// # Errors
     /// SQLite's reason.
     pub fn in_force(&self, given: &Verifier) -> Result<bool, StoreError> {
-        let note = self.checkpoint(i64::MAX as u64)?.map(|(_, n)| n).unwrap_or_default();
+        let note = self.last_checkpoint()?.map(|(_, n)| n).unwrap_or_default();
         Ok(self.signs_next(&note, given)?.0)
     }
 
     fn signs_next(&self, note: &str, given: &Verifier) -> Result<(bool, String), StoreError> {
-        let last = self.entry(self.size()?.saturating_sub(1))?.entry;
         let signed = given.open(note).is_ok();
-        if last.kind == Kind::LedgerKey {
-            let expected = last.payload["public_key"].as_str().unwrap_or_default().to_owned();
-            return Ok((signed && expected == given.vkey(), expected));
-        }
-        Ok((signed, "another key".to_owned()))
+        Ok(match self.handed_over()? {
+            Some(expected) => (signed && expected == given.vkey(), expected),
+            None => (signed, "another key".to_owned()),
+        })
     }
 }

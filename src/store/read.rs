@@ -73,6 +73,14 @@ impl<'a> Reader<'a> {
         row.optional().map_err(sql("reading a checkpoint"))
     }
 
+    /// The last checkpoint and its signed note.
+    ///
+    /// # Errors
+    /// SQLite's reason.
+    pub fn last_checkpoint(&self) -> Result<Option<(u64, String)>, StoreError> {
+        self.checkpoint(i64::MAX as u64)
+    }
+
     /// The checkpoint that first covered an entry.
     ///
     /// # Errors

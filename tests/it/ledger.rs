@@ -1,6 +1,6 @@
 //! What an outsider relies on: proofs, old checkpoints, keys and succession, erasure, backups, older tables.
 
-use crate::support::{World, copy_of, lived, lived_copy, sqlite, stderr, stdout};
+use crate::support::{World, copy_of, lived, lived_copy, sqlite, stderr, stdout, verify_py};
 use actledger::clock::Clock;
 use actledger::evidence::{Evidence, Kind, Private};
 use actledger::jobs;
@@ -173,13 +173,7 @@ fn both_keys_sign_the_change_and_each_is_good_for_its_span() {
     }
     assert_eq!(world.run(&["export", "--out", "b.zip"]).status.code(), Some(0));
     assert_eq!(world.run(&["verify", "--bundle", "b.zip", "--public-key", &new_vkey]).status.code(), Some(0));
-    let script = crate::support::project().join("src/export/bundle/verify.py");
-    let done = Command::new("python3")
-        .arg(&script)
-        .arg(world.path("b.zip"))
-        .args(["--key", &vkey])
-        .output()
-        .unwrap();
+    let done = verify_py(&world.path("b.zip"), &["--key", &vkey]);
     assert!(done.status.success(), "{}", stdout(&done));
     assert_eq!(world.run(&["verify", "--bundle", "b.zip", "--public-key", &vkey]).status.code(), Some(0));
     // The old key out of its span: a checkpoint of today that it signed is not believed.
@@ -205,13 +199,7 @@ fn a_bundle_of_an_as_of_before_the_change_of_key_holds_too() {
     world.run(&["assess"]);
     let done = world.run(&["export", "--as-of", &size, "--out", "b.zip"]);
     assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
-    let script = crate::support::project().join("src/export/bundle/verify.py");
-    let done = Command::new("python3")
-        .arg(&script)
-        .arg(world.path("b.zip"))
-        .args(["--key", &vkey])
-        .output()
-        .unwrap();
+    let done = verify_py(&world.path("b.zip"), &["--key", &vkey]);
     assert!(done.status.success(), "{}", stdout(&done));
     assert_eq!(world.run(&["verify", "--bundle", "b.zip", "--public-key", &vkey]).status.code(), Some(0));
 }

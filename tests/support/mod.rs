@@ -157,6 +157,12 @@ impl World {
     }
 }
 
+/// What verify.py, our copy of it that no bundle can change, says of a folder or a ZIP.
+pub(crate) fn verify_py(place: &Path, more: &[&str]) -> Output {
+    let script = project().join("src/export/bundle/verify.py");
+    Command::new("python3").arg(script).arg(place).args(more).output().unwrap()
+}
+
 /// A server in a process of its own, which prints its port.
 pub(crate) struct Server {
     process: Child,

@@ -143,8 +143,8 @@ fn entries(text: &str) -> Result<Vec<Proved<'_>>, BundleError> {
     Ok(found)
 }
 
-/// The keys up to the one that signed the bundle's checkpoint: that of entry 0, handed over by each `ledger.key` whose checkpoint both
-/// the old key and the new one signed.
+/// The keys up to the one that signed the bundle's checkpoint: that of entry 0, handed over by each `ledger.key` whose
+/// checkpoint both the old key and the new one signed.
 fn signers(
     entries: &[Proved<'_>],
     changes: &[KeyChange],
@@ -297,9 +297,10 @@ fn covers(erasure: &PrivateErased, seq: u64, commitment: &str) -> bool {
 fn declared(bytes: &[u8]) -> u64 {
     let end = bytes.windows(4).rposition(|w| w == b"PK\x05\x06");
     let field = end.and_then(|at| bytes.get(at + 10..at + 12));
-    let listed = bytes.windows(4).filter(|w| *w == b"PK\x01\x02").count() as u64;
-    let said = field.map_or(0, |f| u64::from(u16::from_le_bytes([f[0], f[1]])));
-    if said == u64::from(u16::MAX) { listed } else { said }
+    match field.map_or(0, |f| u16::from_le_bytes([f[0], f[1]])) {
+        u16::MAX => bytes.windows(4).filter(|w| *w == b"PK\x01\x02").count() as u64,
+        said => u64::from(said),
+    }
 }
 
 /// Blobs and private values that the entries name.

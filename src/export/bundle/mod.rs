@@ -6,6 +6,7 @@ pub use check::{Checked, check};
 
 use crate::evidence::sha256_hex;
 use crate::ledger::private::Opening;
+use crate::ledger::verify::root_base64;
 use crate::ledger::{Checkpoint, Hash, Signer};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
@@ -108,7 +109,7 @@ pub struct Stamp {
 
 /// Hashes as files have them.
 pub fn base64_all(hashes: &[Hash]) -> Vec<String> {
-    hashes.iter().map(|h| STANDARD.encode(h)).collect()
+    hashes.iter().map(root_base64).collect()
 }
 
 /// Why a bundle is not believed, or could not be made.
@@ -219,12 +220,15 @@ fn redacted(open: bool) -> &'static str {
 
 fn entries(entries: &[(u64, Vec<u8>)]) -> Vec<u8> {
     let mut out = Vec::with_capacity(entries.iter().map(|(_, b)| b.len() + 30).sum());
-    for (seq, bytes) in entries {
-        out.extend_from_slice(format!("{{\"seq\":{seq},\"entry\":").as_bytes());
-        out.extend_from_slice(bytes);
-        out.extend_from_slice(b"}\n");
-    }
+    entries.iter().for_each(|(seq, bytes)| entry_line(&mut out, *seq, bytes));
     out
+}
+
+/// Adds the line of an entry, its bytes as they were hashed.
+pub fn entry_line(out: &mut Vec<u8>, seq: u64, bytes: &[u8]) {
+    out.extend_from_slice(format!("{{\"seq\":{seq},\"entry\":").as_bytes());
+    out.extend_from_slice(bytes);
+    out.extend_from_slice(b"}\n");
 }
 
 fn line(document: &impl Serialize) -> Vec<u8> {
