@@ -2,7 +2,7 @@
 
 use super::args::Ledger;
 use super::{CliError, Ended, keys, output, succeed};
-use crate::evidence::record::LedgerBackup;
+use crate::evidence::record::{ExportMade, LedgerBackup};
 use crate::evidence::{Evidence, Kind, Time, hex};
 use crate::jobs::{Desk, JobError};
 use crate::ledger::header::Header;
@@ -213,11 +213,21 @@ fn erase(
     inside.iter().for_each(output::line);
     let years = "Who has this ledger can still compare a guess with its references while other values of the same year are kept: the year's pseudonym key goes with the last of them.";
     output::line(years);
-    for copy in store.backups()?.into_iter().filter(|b| b.openings > 0) {
-        output::line(format!(
-            "still in the backup {}, made at size {}: destroy it, or keep it with care",
-            copy.file, copy.size
-        ));
-    }
+    copies(&store)?.iter().for_each(output::line);
     Ok(Ended::Well)
+}
+
+/// Copies that an erasure does not reach: backups and exports that hold private values.
+fn copies(store: &Store) -> Result<Vec<String>, CliError> {
+    let backups =
+        store.own::<LedgerBackup>(Kind::LedgerBackup)?.into_iter().filter(|(_, _, b)| b.openings > 0);
+    let backups = backups.map(|(_, _, b)| {
+        let LedgerBackup { file, size, .. } = b;
+        format!("still in the backup {file}, made at size {size}: destroy it, or keep it with care")
+    });
+    let exports = store.own::<ExportMade>(Kind::ExportMade)?.into_iter().filter(|(_, _, e)| !e.redacted);
+    let exports = exports.map(|(seq, at, e)| {
+        format!("still in the export of {at} (entry {seq}), if it holds one of these entries: it is not redacted, its manifest has the SHA-256 {}", e.manifest)
+    });
+    Ok(backups.chain(exports).collect())
 }

@@ -1,8 +1,6 @@
 //! A copy of the ledger while it is written to, verified before it counts as made.
 
 use super::{Fold, Reader, Store, StoreError, schema, sql};
-use crate::evidence::Kind;
-use crate::evidence::record::LedgerBackup;
 use crate::ledger::{Broken, Intact, Verification};
 use rusqlite::backup::{Backup, StepResult};
 use std::path::{Path, PathBuf};
@@ -48,19 +46,6 @@ impl Store {
             let _ = std::fs::remove_file(&part);
         }
         kept
-    }
-
-    /// Copies that were made of this ledger, oldest first.
-    ///
-    /// # Errors
-    /// SQLite's reason.
-    pub fn backups(&self) -> Result<Vec<LedgerBackup>, StoreError> {
-        self.catch_up()?;
-        let read = |seq| {
-            let payload = self.reader().entry(seq)?.entry.payload;
-            serde_json::from_value(payload).map_err(|_| StoreError::Unreadable(seq))
-        };
-        self.state.own_events(Kind::LedgerBackup)?.into_iter().map(read).collect()
     }
 
     fn copy(&self, part: &Path) -> Result<(), BackupError> {

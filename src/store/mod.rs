@@ -19,8 +19,8 @@ pub use proof::Proved;
 pub use read::Reader;
 pub use state::{FindingRow, State};
 
-use crate::evidence::Time;
 use crate::evidence::record::Predecessor;
+use crate::evidence::{Kind, Time};
 use crate::ledger::Signer;
 use crate::ledger::entry::EntryError;
 use rusqlite::Connection;
@@ -215,6 +215,20 @@ impl Store {
         let mut commit = Commit::begin(&mut self.ledger, signer)?;
         rows.into_iter().for_each(|row| commit.push(row));
         commit.finish(signer, None)
+    }
+
+    /// Entries of a kind of our own, oldest first: number, time recorded, payload.
+    ///
+    /// # Errors
+    /// SQLite's reason, or a payload of another shape.
+    pub fn own<T: serde::de::DeserializeOwned>(&self, kind: Kind) -> Result<Vec<(u64, Time, T)>, StoreError> {
+        self.catch_up()?;
+        let read = |seq| {
+            let entry = self.reader().entry(seq)?.entry;
+            let payload = serde_json::from_value(entry.payload).map_err(|_| StoreError::Unreadable(seq))?;
+            Ok((seq, entry.recorded_at, payload))
+        };
+        self.state.own_events(kind)?.into_iter().map(read).collect()
     }
 
     /// Opens a ledger that is there.

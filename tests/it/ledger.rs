@@ -304,6 +304,8 @@ fn an_erased_value_is_gone_from_the_disk_and_its_place_is_proved() {
     let full = world.run(&["report", "--as-of", "100000", "--format", "html,json,pdf", "--out", "before"]);
     assert_eq!(full.status.code(), Some(0));
     assert_eq!(world.run(&["ledger", "backup", "copy.db"]).status.code(), Some(0));
+    assert_eq!(world.run(&["export", "--redact", "--out", "early-redacted.zip"]).status.code(), Some(0));
+    assert_eq!(world.run(&["export", "--out", "early.zip"]).status.code(), Some(0));
     let seq = sqlite(&world.ledger(), "SELECT min(seq) FROM opening WHERE value LIKE '%grace%'");
     let shown = stdout(&world.run(&["ledger", "show", seq.trim()]));
     assert!(shown.contains(person), "{shown}");
@@ -313,6 +315,7 @@ fn an_erased_value_is_gone_from_the_disk_and_its_place_is_proved() {
     let done = world.run(&["ledger", "erase-private", "--before", "2099-01-01", "--reason", "Art. 17 GDPR"]);
     assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
     assert!(stdout(&done).contains("still in the backup copy.db"), "{}", stdout(&done));
+    assert_eq!(stdout(&done).matches("still in the export of").count(), 1, "{}", stdout(&done));
     assert_eq!(files_with(&world, person), Vec::<String>::new());
     let verified = world.run(&["verify"]);
     assert_eq!(verified.status.code(), Some(0), "{}", stdout(&verified));
