@@ -11,7 +11,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
-use aws_sdk_s3::types::{ChecksumAlgorithm, ObjectLockMode};
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, ObjectLockMode};
 use aws_smithy_http_client::{Builder, tls};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
@@ -92,6 +92,13 @@ async fn put(
     retain_until: Time,
 ) -> Result<ArchivedObject, AnchorError> {
     let digest = Sha256::digest(&copy.bytes);
+    // What an attempt that broke off has put there is locked and stays: it is not put again.
+    let enough = retain_until.plus_seconds(-86_400);
+    if let Ok(Some(kept)) = locked(client, bucket, &key, None, &digest).await
+        && kept.retain_until >= enough
+    {
+        return Ok(kept);
+    }
     let answer = client
         .put_object()
         .bucket(bucket)
@@ -110,16 +117,32 @@ async fn put(
             "bucket {bucket} keeps no versions, so nothing in it is locked"
         )));
     };
-    let said = client.head_object().bucket(bucket).key(&key).version_id(&version_id).send().await;
-    let said = said.map_err(|e| refused("HeadObject", bucket, &key, e))?;
+    let kept = locked(client, bucket, &key, Some(version_id), &digest).await?;
+    kept.filter(|k| k.retain_until.seconds() >= retain_until.seconds()).ok_or_else(|| {
+        AnchorError::Answer(format!("{key} is not locked in compliance mode until {retain_until}"))
+    })
+}
+
+/// A version, the latest unless one is named, when it has these bytes and is locked in compliance mode.
+async fn locked(
+    client: &Client,
+    bucket: &str,
+    key: &str,
+    version: Option<String>,
+    digest: &[u8],
+) -> Result<Option<ArchivedObject>, AnchorError> {
+    let head = client.head_object().bucket(bucket).key(key).set_version_id(version);
+    let said = head.checksum_mode(ChecksumMode::Enabled).send().await;
+    let said = said.map_err(|e| refused("HeadObject", bucket, key, e))?;
     let until = said.object_lock_retain_until_date().map(|t| Time::from_seconds(t.secs()));
-    let compliance = said.object_lock_mode() == Some(&ObjectLockMode::Compliance);
-    match until {
-        Some(until) if compliance && until.seconds() >= retain_until.seconds() => {
-            Ok(ArchivedObject { key, version_id, sha256: crate::evidence::hex(&digest), retain_until: until })
-        }
-        _ => Err(AnchorError::Answer(format!("{key} is not locked in compliance mode until {retain_until}"))),
-    }
+    let fits = said.object_lock_mode() == Some(&ObjectLockMode::Compliance)
+        && said.checksum_sha256() == Some(STANDARD.encode(digest).as_str());
+    Ok(until.zip(said.version_id()).filter(|_| fits).map(|(retain_until, version)| ArchivedObject {
+        key: key.to_owned(),
+        version_id: version.to_owned(),
+        sha256: crate::evidence::hex(digest),
+        retain_until,
+    }))
 }
 
 fn refused<E: std::error::Error + 'static, R: std::fmt::Debug + 'static>(

@@ -23,6 +23,11 @@ pub enum AnchorError {
     /// What it answered is not what was asked for.
     #[error("the answer is not believed: {0}")]
     Answer(String),
+    /// What it answered was signed by somebody whom the config does not name.
+    #[error(
+        "no certificate of timestamp.ca_file (it may hold several) vouches at that time for who signed it: {0}"
+    )]
+    Authority(String),
     /// No runtime to wait in.
     #[error("cannot wait for the network")]
     Runtime(#[source] std::io::Error),

@@ -73,13 +73,28 @@ fn a_checkpoint_is_stamped_and_openssl_agrees() {
 }
 
 #[test]
+fn stamps_of_other_authorities_forms_are_stamps() {
+    let (folder, server) = authority();
+    for path in ["/precise", "/older", "/cades"] {
+        let world = World::init(&stamping(&server, folder.path(), path, "ca.pem"));
+        let status = night(&world);
+        assert_eq!(status.made.len(), 1, "{path}: {:?}", status.failed);
+        let at = status.made[0].stamped_at.unwrap();
+        assert_eq!(path == "/precise", at.millis() % 1000 != 0, "{path}: {at}");
+        assert!(stdout(&world.run(&["verify"])).contains("1 time-stamps verify"), "{path}");
+    }
+}
+
+#[test]
 fn an_answer_that_does_not_verify_is_no_stamp() {
     let (folder, server) = authority();
     for (path, ca, why) in [
-        ("/other", "ca.pem", "not good for time-stamping"),
+        ("/other", "ca.pem", "vouches"),
+        ("/mixed", "ca.pem", "not for time-stamping alone"),
+        ("/unnamed", "ca.pem", "name another certificate, or none"),
         ("/refuse", "ca.pem", "not granted"),
         ("/noise", "ca.pem", "no time-stamp response"),
-        ("/good", "tsa.pem", "not believed"),
+        ("/good", "tsa.pem", "vouches"),
     ] {
         let world = World::init(&stamping(&server, folder.path(), path, ca));
         let status = night(&world);
@@ -99,12 +114,16 @@ fn a_changed_token_or_checkpoint_is_named_by_verify() {
     let config = stamping(&server, folder.path(), "/good", "ca.pem");
     let world = World::init(&config);
     night(&world);
-    // Believed under another authority only: the token in the ledger is as it was, the witness is not ours.
+    // Another authority is named instead: the token is as it was, and nobody vouches for it. Both together do.
     let text = std::fs::read_to_string(world.config()).unwrap();
     std::fs::write(world.config(), text.replace("/ca.pem", "/other-ca.pem")).unwrap();
     let done = world.run(&["verify"]);
     assert_eq!(done.status.code(), Some(1), "{}", stdout(&done));
     assert!(stdout(&done).contains("TIME-STAMP of size"), "{}", stdout(&done));
+    assert!(stdout(&done).contains("it may hold several"), "{}", stdout(&done));
+    let both = ["ca.pem", "other-ca.pem"].map(|f| std::fs::read_to_string(folder.path().join(f)).unwrap());
+    std::fs::write(folder.path().join("other-ca.pem"), both.concat()).unwrap();
+    assert_eq!(world.run(&["verify"]).status.code(), Some(0));
 }
 
 #[test]
@@ -206,6 +225,34 @@ print(len(lines), len(keys))
     world.run_with(&AWS, &["ingest"]);
     world.run_with(&AWS, &["ingest"]);
     assert_eq!(boto(&server, "print(len(s3.list_object_versions(Bucket='locked')['Versions']))"), before);
+}
+
+#[test]
+fn what_a_broken_attempt_has_locked_is_not_put_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start("s3_server.py", folder.path());
+    let world = World::init("");
+    let systems: String = (0..10_010).map(|n| format!("[[system]]\nid = \"s{n}\"\nteam = \"t\"\n")).collect();
+    std::fs::write(world.path("systems.toml"), systems).unwrap();
+    assert_eq!(world.run(&["ingest"]).status.code(), Some(0));
+    let copy = |from: &str, to: &str| {
+        let done = Command::new("cp").arg("-r").arg(world.path(from)).arg(world.path(to)).status();
+        assert!(done.unwrap().success());
+    };
+    copy("var", "before");
+    let text = std::fs::read_to_string(world.config()).unwrap();
+    std::fs::write(world.config(), format!("{text}{}\n", archive(&server, "locked"))).unwrap();
+    let attempt = || {
+        let done = world.run_with(&AWS, &["ingest"]);
+        assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+        let script = "print(sum('000000000000-000000010000' in v['Key'] for v in s3.list_object_versions(Bucket='locked')['Versions']), len(s3.list_object_versions(Bucket='locked')['Versions']))";
+        boto(&server, script)
+    };
+    assert_eq!(attempt().trim(), "1 3");
+    // The process ended before it wrote down what it had put there.
+    std::fs::remove_dir_all(world.path("var")).unwrap();
+    copy("before", "var");
+    assert!(attempt().starts_with("1 "), "ten thousand entries were copied twice");
 }
 
 #[test]
