@@ -15,7 +15,10 @@ pub fn leaf(data: &[u8]) -> Hash {
 
 /// Hash of an inner node.
 pub fn node(left: &Hash, right: &Hash) -> Hash {
-    Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize().into()
+    let mut both = [1; 65];
+    both[1..33].copy_from_slice(left);
+    both[33..].copy_from_slice(right);
+    Sha256::digest(both).into()
 }
 
 /// Root over leaves that are all at hand; the empty tree is SHA-256 of nothing.
@@ -135,6 +138,11 @@ impl Tiles {
     /// Leaves so far.
     pub fn size(&self) -> u64 {
         self.edge.size
+    }
+
+    /// Leaf hashes of the tile that is being filled.
+    pub fn leaves(&self) -> &[u8] {
+        self.open.first().map_or(&[], Vec::as_slice)
     }
 
     /// Root over all leaves so far.

@@ -7,7 +7,7 @@
 use super::header::{BlobName, Header, Sealed, sealed_in};
 use super::note::{Checkpoint, Verifier};
 use super::private::{self, Erasures, Opening};
-use super::tree::{self, Hash, Tile, Tiles};
+use super::tree::{self, Hash, TILE, Tile, Tiles};
 use crate::evidence::Kind;
 use crate::evidence::record::{LedgerKey, LedgerOpened, PrivateErased, PrivateKey};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -76,8 +76,6 @@ pub struct EntryRow<'a> {
     pub seq: u64,
     /// Canonical bytes.
     pub bytes: &'a [u8],
-    /// Leaf hash as stored.
-    pub leaf: &'a [u8],
 }
 
 /// What must stand beside an entry.
@@ -191,10 +189,6 @@ impl Check {
             let what = format!("is missing: the next one stored is {}", row.seq);
             return Err(self.broken(format!("entry {seq}"), Some(seq), what));
         }
-        let leaf = tree::leaf(row.bytes);
-        if row.leaf != leaf {
-            return self.bad_entry(row, "the stored leaf was made from other bytes than are stored now");
-        }
         let Some(header) = Header::read(row.bytes) else {
             return self.bad_entry(row, "is no entry in canonical form of a version that is known");
         };
@@ -218,7 +212,7 @@ impl Check {
         if let Err(what) = self.own(&header) {
             return self.bad_entry(row, what);
         }
-        let tiles = self.tiles.push(leaf);
+        let tiles = self.tiles.push(tree::leaf(row.bytes));
         let year = header.year();
         let Header { kind, blobs, sealed, v: version, .. } = header;
         Ok(Beside { seq, kind, tiles, blobs, sealed, version, year })
@@ -288,8 +282,39 @@ impl Check {
                 self.counts.tiles += 1;
                 Ok(())
             }
-            Some(_) => Err(self.broken(name, None, "does not hold the hashes of the entries below it")),
+            // Entries below a checkpoint that held are as they were: there it is the tile.
+            Some((_, hashes)) => Err(match self.unlike(expected, hashes) {
+                Some(seq) => self.broken(
+                    format!("entry {seq} or {name}"),
+                    Some(seq),
+                    "one of them is not as it was: they do not fit each other",
+                ),
+                None => self.broken(name, None, "does not hold the hashes of the entries below it"),
+            }),
         }
+    }
+
+    /// Names the entry, where a checkpoint does not hold and the tile that is being filled is stored already: it tells
+    /// which of the entries between the two checkpoints is another one.
+    pub fn located(&self, broken: Box<Broken>, stored: Option<&[u8]>) -> Box<Broken> {
+        let (index, hashes) = (self.size() / TILE, self.tiles.leaves().to_vec());
+        let here = Tile { level: 0, index, root: self.root(), hashes };
+        match stored.and_then(|stored| self.unlike(&here, stored)) {
+            Some(seq) if broken.between.is_some() => {
+                let what = format!("tile 0/{index} was made from other bytes than are stored now");
+                let between = broken.between;
+                Box::new(Broken { between, ..*self.broken(format!("entry {seq}"), Some(seq), what) })
+            }
+            _ => broken,
+        }
+    }
+
+    /// The first entry whose hash in a stored tile is another one, unless a checkpoint that held covers it.
+    fn unlike(&self, here: &Tile, stored: &[u8]) -> Option<u64> {
+        let mut pairs = here.hashes.as_chunks::<32>().0.iter().zip(stored.as_chunks::<32>().0);
+        let seq = here.index * TILE + pairs.position(|(a, b)| a != b)? as u64;
+        let held = self.last.as_ref().map_or(0, |(c, _)| c.size);
+        (here.level == 0 && seq >= held).then_some(seq)
     }
 
     /// Checks a blob that an entry names: `stored` is the entry that it was kept for, and its bytes. A blob that an

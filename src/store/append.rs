@@ -105,6 +105,9 @@ impl Store {
         named: &[(u64, Opening)],
         reason: &str,
     ) -> Result<u64, StoreError> {
+        // What is erased is overwritten with zeros.
+        let zeros = self.ledger.pragma_update(None, "secure_delete", true);
+        zeros.map_err(sql("erasing private values"))?;
         let mut count = 0;
         self.write(writer, None, |rows, _| {
             count = rows.erase(below, named, reason)?;

@@ -5,8 +5,9 @@ use crate::evidence::Kind;
 use crate::evidence::record::PrivateErased;
 use crate::ledger::entry::Placed;
 use crate::ledger::private::Opening;
+use crate::ledger::tree::{self, TILE};
 use crate::ledger::verify::{Beside, Check, EntryRow, Known, Step};
-use crate::ledger::{Broken, Intact, Verification, Verifier, tree};
+use crate::ledger::{Broken, Intact, Verification, Verifier};
 use rusqlite::{Connection, OptionalExtension, Row, Rows};
 use std::collections::BTreeMap;
 
@@ -105,8 +106,7 @@ impl Reader<'_> {
         let mut rows = entries.query([]).map_err(failed())?;
         while let Some(r) = rows.next().map_err(failed())? {
             let bytes = r.get_ref(1).and_then(|b| Ok(b.as_blob()?)).map_err(failed())?;
-            let leaf = r.get_ref(2).and_then(|b| Ok(b.as_blob()?)).map_err(failed())?;
-            let row = EntryRow { seq: number(r, 0).map_err(failed())?, bytes, leaf };
+            let row = EntryRow { seq: number(r, 0).map_err(failed())?, bytes };
             let mut beside = holds!(check.entry(&row));
             for full in &beside.tiles {
                 let stored: Option<(Vec<u8>, Vec<u8>)> = tile
@@ -128,7 +128,11 @@ impl Reader<'_> {
             }
             holds!(check.openings(&beside, &openings_of(&beside, &mut openings)?));
             while let Some((size, note)) = notes.next_if(|(size, _): &(u64, String)| *size <= check.size())? {
-                holds!(check.checkpoint(size, &note));
+                if let Err(broken) = check.checkpoint(size, &note) {
+                    let stored: Option<Vec<u8>> =
+                        tile.query_row((0, check.size() / TILE), |r| r.get(1)).optional().map_err(failed())?;
+                    return Ok(Err(check.located(broken, stored.as_deref())));
+                }
             }
             if wanted.wants(row.seq, beside.kind) {
                 fold(&self.placed(row.seq, bytes)?);
@@ -194,7 +198,7 @@ struct Statements<'c> {
 impl Statements<'_> {
     fn prepare(db: &Connection) -> rusqlite::Result<Statements<'_>> {
         Ok(Statements {
-            entries: db.prepare("SELECT seq, bytes, leaf FROM entry ORDER BY seq")?,
+            entries: db.prepare("SELECT seq, bytes FROM entry ORDER BY seq")?,
             notes: db.prepare("SELECT size, note FROM checkpoint ORDER BY size")?,
             openings: db
                 .prepare("SELECT seq, commitment, salt, value FROM opening ORDER BY seq, commitment")?,

@@ -98,14 +98,14 @@ impl<'a> Commit<'a> {
 
     fn write(&mut self) -> rusqlite::Result<()> {
         let cached = |query: &str| self.tx.prepare_cached(query);
-        let mut entry = cached("INSERT INTO entry (seq, bytes, leaf) VALUES (?1, ?2, ?3)")?;
+        let mut entry = cached("INSERT INTO entry (seq, bytes) VALUES (?1, ?2)")?;
         let mut blob = cached("INSERT OR IGNORE INTO blob (sha256, seq, bytes) VALUES (?1, ?2, ?3)")?;
         let mut opening =
             cached("INSERT OR IGNORE INTO opening (seq, commitment, salt, value) VALUES (?1, ?2, ?3, ?4)")?;
         let mut tile = cached("INSERT INTO tile (level, idx, root, hashes) VALUES (?1, ?2, ?3, ?4)")?;
         for row in &self.rows {
             let (seq, leaf) = (self.tiles.size(), leaf(&row.bytes));
-            entry.execute((seq, row.bytes.as_slice(), leaf.as_slice()))?;
+            entry.execute((seq, row.bytes.as_slice()))?;
             for b in &row.blobs {
                 blob.execute((&b.sha256, seq, &b.bytes))?;
             }

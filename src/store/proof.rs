@@ -5,7 +5,7 @@ use crate::ledger::tree::{self, Hash, Hashes, TILE};
 use crate::ledger::{Checkpoint, Verifier};
 use rusqlite::{Connection, OptionalExtension};
 
-/// The stored hashes of the tree: full tiles, and leaves of entries on the right edge.
+/// The hashes of the tree: full tiles as they are stored, and leaves of the entries on the right edge.
 pub(super) struct Stored<'a>(pub(super) &'a Connection);
 
 impl Stored<'_> {
@@ -17,18 +17,20 @@ impl Stored<'_> {
         if let Some(tile) = tile.filter(|t| t.len() == 8_192 && (to - 1) / TILE == from / TILE) {
             return Ok(tile.as_chunks().0[place(from)..=place(to - 1)].to_vec());
         }
-        self.column(
-            "SELECT leaf FROM entry WHERE ?1 = 0 AND seq >= ?2 AND seq < ?3 ORDER BY seq",
-            0,
-            from,
-            to,
-        )
+        let mut rows =
+            self.0.prepare_cached("SELECT bytes FROM entry WHERE seq >= ?1 AND seq < ?2 ORDER BY seq")?;
+        let mut rows = rows.query((from, to))?;
+        let mut found = Vec::new();
+        while let Some(r) = rows.next()? {
+            found.push(tree::leaf(r.get_ref(0)?.as_blob()?));
+        }
+        Ok(found)
     }
 
-    fn column(&self, query: &str, level: u32, from: u64, to: u64) -> Result<Vec<Hash>, rusqlite::Error> {
+    fn roots(&self, level: u32, from: u64, to: u64) -> Result<Vec<Hash>, rusqlite::Error> {
+        let query = "SELECT root FROM tile WHERE level = ?1 AND idx >= ?2 AND idx < ?3 ORDER BY idx";
         let mut statement = self.0.prepare_cached(query)?;
-        let rows = statement.query_map((level, from, to), |r| r.get::<_, [u8; 32]>(0))?;
-        rows.collect()
+        statement.query_map((level, from, to), |r| r.get(0))?.collect()
     }
 }
 
@@ -41,10 +43,7 @@ impl Hashes for Stored<'_> {
         }
         let found = match level {
             0 => self.leaves(from, to),
-            _ => {
-                let query = "SELECT root FROM tile WHERE level = ?1 AND idx >= ?2 AND idx < ?3 ORDER BY idx";
-                self.column(query, level - 1, from, to)
-            }
+            _ => self.roots(level - 1, from, to),
         };
         let found = found.map_err(sql("reading the tree"))?;
         if found.len() as u64 == to - from { Ok(found) } else { Err(StoreError::Hashes { level, from, to }) }

@@ -29,14 +29,16 @@ const FIRST: &str = "CREATE TABLE entry (seq INTEGER PRIMARY KEY, bytes BLOB NOT
      CREATE TRIGGER blob_update BEFORE UPDATE ON blob BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;
      CREATE TRIGGER blob_delete BEFORE DELETE ON blob BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;";
 
-/// Format 1: a tile has its root, a blob the entry it was kept for; erasures and pseudonym keys are told.
+/// Format 1: a tile has its root, a blob the entry it was kept for; erasures and pseudonym keys are told; leaf hashes
+/// stand in tiles alone.
+/// (A table without row ids reads all of a tile for each step along its roots.)
 const SECOND: &str = "CREATE TABLE tile_2 (level INTEGER NOT NULL, idx INTEGER NOT NULL, root BLOB NOT NULL, hashes BLOB NOT NULL,
-                        PRIMARY KEY (level, idx)) STRICT, WITHOUT ROWID;
+                        PRIMARY KEY (level, idx)) STRICT;
      CREATE TABLE blob_2 (sha256 TEXT PRIMARY KEY, seq INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;
      CREATE TABLE erasure (seq INTEGER PRIMARY KEY) STRICT;
      CREATE TABLE pseudonym (year INTEGER PRIMARY KEY, key BLOB NOT NULL) STRICT;";
 
-const SECOND_FILLED: &str = "DROP TABLE tile; ALTER TABLE tile_2 RENAME TO tile;
+const SECOND_FILLED: &str = "ALTER TABLE entry DROP COLUMN leaf; DROP TABLE tile; ALTER TABLE tile_2 RENAME TO tile;
      DROP TABLE blob; ALTER TABLE blob_2 RENAME TO blob;
      CREATE TRIGGER tile_update BEFORE UPDATE ON tile BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;
      CREATE TRIGGER tile_delete BEFORE DELETE ON tile BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;
@@ -74,7 +76,7 @@ static STATE: LazyLock<Migrations<'static>> = LazyLock::new(|| {
     ])
 });
 
-/// Computes what the tables of format 0 did not hold, from the rows that are there. No entry and no leaf is touched.
+/// Computes what the tables of format 0 did not hold, from the rows that are there. The bytes of no entry are touched.
 fn fill_second(tx: &Transaction<'_>) -> HookResult {
     let mut tiles = tx.prepare("SELECT level, idx, hashes FROM tile")?;
     let mut rows = tiles.query([])?;
@@ -102,12 +104,7 @@ fn fill_second(tx: &Transaction<'_>) -> HookResult {
 }
 
 pub(super) fn open_ledger(path: &Path) -> Result<Connection, StoreError> {
-    let connection = open(path, &LEDGER, "FULL")?;
-    // What is erased is overwritten with zeros.
-    connection
-        .pragma_update(None, "secure_delete", true)
-        .map_err(sql(format!("cannot open {}", path.display())))?;
-    Ok(connection)
+    open(path, &LEDGER, "FULL")
 }
 
 pub(super) fn open_state(path: &Path) -> Result<Connection, StoreError> {

@@ -425,7 +425,7 @@ fn a_backup_is_made_while_the_ledger_is_written_to() {
     assert!(!world.path("copy.db.part").exists());
     assert_eq!(world.run(&["verify"]).status.code(), Some(0));
     // A ledger that does not verify has no backup that does.
-    world.sql("var/ledger.db", "UPDATE entry SET leaf = zeroblob(32) WHERE seq = 3;");
+    world.sql("var/ledger.db", "UPDATE entry SET bytes = zeroblob(32) WHERE seq = 3;");
     let done = world.run(&["ledger", "backup", "second.db"]);
     assert_eq!(done.status.code(), Some(1));
     assert!(!world.path("second.db").exists() && !world.path("second.db.part").exists());
@@ -445,7 +445,7 @@ fn tables_of_the_first_version_are_brought_up_to_date_and_keep_every_leaf() {
         assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success());
     }
     let leaves = |world: &World| {
-        sqlite(&world.ledger(), "SELECT seq, hex(leaf), hex(bytes) FROM entry WHERE seq < 316 ORDER BY seq")
+        sqlite(&world.ledger(), "SELECT seq, hex(bytes) FROM entry WHERE seq < 316 ORDER BY seq")
     };
     let before = leaves(&world);
     let note = sqlite(&world.ledger(), "SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1");

@@ -125,7 +125,7 @@ fn a_token_is_asked_for_and_a_forged_one_is_not_believed() {
 #[test]
 fn a_broken_record_is_said_first_and_nothing_else() {
     let world = lived_copy();
-    world.sql("var/ledger.db", "UPDATE entry SET leaf = zeroblob(32) WHERE seq = 17;");
+    world.sql("var/ledger.db", "UPDATE entry SET bytes = zeroblob(32) WHERE seq = 17;");
     let served = Served::start(&world, "");
     for path in ["/", "/systems", "/report.html"] {
         let page = served.get(path, "");

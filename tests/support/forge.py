@@ -1,5 +1,5 @@
-"""Replaces a text in the first entry that has it, and everything that can be made without the key to fit: the leaf, and
-the tiles over it. Arguments: ledger.db, the text, what stands there afterwards."""
+"""Replaces a text in the first entry that has it, and everything that can be made without the key to fit: the tiles
+over it. Arguments: ledger.db, the text, what stands there afterwards."""
 
 import hashlib
 import sqlite3
@@ -22,10 +22,10 @@ for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'
 old, new = sys.argv[2].encode(), sys.argv[3].encode()
 seq, data = db.execute("SELECT seq, bytes FROM entry WHERE instr(bytes, ?) ORDER BY seq LIMIT 1", (old,)).fetchone()
 data = data.replace(old, new)
-db.execute("UPDATE entry SET bytes = ?, leaf = ? WHERE seq = ?", (data, hashlib.sha256(b"\0" + data).digest(), seq))
+db.execute("UPDATE entry SET bytes = ? WHERE seq = ?", (data, seq))
 for (idx,) in db.execute("SELECT idx FROM tile WHERE level = 0 ORDER BY idx").fetchall():
-    leaves = [h for (h,) in db.execute("SELECT leaf FROM entry WHERE seq >= ? AND seq < ? ORDER BY seq",
-                                       (256 * idx, 256 * idx + 256))]
+    rows = db.execute("SELECT bytes FROM entry WHERE seq >= ? AND seq < ? ORDER BY seq", (256 * idx, 256 * idx + 256))
+    leaves = [hashlib.sha256(b"\0" + data).digest() for (data,) in rows]
     db.execute("UPDATE tile SET hashes = ?, root = ? WHERE level = 0 AND idx = ?", (b"".join(leaves), root(leaves), idx))
 db.commit()
 print(seq)
