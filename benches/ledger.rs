@@ -200,7 +200,7 @@ fn main() {
         .unzip();
     let (raw, append) = (best(raws), best(appends));
     row("raw inserts of the same bytes", &raw, None);
-    row("append: entries, leaves, tiles, signed checkpoints", &append, Some(("raw inserts", &raw, 1.4)));
+    row("append: entries, tiles, signed checkpoints", &append, Some(("raw inserts", &raw, 1.4)));
     let store = Store::open(&ledger).unwrap();
     let fold = measured(UsageWho::RUSAGE_SELF, || store.catch_up().unwrap());
     row("state.db folded afterwards", &fold, Some(("raw inserts", &raw, 2.0)));

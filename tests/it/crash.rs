@@ -191,6 +191,35 @@ fn a_full_disk_is_said_and_leaves_no_half_entry() {
     assert_eq!(world.run(&["verify"]).status.code(), Some(0));
 }
 
+/// Part of `make soak`: it needs the right to mount.
+#[test]
+#[ignore = "mounts a small tmpfs in a name space of its own"]
+fn a_disk_of_half_a_megabyte_is_full_and_grows() {
+    let world = World::short_demo();
+    std::fs::create_dir_all(world.path("var")).unwrap();
+    std::fs::create_dir_all(world.path("kept")).unwrap();
+    let script = r#"
+        mount -t tmpfs -o size=512k tmpfs var || exit 9
+        "$0" --config "$1" ingest 2> full.log; echo "full $?"
+        "$0" --config "$1" verify > /dev/null; echo "verify $?"
+        mount -o remount,size=64m var || exit 9
+        "$0" --config "$1" ingest; echo "space $?"
+        "$0" --config "$1" verify > /dev/null; echo "verify $?"
+        cp -r var/. kept/"#;
+    let mut command = Command::new("unshare");
+    command.args(["-rm", "sh", "-c", script, env!("CARGO_BIN_EXE_actledger")]).arg(world.config());
+    let done = command.current_dir(world.dir.path()).output().unwrap();
+    let said = stdout(&done);
+    let log = std::fs::read_to_string(world.path("full.log")).unwrap();
+    assert!(said.contains("full 1") && log.contains("disk is full"), "{said}{log}{}", stderr(&done));
+    assert!(said.contains("space 0") && said.matches("verify 0").count() == 2, "{said}");
+    std::fs::remove_dir_all(world.path("var")).unwrap();
+    std::fs::rename(world.path("kept"), world.path("var")).unwrap();
+    let whole = World::short_demo();
+    assert_eq!(whole.run(&["ingest"]).status.code(), Some(0));
+    assert_eq!(evidence(&world), evidence(&whole));
+}
+
 /// Waits until something holds; a daemon looks for work once a minute.
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
