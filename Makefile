@@ -22,14 +22,17 @@ tools:
 	@for tool in sqlite3 openssl pdftotext pdfinfo chromium cc zcat; do command -v $$tool >/dev/null || missing=1; done; \
 	 if [ -n "$$missing" ]; then apt-get update -qq && apt-get install -y -qq sqlite3 openssl poppler-utils chromium gcc libc6-dev gzip >/dev/null; fi
 	@test -x $(VENV)/bin/python || python3 -m venv $(VENV)
-	@$(VENV)/bin/python -c "import rfc8785, page, aiosmtpd, cryptography, moto.server, boto3" 2>/dev/null || $(VENV)/bin/pip install -q -r tests/requirements.txt
+	@$(VENV)/bin/python -c "import duckdb, rfc8785, page, aiosmtpd, cryptography, moto.server, boto3" 2>/dev/null || $(VENV)/bin/pip install -q -r tests/requirements.txt
 
 soak: tools
 	PATH="$(VENV)/bin:$$PATH" ACTLEDGER_CRASHES=200 cargo test --locked --test it whatever_happens -- --nocapture
 	PATH="$(VENV)/bin:$$PATH" cargo test --locked --test it -- --nocapture --ignored a_million_entries a_disk_of
 
-bench:
+bench: tools
+	command -v libdeflate-gunzip >/dev/null || apt-get install -y -qq libdeflate-tools >/dev/null
+	$(VENV)/bin/python -c "import duckdb, polars" 2>/dev/null || $(VENV)/bin/pip install -q -r benches/requirements.txt
 	cargo bench --locked --bench ledger
+	PATH="$(VENV)/bin:$$PATH" cargo bench --locked --bench flow_logs
 
 demo:
 	python3 deploy/demo/estate.py --seed 2026 --out deploy/demo

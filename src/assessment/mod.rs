@@ -10,6 +10,7 @@ pub mod facts;
 pub mod findings;
 mod level;
 mod rules;
+pub mod selection;
 
 pub use coverage::Coverage;
 pub use estate::{Estate, System};

@@ -7,6 +7,7 @@ use crate::config::cron;
 use crate::jobs::{self, Desk};
 use crate::mail::Transport;
 use crate::report::Zone;
+use crate::sources::flow_logs::Selection;
 use crate::sources::{Context, Gathered, files, gather};
 use crate::store::Reader;
 use serde_json::{Value, json};
@@ -113,7 +114,8 @@ fn sources(desk: &Desk) -> Vec<Line> {
             lines.push(line(kind.name(), &source.name, false, format!("switched off: {why}")));
             continue;
         }
-        let context = Context { source, network: &desk.config.network, ports: &ports };
+        let selection = Selection::new(desk.config.network.clone(), &ports);
+        let context = Context { source, selection };
         lines.push(match files::looks(&source.folder(&desk.config.base)) {
             Err(why) => {
                 let mut l = line(kind.name(), &source.name, false, why);

@@ -118,6 +118,9 @@ pub struct Source {
     pub location: String,
     /// Flow logs: field names in order, for files without a header line. Default: the 14 fields of version 2.
     pub format: Option<String>,
+    /// Flow logs: keeps five full addresses of peers a row, sealed as private values.
+    #[serde(default)]
+    pub peer_addresses: bool,
     /// AWS region, for files that do not tell it.
     pub region: Option<String>,
     /// HCP Terraform organisation, for files that do not tell it.

@@ -39,27 +39,12 @@ pub struct Range {
 }
 
 impl Network {
-    /// The class of an address: a named range, `own`, `private` (RFC 1918, RFC 6598, RFC 4193, link-local), `public`.
-    pub fn class(&self, address: IpAddr) -> String {
-        if let Some(range) = self.range.iter().find(|r| r.cidr.contains(&address)) {
-            return range.name.clone();
+    /// Whether an address is private: RFC 1918, RFC 6598, RFC 4193, link-local, loopback.
+    pub fn is_private(address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(v4) => v4.is_private() || v4.is_link_local() || v4.is_loopback() || is_shared(v4),
+            IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local() || v6.is_loopback(),
         }
-        let class = match address {
-            _ if self.is_own(address) => "own",
-            IpAddr::V4(v4) if v4.is_private() || v4.is_link_local() || v4.is_loopback() || is_shared(v4) => {
-                "private"
-            }
-            IpAddr::V6(v6) if v6.is_unique_local() || v6.is_unicast_link_local() || v6.is_loopback() => {
-                "private"
-            }
-            _ => "public",
-        };
-        class.to_owned()
-    }
-
-    /// Whether an address lies in the own networks.
-    pub fn is_own(&self, address: IpAddr) -> bool {
-        self.own.iter().any(|n| n.contains(&address))
     }
 
     /// Whether `peer` may connect to a watched port.
@@ -87,26 +72,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_have_a_class() {
+    fn a_watched_port_is_for_the_own_networks_unless_others_are_named() {
         let network: Network = toml::from_str(
-            "own = ['10.0.0.0/16']\n[[range]]\nname = 'office'\ncidr = '203.0.113.0/24'\n[[watch]]\nname = 'x'\nports = [9]\nallowed_from = ['203.0.113.0/24']",
+            "own = ['10.0.0.0/16']\n[[watch]]\nname = 'x'\nports = [9]\nallowed_from = ['203.0.113.0/24']",
         )
         .unwrap();
-        let class = |a: &str| network.class(a.parse().unwrap());
-        assert_eq!(
-            [
-                class("10.0.3.4"),
-                class("10.9.0.1"),
-                class("100.64.1.1"),
-                class("8.8.8.8"),
-                class("203.0.113.9")
-            ],
-            ["own", "private", "private", "public", "office"]
-        );
-        assert!(
-            network.allows(9, "203.0.113.9".parse().unwrap())
-                && !network.allows(9, "10.0.0.1".parse().unwrap())
-        );
-        assert!(network.allows(6006, "10.0.0.1".parse().unwrap()));
+        let allows = |port, peer: &str| network.allows(port, peer.parse().unwrap());
+        assert!(allows(9, "203.0.113.9") && !allows(9, "10.0.0.1"));
+        assert!(allows(6006, "10.0.0.1") && !allows(6006, "203.0.113.9"));
+        assert!(Network::is_private("100.64.1.1".parse().unwrap()));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Outside, Private, Time};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One delivered flow-log object: where it came from, what it counted, and the hourly rows that rules read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,18 +17,33 @@ pub struct FlowObject {
     pub format: Vec<String>,
     /// Records by log status, and what could not be read.
     pub records: RecordCounts,
+    /// Lines that are no record, by kind of fault.
+    #[serde(default)]
+    pub faults: BTreeMap<String, u64>,
     /// Earliest start and latest end of its records.
     pub span: Option<(Time, Time)>,
-    /// One row per interface and hour.
-    pub hours: Vec<InterfaceHour>,
-    /// One row per hour, interface, watched port and class of peer, for accepted TCP records.
-    pub accepted: Vec<PortRow>,
-    /// Rows that did not fit into the limit and are not in `accepted`.
+    /// What was selected for rows (watched ports, systems, networks), as a digest: rows of another selection are other
+    /// rows.
     #[serde(default)]
-    pub other_rows: u64,
+    pub selection: String,
+    /// Records by hour and interface, all of them.
+    pub hours: Vec<HourRow>,
+    /// Traffic of what is selected.
+    #[serde(default)]
+    pub rows: Vec<FlowRow>,
+    /// What was selected and did not fit into the limit of rows.
+    #[serde(default)]
+    pub other: Other,
 }
 
-/// Records of one object. `ok + nodata + skipdata + transit_gateway + quarantined` is what was read.
+/// Of which interfaces all traffic is kept as rows, beside that of watched ports: those of systems, as of an assessment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FlowSelection {
+    /// Interface (`eni-…`) and its private addresses.
+    pub interfaces: Vec<(String, Vec<String>)>,
+}
+
+/// Records of one object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RecordCounts {
     /// Records with traffic.
@@ -40,57 +56,213 @@ pub struct RecordCounts {
     pub transit_gateway: u64,
     /// Lines that are no record.
     pub quarantined: u64,
+    /// Of those without or with lost traffic: the ones that state traffic nevertheless.
+    #[serde(default)]
+    pub odd: u64,
 }
 
-/// What one interface had in one clock hour (UTC).
+impl RecordCounts {
+    /// Lines that were read, headers and blank ones left out.
+    pub fn all(&self) -> u64 {
+        self.ok + self.nodata + self.skipdata + self.transit_gateway + self.quarantined
+    }
+}
+
+/// What the interfaces had in one clock hour (UTC).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct InterfaceHour {
+pub struct HourRow {
     /// Start of the hour.
+    pub hour: Time,
+    /// Interface (`eni-…`), records with traffic, without, lost.
+    pub interfaces: Vec<(String, u64, u64, u64)>,
+}
+
+/// Traffic of one hour between one address of ours and one class of peers, over one service port. Written as two arrays
+/// in the order of the members: the place up to `allowed`, and the sums; times in seconds since 1970, packets and bytes
+/// as text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "FlowTuple", into = "FlowTuple")]
+pub struct FlowRow {
+    /// Start of the hour, by start of the record.
     pub hour: Time,
     /// `eni-…`
     pub interface: String,
-    /// Records with traffic.
-    pub ok: u64,
-    /// Records without.
-    pub nodata: u64,
-    /// Records lost.
-    pub skipdata: u64,
-}
-
-/// Accepted TCP records between a watched port and one class of peers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PortRow {
-    /// Start of the hour.
-    pub hour: Time,
-    /// `eni-…`
-    pub interface: String,
-    /// The address on whose side the watched port is, when it lies in the organisation's networks.
-    pub address: Option<String>,
-    /// The watched port.
-    pub port: u16,
-    /// Name of a range of the config, or `own`, `private`, `public`.
+    /// The address on our side.
+    pub address: String,
+    /// Whether the records go to our side, or from it.
+    pub direction: Direction,
+    /// Name of a range of the config, or `own`, `private`, `public` with the network of 24 bits (IPv6: 48).
     pub peer: String,
-    /// Whether `allowed_from` of the port holds the peer.
-    pub allowed: bool,
-    /// Who opened the connection: the peer, the side of the port, or unknown.
+    /// IANA number.
+    pub protocol: u8,
+    /// The service port: the watched one of the two, else the lower one; 0 where the protocol has none.
+    pub port: u16,
+    /// On whose side the service port is.
+    pub service: Side,
+    /// Who opened the connection: the peer of the service, its side, or unknown.
     pub initiator: Initiator,
-    /// Accepted records from the peer to the port.
-    pub connections: u64,
-    /// Bytes from the peer to the port.
-    pub bytes_in: String,
-    /// Bytes from the port to the peer.
-    pub bytes_out: String,
-    /// At most five peers by address, sealed.
+    /// ACCEPT or REJECT; none where the format does not tell.
+    pub accepted: Option<bool>,
+    /// Whether `allowed_from` of a watched port on our side holds the peer; none for other ports.
+    pub allowed: Option<bool>,
+    /// Records.
+    pub flows: u64,
+    /// Packets.
+    pub packets: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// Earliest start.
+    pub first: Time,
+    /// Latest end.
+    pub last: Time,
+    /// At most five peers by address, sealed, where the config asks for them.
     pub peers: Vec<Private>,
+}
+
+/// Place and sums, an array each.
+type FlowTuple = (
+    (i64, String, String, Direction, String, u8, u16, Side, Initiator, Option<bool>, Option<bool>),
+    (u64, String, String, i64, i64, Vec<Private>),
+);
+
+impl From<FlowTuple> for FlowRow {
+    fn from((place, (flows, packets, bytes, first, last, peers)): FlowTuple) -> Self {
+        let (
+            hour,
+            interface,
+            address,
+            direction,
+            peer,
+            protocol,
+            port,
+            service,
+            initiator,
+            accepted,
+            allowed,
+        ) = place;
+        let (hour, first, last) =
+            (Time::from_seconds(hour), Time::from_seconds(first), Time::from_seconds(last));
+        let (packets, bytes) = (packets.parse().unwrap_or(u64::MAX), bytes.parse().unwrap_or(u64::MAX));
+        FlowRow {
+            hour,
+            interface,
+            address,
+            direction,
+            peer,
+            protocol,
+            port,
+            service,
+            initiator,
+            accepted,
+            allowed,
+            flows,
+            packets,
+            bytes,
+            first,
+            last,
+            peers,
+        }
+    }
+}
+
+impl From<FlowRow> for FlowTuple {
+    fn from(r: FlowRow) -> Self {
+        let FlowRow { interface, address, direction, peer, protocol, port, service, initiator, .. } = r;
+        let hour = r.hour.seconds();
+        (
+            (
+                hour, interface, address, direction, peer, protocol, port, service, initiator, r.accepted,
+                r.allowed,
+            ),
+            (
+                r.flows,
+                r.packets.to_string(),
+                r.bytes.to_string(),
+                r.first.seconds(),
+                r.last.seconds(),
+                r.peers,
+            ),
+        )
+    }
+}
+
+impl FlowRow {
+    /// What rows of one object are sorted by, and told apart by.
+    pub fn place(&self) -> impl Ord + use<'_> {
+        let r = self;
+        (
+            (r.hour, &r.interface, &r.address, &r.peer, r.protocol, r.port),
+            (r.direction, r.service, r.initiator, r.accepted, r.allowed),
+        )
+    }
+}
+
+/// Sums of rows that did not fit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Other {
+    /// How many rows they would be, at least.
+    pub rows: u64,
+    /// Records.
+    pub flows: u64,
+    /// Packets, as text.
+    #[serde(with = "as_text")]
+    pub packets: u64,
+    /// Bytes, as text.
+    #[serde(with = "as_text")]
+    pub bytes: u64,
+}
+
+impl Other {
+    /// Adds what does not fit.
+    pub fn add(&mut self, rows: u64, flows: u64, packets: u64, bytes: u64) {
+        self.rows += rows;
+        self.flows += flows;
+        self.packets = self.packets.saturating_add(packets);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+}
+
+/// A 64-bit counter: JSON's numbers end at 2^53.
+mod as_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    pub(super) fn serialize<S: Serializer>(n: &u64, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(n)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<u64, D::Error> {
+        String::deserialize(d)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// Which way records go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// To our side.
+    In,
+    /// From it.
+    Out,
+}
+
+/// One of the two sides of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// Ours.
+    Ours,
+    /// The peer's.
+    Peer,
 }
 
 /// Who opened a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Initiator {
-    /// The side without the watched port.
+    /// The side without the service port.
     Peer,
-    /// The side with the watched port.
+    /// The side with the service port.
     Port,
     /// The records do not tell.
     Unknown,

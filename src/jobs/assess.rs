@@ -1,7 +1,7 @@
 //! Bringing findings and risk levels up to date: check and fold the whole record, judge, write what changed.
 
 use super::{BrokenRecord, Desk, JobError};
-use crate::assessment::{self, Assessment, Facts, changes};
+use crate::assessment::{self, Assessment, Facts, changes, selection};
 use crate::evidence::record::{AssessmentRun, LedgerVerified};
 use crate::evidence::{Evidence, Kind, sha256_hex};
 use crate::ledger::Intact;
@@ -44,6 +44,7 @@ pub fn assess(desk: &Desk, store: &mut Store, scheduled: bool) -> Result<AssessS
     let mut batch = vec![checked(&verified, &state_differs, &run)];
     batch.extend(changes::between(&facts, &desk.catalogue, &run, &judged));
     let transitions = batch.len() as u64 - 1;
+    batch.extend(selection::states(&facts, &judged.estate, at));
     let key = format!("{at} {}", run.size);
     batch.push(Evidence::event(Kind::AssessmentRun, "actledger", key, "assessment".into(), at, &run));
     let appended = store.append(&desk.writer(), batch)?;

@@ -3,11 +3,13 @@
 use super::{Desk, JobError};
 use crate::act::SourceKind;
 use crate::config::{Paths, Source};
+use crate::evidence::flow_logs::FlowSelection;
 use crate::evidence::record::{Counts, Fault, SourceRun};
 use crate::evidence::{Evidence, Kind, Private, Time, sha256_hex};
 use crate::ledger::entry::{FORMAT, MAX_BYTES, check_form, take_blobs};
 use crate::ledger::{Entry, canonical};
 use crate::register::{Register, evidence};
+use crate::sources::flow_logs::Selection;
 use crate::sources::{Context, Gathered, files, gather};
 use crate::store::Store;
 use serde::Serialize;
@@ -131,8 +133,7 @@ fn one(
         })
         .collect();
     let (started, limit) = (Instant::now(), Duration::from_secs(60 * desk.config.schedule.pass_minutes));
-    let ports = desk.config.network.watched(&desk.catalogue.pack.ports);
-    let context = Context { source, network: &desk.config.network, ports: &ports };
+    let context = Context { source, selection: selected(desk, store, source)? };
     let all = new.len() as u64;
     for (i, look) in new.iter().enumerate() {
         if started.elapsed() > limit {
@@ -154,6 +155,21 @@ fn one(
         progress(&source.name, i as u64 + 1, all);
     }
     Ok(status)
+}
+
+/// What flow logs of a source are read for: watched ports, and the interfaces of systems as the last assessment knew them.
+fn selected(desk: &Desk, store: &Store, source: &Source) -> Result<Selection, JobError> {
+    let ports = desk.config.network.watched(&desk.catalogue.pack.ports);
+    let mut selection = Selection::new(desk.config.network.clone(), &ports);
+    selection.keeps_addresses = source.peer_addresses;
+    let subject = crate::assessment::selection::subject(&source.name);
+    if let Some(seq) = store.state().latest_entry("actledger", Kind::FlowLogSelection, &subject)? {
+        let entry = store.reader().with_blobs(store.reader().entry(seq)?.entry)?;
+        let told: FlowSelection = serde_json::from_value(entry.payload).unwrap_or_default();
+        let addresses = |all: Vec<String>| all.iter().filter_map(|a| a.parse().ok()).collect();
+        selection.interfaces = told.interfaces.into_iter().map(|(i, a)| (i, addresses(a))).collect();
+    }
+    Ok(selection)
 }
 
 /// Sets evidence aside that can be no entry (a number beyond 2^53, more than 64 KiB): one item never stops the rest.

@@ -49,6 +49,14 @@ impl Gathered {
         self.fault(file, place, what);
     }
 
+    /// Counts several items that are none, and says where the first ones are: place and what is wrong.
+    pub fn quarantine_many(&mut self, file: &str, n: u64, located: Vec<(String, String)>) {
+        self.counts.read += n;
+        self.counts.quarantined += n;
+        self.fault_count += n.saturating_sub(located.len() as u64);
+        located.into_iter().for_each(|(place, what)| self.fault(file, place, what));
+    }
+
     /// Moves an item that was taken to those that are none; that is a gap as well.
     pub fn set_aside(&mut self, subject: &str, what: String) {
         self.counts.kept = self.counts.kept.saturating_sub(1);

@@ -11,17 +11,16 @@ pub mod sentinel;
 pub use gathered::Gathered;
 
 use crate::act::SourceKind;
-use crate::config::{Network, Source};
+use crate::config::Source;
 use crate::evidence::Time;
+use flow_logs::Selection;
 
 /// What parsers need from the config.
 pub struct Context<'a> {
     /// The configured source.
     pub source: &'a Source,
-    /// The organisation's networks.
-    pub network: &'a Network,
-    /// Ports that flow logs are watched for.
-    pub ports: &'a [u16],
+    /// What flow logs are read for.
+    pub selection: Selection,
 }
 
 /// Parses all replies of one look. `files` gives the path below the look and the bytes, or why they cannot be had.
@@ -39,8 +38,9 @@ pub fn gather<'f>(
     for (path, bytes) in files {
         match bytes {
             Ok(bytes) => {
-                digests.push(format!("{path} {}", crate::evidence::sha256_hex(&bytes)));
-                parser.file(&path, &bytes);
+                let sha256 = crate::evidence::sha256_hex(&bytes);
+                parser.file(&path, &bytes, &sha256);
+                digests.push(format!("{path} {sha256}"));
             }
             Err(e) => troubles.refuse(&path, format!("cannot be read: {e}")),
         }
@@ -80,9 +80,9 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn file(&mut self, path: &str, bytes: &[u8]) {
+    fn file(&mut self, path: &str, bytes: &[u8], sha256: &str) {
         match self {
-            Parser::FlowLogs(p) => p.file(path, bytes),
+            Parser::FlowLogs(p) => p.file(path, bytes, sha256),
             Parser::Gatekeeper(p) => p.file(path, bytes),
             Parser::Sentinel(p) => p.file(path, bytes),
             Parser::Artifacts(p) => p.file(path, bytes),

@@ -170,6 +170,16 @@ impl State {
         rows.collect::<Result<_, _>>().map_err(failed())
     }
 
+    /// The number of the last entry of a state.
+    ///
+    /// # Errors
+    /// SQLite's reason.
+    pub fn latest_entry(&self, source: &str, kind: Kind, subject: &str) -> Result<Option<u64>, StoreError> {
+        let query = "SELECT seq FROM latest WHERE source = ?1 AND kind = ?2 AND subject = ?3";
+        let row = self.0.query_row(query, (source, kind.name(), subject), |r| r.get(0));
+        row.optional().map_err(sql("reading state.db"))
+    }
+
     fn seen(&self, event: &Event) -> Result<bool, StoreError> {
         let statement = self.0.prepare_cached("SELECT 1 FROM seen WHERE event = ?1");
         let row = statement.and_then(|mut s| s.query_row([event.as_slice()], |_| Ok(())).optional());

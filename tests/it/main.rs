@@ -9,6 +9,7 @@ mod bundle;
 mod command;
 mod crash;
 mod demo;
+mod flow_logs;
 mod ledger;
 mod mail;
 mod pages;

@@ -3,6 +3,7 @@
 use actledger::act::SourceKind;
 use actledger::config::{Network, Source};
 use actledger::evidence::Time;
+use actledger::sources::flow_logs::Selection;
 use actledger::sources::{Context, Gathered, gather};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -98,7 +99,8 @@ fn read(dir: &str, name: &str, bytes: Vec<u8>) -> Gathered {
     let text = "name = 'samples'\nlocation = 'file:x'";
     let source: Source = toml::from_str(text).unwrap();
     let (network, ports) = (Network::default(), [5000, 6006]);
-    let context = Context { source: &source, network: &network, ports: &ports };
+    let selection = Selection::new(network, &ports);
+    let context = Context { source: &source, selection };
     let at: Time = "2026-11-22T12:00:00Z".parse().unwrap();
     let files = replies(dir, name, bytes).into_iter().map(|(n, b)| (n, Ok(Cow::Owned(b))));
     gather(kind(dir), &context, Some(at), at, files)

@@ -6,7 +6,7 @@ mod own;
 mod terraform;
 
 pub use cluster::Cluster;
-pub use network::{HourSum, NetworkFacts, Span};
+pub use network::{HourSum, NetworkFacts, PortUse, Span};
 pub use own::{Look, Own, UnitState};
 pub use terraform::{RunFacts, Terraform};
 
@@ -151,6 +151,7 @@ impl Facts {
             | Kind::PrivateErased
             | Kind::DaemonStarted
             | Kind::ConfigChanged
+            | Kind::FlowLogSelection
             | Kind::SourceRun
             | Kind::AssessmentRiskLevel
             | Kind::AssessmentFinding

@@ -1,7 +1,9 @@
 //! Flow logs: sums per interface and hour over all delivered objects, rows of watched ports, the inventory.
 
 use super::{Seen, States, push, read};
-use crate::evidence::flow_logs::{FlowLogConfiguration, FlowObject, NetworkInterface, PortRow};
+use crate::evidence::flow_logs::{
+    Direction, FlowLogConfiguration, FlowObject, FlowRow, Initiator, NetworkInterface, Side,
+};
 use crate::evidence::{Kind, Time};
 use crate::ledger::entry::Placed;
 use std::collections::BTreeMap;
@@ -38,6 +40,56 @@ impl Span<'_> {
     }
 }
 
+/// Accepted TCP records of one object between a watched port of ours and one class of peers in one hour.
+pub struct PortUse {
+    /// Start of the hour.
+    pub hour: Time,
+    /// `eni-…`
+    pub interface: String,
+    /// The watched port.
+    pub port: u16,
+    /// Class of the peers.
+    pub peer: String,
+    /// Whether they may connect.
+    pub allowed: bool,
+    /// Who opened the connections.
+    pub initiator: Initiator,
+    /// Records from the peers to the port.
+    pub connections: u64,
+    /// Bytes from the port to the peers.
+    pub bytes_out: u64,
+}
+
+/// Rows of watched ports, both directions together.
+fn uses(rows: Vec<FlowRow>) -> impl Iterator<Item = PortUse> {
+    const TCP: u8 = 6;
+    let mut uses: BTreeMap<_, (u64, u64)> = BTreeMap::new();
+    for row in rows {
+        let Some(allowed) = row.allowed else { continue };
+        if row.accepted != Some(true) || row.protocol != TCP || row.service != Side::Ours {
+            continue;
+        }
+        let place = (row.hour, row.interface, row.address, row.port, row.peer, allowed, row.initiator);
+        let sums = uses.entry(place).or_default();
+        match row.direction {
+            Direction::In => sums.0 += row.flows,
+            Direction::Out => sums.1 = sums.1.saturating_add(row.bytes),
+        }
+    }
+    uses.into_iter().map(
+        |((hour, interface, _, port, peer, allowed, initiator), (connections, bytes_out))| PortUse {
+            hour,
+            interface,
+            port,
+            peer,
+            allowed,
+            initiator,
+            connections,
+            bytes_out,
+        },
+    )
+}
+
 /// What flow logs show.
 #[derive(Default)]
 pub struct NetworkFacts {
@@ -47,8 +99,8 @@ pub struct NetworkFacts {
     pub configurations: States<FlowLogConfiguration>,
     /// Sums by source, hour and interface.
     pub hours: BTreeMap<String, BTreeMap<Time, BTreeMap<String, HourSum>>>,
-    /// Rows of watched ports.
-    pub ports: Vec<Seen<PortRow>>,
+    /// Accepted TCP traffic of watched ports on our side.
+    pub ports: Vec<Seen<PortUse>>,
     /// Objects and records read, per source.
     pub objects: BTreeMap<String, (u64, u64)>,
 }
@@ -77,15 +129,18 @@ impl NetworkFacts {
         let blind = !(ends && ["action", "protocol", "srcport", "dstport"].into_iter().all(has));
         let hours = self.hours.entry(source.clone()).or_default();
         for row in value.hours {
-            let sum = hours.entry(row.hour).or_default().entry(row.interface).or_default();
-            sum.ok += row.ok;
-            sum.nodata += row.nodata;
-            sum.skipdata += row.skipdata;
-            sum.blind |= blind;
-            sum.entries.push(seq);
+            let sums = hours.entry(row.hour).or_default();
+            for (interface, ok, nodata, skipdata) in row.interfaces {
+                let sum = sums.entry(interface).or_default();
+                sum.ok += ok;
+                sum.nodata += nodata;
+                sum.skipdata += skipdata;
+                sum.blind |= blind;
+                sum.entries.push(seq);
+            }
         }
-        let rows = value.accepted.into_iter();
-        self.ports.extend(rows.map(|value| Seen { seq, at, source: source.clone(), gone: false, value }));
+        let uses = uses(value.rows);
+        self.ports.extend(uses.map(|value| Seen { seq, at, source: source.clone(), gone: false, value }));
     }
 
     /// Interfaces that were there at some time up to `at`: the last state that showed each, since when and until when.

@@ -1,11 +1,11 @@
 //! Rules about flow logs: hour by hour, interface by interface. Accepted, never "reached".
 
 use super::super::coverage::span_start;
-use super::super::facts::{HourSum, Seen, Span};
+use super::super::facts::{HourSum, PortUse, Seen, Span};
 use super::super::findings::Case;
 use super::{Judged, utc};
 use crate::evidence::Time;
-use crate::evidence::flow_logs::{Initiator, NetworkInterface, PortRow};
+use crate::evidence::flow_logs::{Initiator, NetworkInterface};
 use std::collections::BTreeMap;
 
 const HOUR: i64 = 3600;
@@ -91,7 +91,7 @@ pub(super) fn segmentation(case: &Case<'_>) -> Vec<Judged> {
         let line = if listed.is_some() { 2 } else { 3 };
         return vec![Judged::line("every hour", line).evidence(listed)];
     }
-    let mut rows: BTreeMap<Time, Vec<&Seen<PortRow>>> = BTreeMap::new();
+    let mut rows: BTreeMap<Time, Vec<&Seen<PortUse>>> = BTreeMap::new();
     for row in &case.facts.network.ports {
         if ours
             .iter()
@@ -108,7 +108,7 @@ pub(super) fn segmentation(case: &Case<'_>) -> Vec<Judged> {
         .collect()
 }
 
-fn segment(case: &Case<'_>, ours: &[(&str, Span<'_>)], hour: Time, rows: &[&Seen<PortRow>]) -> Judged {
+fn segment(case: &Case<'_>, ours: &[(&str, Span<'_>)], hour: Time, rows: &[&Seen<PortUse>]) -> Judged {
     let hits = |who: Initiator| rows.iter().filter(move |r| !r.value.allowed && r.value.initiator == who);
     let used: Vec<_> = ours.iter().filter(|(_, s)| s.covers(hour)).collect();
     let covers = |(source, s): &&(&str, Span<'_>)| covered(case, source, &s.interface.value) != Some(false);
@@ -135,21 +135,23 @@ fn segment(case: &Case<'_>, ours: &[(&str, Span<'_>)], hour: Time, rows: &[&Seen
         _ => sums.iter().flatten().flat_map(|s| s.entries.iter().copied()).collect(),
     };
     let mut judged = Judged::line(hour.to_string(), line).note(told(line, hour, hits(shown)));
-    judged.public = line == 1 && hits(shown).any(|r| r.value.peer == "public");
+    judged.public = line == 1 && hits(shown).any(|r| r.value.peer.starts_with("public "));
     judged.evidence(entries).happened(hour)
 }
 
-fn told<'r>(line: usize, hour: Time, hits: impl Iterator<Item = &'r &'r Seen<PortRow>>) -> String {
+fn told<'r>(line: usize, hour: Time, hits: impl Iterator<Item = &'r &'r Seen<PortUse>>) -> String {
     match line {
         1 | 7 => {
-            let row = |r: &&Seen<PortRow>| {
+            let row = |r: &&Seen<PortUse>| {
                 let v = &r.value;
-                let kib = v.bytes_out.parse::<u64>().unwrap_or(0) / 1024;
+                let kib = v.bytes_out / 1024;
+                let peers = match v.peer.strip_prefix("public ") {
+                    Some(network) => format!("public addresses in {network}"),
+                    None => format!("{} addresses", v.peer),
+                };
+                let (port, n) = (v.port, v.connections);
                 format!(
-                    "port {} accepted {} connections from {} addresses in the hour from {}, {kib} KiB out",
-                    v.port,
-                    v.connections,
-                    v.peer,
+                    "port {port} accepted {n} connections from {peers} in the hour from {}, {kib} KiB out",
                     utc(hour)
                 )
             };

@@ -1,18 +1,25 @@
-//! VPC flow logs: records of a delivered object become counts per interface and hour, and rows of watched ports.
+//! VPC flow logs: the records of a delivered object become counts per interface and hour, and rows of what is selected.
+//!
+//! Bytes go through `unpack` (gzip), `lines` (cut by `scan`), `record` (typed by `fields`) into `aggregate`.
 
 mod aggregate;
+mod fields;
 mod inventory;
+mod lines;
 mod record;
+mod scan;
+mod selection;
+mod unpack;
+
+pub use selection::Selection;
 
 use super::{Context, Gathered};
 use crate::evidence::flow_logs::FlowObject;
 use crate::evidence::{Evidence, Kind, Time};
 use aggregate::Aggregate;
-use record::Format;
-use std::io::Read;
-
-/// Most bytes that one object may have once unpacked.
-const MAX_UNPACKED: u64 = 4 << 30;
+use fields::Format;
+use lines::{Faults, Lines};
+use unpack::Unpacker;
 
 /// Parser of one look.
 pub struct Parser<'a> {
@@ -21,22 +28,27 @@ pub struct Parser<'a> {
     out: Gathered,
     objects: u64,
     records: u64,
+    unpacker: Unpacker,
 }
 
 impl<'a> Parser<'a> {
     /// A parser of a look taken at a time.
     pub fn new(context: &'a Context<'a>, at: Time) -> Parser<'a> {
-        Parser { context, at, out: Gathered::default(), objects: 0, records: 0 }
+        Parser {
+            context,
+            at,
+            out: Gathered::default(),
+            objects: 0,
+            records: 0,
+            unpacker: Unpacker::default(),
+        }
     }
 
-    /// Takes one delivered object or one reply of a describe call.
-    pub fn file(&mut self, path: &str, bytes: &[u8]) {
+    /// Takes one delivered object or one reply of a describe call, with its SHA-256.
+    pub fn file(&mut self, path: &str, bytes: &[u8], sha256: &str) {
         let name = path.rsplit('/').next().unwrap_or(path);
-        if name.ends_with(".log") {
-            self.object(path, bytes, bytes);
-        } else if name.ends_with(".log.gz") {
-            let unpacked = self.unpack(path, bytes);
-            self.object(path, bytes, &unpacked);
+        if name.ends_with(".log") || name.ends_with(".log.gz") {
+            self.object(path, bytes, sha256);
         } else if name.ends_with(".parquet") {
             self.out.refuse(path, "Parquet is not read by this version; text and gzip are".into());
         } else if name.starts_with("describe-network-interfaces") && name.ends_with(".json") {
@@ -50,72 +62,69 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn unpack(&mut self, path: &str, bytes: &[u8]) -> Vec<u8> {
-        let mut unpacked = Vec::new();
-        let read = flate2::read::MultiGzDecoder::new(bytes).take(MAX_UNPACKED).read_to_end(&mut unpacked);
-        if let Err(e) = read {
-            if unpacked.is_empty() {
-                self.out.refuse(path, format!("is no gzip: {e}"));
-            } else {
-                let lines = unpacked.iter().filter(|b| **b == b'\n').count();
-                let what = format!(
-                    "the gzip ends early or is damaged ({e}); {lines} whole lines before that are kept"
-                );
-                unpacked.truncate(unpacked.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1));
-                self.out.gap(format!("{path}: cut short after line {lines}"));
-                self.out.quarantine(path, format!("line {}", lines + 1), what);
-            }
+    /// Reads one delivered object, which becomes one entry.
+    fn object(&mut self, path: &str, delivered: &[u8], sha256: &str) {
+        if delivered.is_empty() {
+            return self.out.refuse(path, "is empty: a delivered object holds at least a header".into());
         }
-        unpacked
+        let mut sums = Aggregate::new(&self.context.selection);
+        let format = Format::configured(self.context.source.format.as_deref());
+        let mut lines = Lines::new(format, &mut sums);
+        let unpacked = if path.ends_with(".gz") {
+            self.unpacker.gzip(delivered, &mut |text| lines.feed(text))
+        } else {
+            lines.feed(delivered);
+            Ok(())
+        };
+        let (format, mut faults, number) = lines.finish();
+        if let Err(what) = unpacked {
+            if number == 0 {
+                return self.out.refuse(path, format!("is no gzip: {what}"));
+            }
+            sums.counts.quarantined += 1;
+            let what = format!("the gzip ends early or is damaged ({what}); what comes before is kept");
+            self.out.gap(format!("{path}: cut short after line {number}"));
+            faults.add("cut-short", format!("line {number}"), what);
+        }
+        let binary = faults.kinds.get("not-text").copied().unwrap_or(0);
+        if binary > 0 && binary == sums.counts.all() {
+            return self.out.refuse(path, "is no text: it holds control characters".into());
+        }
+        self.keep(path, (delivered.len(), sha256), &format, sums, faults);
     }
 
-    fn object(&mut self, path: &str, delivered: &[u8], text: &[u8]) {
-        if text.is_empty() {
-            if delivered.is_empty() {
-                self.out.refuse(path, "is empty: a delivered object holds at least a header".into());
-            }
-            return;
-        }
-        if text.contains(&0) {
-            self.out.refuse(path, "is no text: it holds zero bytes".into());
-            return;
-        }
-        let mut format = Format::configured(self.context.source.format.as_deref());
-        let mut sums = Aggregate::new(self.context.network, self.context.ports);
-        for (number, line) in text.split(|b| *b == b'\n').enumerate() {
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            if line.iter().all(u8::is_ascii_whitespace) {
-                continue;
-            }
-            if let Some(header) = Format::header(line) {
-                format = header;
-                continue;
-            }
-            match format.record(line) {
-                Ok(record) => {
-                    sums.add(&record);
-                    self.out.keep(1);
-                }
-                Err(what) => {
-                    sums.counts.quarantined += 1;
-                    self.out.quarantine(path, format!("line {}", number + 1), what);
-                }
-            }
-        }
+    fn keep(
+        &mut self,
+        path: &str,
+        (size, sha256): (usize, &str),
+        format: &Format,
+        sums: Aggregate<'_>,
+        faults: Faults,
+    ) {
+        let (records, span) = (sums.counts, sums.span());
+        let kept = records.all() - records.quarantined;
+        self.out.keep(kept);
+        self.out.quarantine_many(path, records.quarantined, faults.located);
         self.objects += 1;
-        self.records += sums.total();
+        self.records += kept;
+        if records.all() == 0 {
+            return;
+        }
+        let (hours, rows, other) = sums.finish();
         let object = FlowObject {
             object: path.to_owned(),
-            sha256: crate::evidence::sha256_hex(delivered),
-            size: delivered.len() as u64,
+            sha256: sha256.to_owned(),
+            size: size as u64,
             format: format.names().map(str::to_owned).collect(),
-            records: sums.counts,
-            span: sums.span,
-            other_rows: sums.other_rows(),
-            hours: sums.hours(),
-            accepted: sums.accepted(),
+            records,
+            faults: faults.kinds.into_iter().map(|(kind, n)| (kind.to_owned(), n)).collect(),
+            span,
+            selection: self.context.selection.digest(),
+            hours,
+            rows,
+            other,
         };
-        let at = sums.span.map_or(self.at, |(from, _)| from);
+        let at = span.map_or(self.at, |(from, _)| from);
         let (key, subject) = (format!("{path} {}", object.sha256), format!("flow_log:{path}"));
         let kind = Kind::FlowLogObject;
         self.out.evidence.push(Evidence::event(kind, &self.context.source.name, key, subject, at, &object));

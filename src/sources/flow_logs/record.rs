@@ -1,184 +1,207 @@
-//! One flow-log record: fields by name, in the order of a header line, the config, or the default of version 2.
-//!
-//! AWS, "Flow log records" (VPC user guide), versions 2 to 11. The number in `version` does not tell the fields.
+//! One flow-log record: a line, cut into fields, becomes values of their types; or it is said what is wrong with it.
 
+use super::fields::{Field, Format};
+use super::scan::{address, number};
 use std::net::IpAddr;
 
-const DEFAULT: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status";
-
-const NAMES: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end \
-action log-status vpc-id subnet-id instance-id tcp-flags type pkt-srcaddr pkt-dstaddr region az-id sublocation-type \
-sublocation-id pkt-src-aws-service pkt-dst-aws-service flow-direction traffic-path resource-type tgw-id \
-tgw-attachment-id tgw-src-vpc-account-id tgw-dst-vpc-account-id tgw-src-vpc-id tgw-dst-vpc-id tgw-src-subnet-id \
-tgw-dst-subnet-id tgw-src-eni tgw-dst-eni tgw-src-az-id tgw-dst-az-id tgw-pair-attachment-id packets-lost-no-route \
-packets-lost-blackhole packets-lost-mtu-exceeded packets-lost-ttl-expired ecs-cluster-arn ecs-cluster-name \
-ecs-container-instance-arn ecs-container-instance-id ecs-container-id ecs-second-container-id ecs-service-name \
-ecs-task-definition-arn ecs-task-arn ecs-task-id reject-reason resource-id encryption-status instance-tag \
-instance-tag-2 interface-tag interface-tag-2 asg-tag asg-tag-2 interface-type next-hop-interface-id \
-next-hop-subnet-id next-hop-az-id next-hop-vpc-id next-hop-interface-type";
-
-/// The fields that are read, by their place in a line.
-#[derive(Clone, Debug)]
-pub(super) struct Format {
-    names: Vec<String>,
-    from_header: bool,
-}
-
 /// What a record says of delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum LogStatus {
+    /// Traffic.
+    #[default]
     Ok,
+    /// No traffic in the interval: a proof of silence.
     NoData,
+    /// AWS lost records of the interval: a gap.
     SkipData,
+    /// A record of a transit gateway: recognised, and taken for nothing else.
     TransitGateway,
 }
 
-/// A parsed record.
-#[derive(Clone, Debug)]
-pub(super) struct Record {
+/// A parsed record. What the format leaves out, or is `-`, is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Record<'a> {
     pub status: LogStatus,
-    pub interface: String,
+    pub interface: &'a [u8],
     pub start: Option<i64>,
     pub end: Option<i64>,
-    pub accepted: bool,
+    pub accepted: Option<bool>,
     pub protocol: Option<u8>,
     pub source: Option<IpAddr>,
     pub destination: Option<IpAddr>,
     pub source_port: Option<u16>,
     pub destination_port: Option<u16>,
+    pub packets: u64,
     pub bytes: u64,
     pub tcp_flags: Option<u16>,
+    pub egress: Option<bool>,
 }
 
-impl Format {
-    /// The format of the config, else the default of version 2.
-    pub(super) fn configured(format: Option<&str>) -> Format {
-        let text = format.unwrap_or(DEFAULT);
-        let name = |n: &str| n.trim_start_matches("${").trim_end_matches('}').replace('_', "-");
-        Format { names: text.split_whitespace().map(name).collect(), from_header: false }
+/// Why a line is no record: a kind that is counted, and what exactly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub kind: &'static str,
+    pub what: String,
+}
+
+/// A line that was cut into fields: the block that it stands in, and from where to where each field goes.
+#[derive(Clone, Copy)]
+pub(super) struct Cut<'a, 'c> {
+    pub block: &'a [u8],
+    pub fields: &'c [(u32, u32)],
+}
+
+impl<'a> Cut<'a, '_> {
+    pub(super) fn text(&self, (from, to): (u32, u32)) -> &'a [u8] {
+        &self.block[from as usize..to as usize]
     }
 
-    /// The format that a header line gives: every word is the name of a field.
-    pub(super) fn header(line: &[u8]) -> Option<Format> {
-        let text = std::str::from_utf8(line).ok()?;
-        let names: Vec<String> = text.split_whitespace().map(|n| n.replace('_', "-")).collect();
-        let known = |n: &String| NAMES.split_whitespace().any(|k| k == n);
-        let named = names.iter().filter(|n| known(n)).count();
-        (named > 0 && named * 2 > names.len()).then_some(Format { names, from_header: true })
-    }
-
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.names.iter().map(String::as_str)
-    }
-
-    /// Reads one line.
-    pub(super) fn record(&self, line: &[u8]) -> Result<Record, String> {
-        let text =
-            std::str::from_utf8(line).map_err(|e| format!("byte {} is not UTF-8", e.valid_up_to() + 1))?;
-        let fields: Vec<&str> = text.split_whitespace().collect();
-        if fields.len() != self.names.len() {
-            let who = if self.from_header { "the header names" } else { "the format has" };
-            return Err(format!("{} fields where {who} {}", fields.len(), self.names.len()));
+    fn whole<T: TryFrom<u64>>(&self, place: (u32, u32), name: &str) -> Result<T, Fault> {
+        let read = number(self.block, place.0 as usize, place.1 as usize);
+        match read.and_then(|n| T::try_from(n).ok()) {
+            Some(n) => Ok(n),
+            None => wrong("number", name, self.text(place), "a number in its range"),
         }
-        let field =
-            |name: &str| self.names.iter().position(|n| n == name).map(|i| fields[i]).filter(|v| *v != "-");
-        if field("tgw-id").is_some() {
-            return Ok(Record { status: LogStatus::TransitGateway, ..empty() });
+    }
+
+    fn ip(&self, place: (u32, u32), name: &str) -> Result<IpAddr, Fault> {
+        match address(self.text(place)) {
+            Some(address) => Ok(address),
+            None => wrong("address", name, self.text(place), "an IP address"),
         }
-        let status = match field("log-status") {
-            None | Some("OK") => LogStatus::Ok,
-            Some("NODATA") => LogStatus::NoData,
-            Some("SKIPDATA") => LogStatus::SkipData,
-            Some(other) => {
-                return Err(format!("log-status is {other:?}: OK, NODATA or SKIPDATA would be right"));
+    }
+
+    /// Unix seconds; rows of 2017 have milliseconds.
+    fn seconds(&self, place: (u32, u32), name: &str) -> Result<i64, Fault> {
+        let written: u64 = self.whole(place, name)?;
+        let seconds = if written > 100_000_000_000 { written / 1_000 } else { written };
+        if seconds < END_OF_TIME {
+            Ok(seconds as i64)
+        } else {
+            wrong("number", name, self.text(place), "a time before the year 10000")
+        }
+    }
+}
+
+/// 10000-01-01T00:00:00Z
+const END_OF_TIME: u64 = 253_402_300_800;
+
+/// Reads one line.
+pub(super) fn record<'a>(format: &Format, cut: Cut<'a, '_>) -> Result<Record<'a>, Fault> {
+    let fields = cut.fields;
+    let columns = format.columns();
+    if fields.len() != columns.len() {
+        let what = format!("{} fields where {} {}", fields.len(), format.origin(), columns.len());
+        return Err(Fault { kind: "field-count", what });
+    }
+    let mut r = Record::default();
+    let (mut packet_source, mut packet_destination, mut resource) = (None, None, &b""[..]);
+    for (field, place) in columns.iter().zip(fields) {
+        let (place, text) = (*place, cut.text(*place));
+        if text == b"-" {
+            continue;
+        }
+        match field {
+            Field::Interface => r.interface = text,
+            Field::Source => r.source = Some(cut.ip(place, "srcaddr")?),
+            Field::Destination => r.destination = Some(cut.ip(place, "dstaddr")?),
+            Field::SourcePort => r.source_port = Some(cut.whole(place, "srcport")?),
+            Field::DestinationPort => r.destination_port = Some(cut.whole(place, "dstport")?),
+            Field::Protocol => r.protocol = Some(cut.whole(place, "protocol")?),
+            Field::Packets => r.packets = cut.whole(place, "packets")?,
+            Field::Bytes => r.bytes = cut.whole(place, "bytes")?,
+            Field::Start => r.start = Some(cut.seconds(place, "start")?),
+            Field::End => r.end = Some(cut.seconds(place, "end")?),
+            Field::Action => {
+                r.accepted = match text {
+                    b"ACCEPT" => Some(true),
+                    b"REJECT" => Some(false),
+                    _ => return wrong("word", "action", text, "ACCEPT or REJECT"),
+                }
             }
-        };
-        let accepted = match field("action") {
-            Some("ACCEPT") => true,
-            None | Some("REJECT") => false,
-            Some(other) => return Err(format!("action is {other:?}: ACCEPT or REJECT would be right")),
-        };
-        let interface = field("interface-id").or(field("resource-id")).unwrap_or_default().to_owned();
-        Ok(Record {
-            status,
-            accepted,
-            interface,
-            start: seconds(number(&field, "start")?),
-            end: seconds(number(&field, "end")?),
-            protocol: number(&field, "protocol")?,
-            source: address(&field, "pkt-srcaddr", "srcaddr")?,
-            destination: address(&field, "pkt-dstaddr", "dstaddr")?,
-            source_port: number(&field, "srcport")?,
-            destination_port: number(&field, "dstport")?,
-            bytes: number(&field, "bytes")?.unwrap_or(0),
-            tcp_flags: number(&field, "tcp-flags")?,
-        })
+            Field::Status => {
+                r.status = match text {
+                    b"OK" => LogStatus::Ok,
+                    b"NODATA" => LogStatus::NoData,
+                    b"SKIPDATA" => LogStatus::SkipData,
+                    _ => return wrong("word", "log-status", text, "OK, NODATA or SKIPDATA"),
+                }
+            }
+            Field::TcpFlags => r.tcp_flags = Some(cut.whole(place, "tcp-flags")?),
+            Field::PacketSource => packet_source = Some(cut.ip(place, "pkt-srcaddr")?),
+            Field::PacketDestination => packet_destination = Some(cut.ip(place, "pkt-dstaddr")?),
+            Field::Direction => {
+                r.egress = match text {
+                    b"egress" => Some(true),
+                    b"ingress" => Some(false),
+                    _ => return wrong("word", "flow-direction", text, "ingress or egress"),
+                }
+            }
+            Field::Resource => resource = text,
+            Field::TransitGateway => {
+                return Ok(Record { status: LogStatus::TransitGateway, ..Record::default() });
+            }
+            Field::Number => drop(cut.whole::<u64>(place, "a number")?),
+            Field::Text | Field::Unknown => {}
+        }
     }
-}
-
-fn empty() -> Record {
-    Record {
-        status: LogStatus::Ok,
-        interface: String::new(),
-        start: None,
-        end: None,
-        accepted: false,
-        protocol: None,
-        source: None,
-        destination: None,
-        source_port: None,
-        destination_port: None,
-        bytes: 0,
-        tcp_flags: None,
+    // What a packet says of itself is the truth behind a translated address.
+    r.source = packet_source.or(r.source);
+    r.destination = packet_destination.or(r.destination);
+    if r.interface.is_empty() {
+        r.interface = resource;
     }
+    Ok(r)
 }
 
-fn number<'a, T: std::str::FromStr>(
-    field: &impl Fn(&str) -> Option<&'a str>,
-    name: &str,
-) -> Result<Option<T>, String> {
-    field(name)
-        .map(|v| v.parse().map_err(|_| format!("{name} is {v:?}: a number in its range would be right")))
-        .transpose()
+fn shown(text: &[u8]) -> String {
+    String::from_utf8_lossy(&text[..text.len().min(60)]).into_owned()
 }
 
-fn address<'a>(
-    field: &impl Fn(&str) -> Option<&'a str>,
-    packet: &str,
-    interface: &str,
-) -> Result<Option<IpAddr>, String> {
-    let parse = |v: &str| v.parse().map_err(|_| format!("{v:?} is no IP address"));
-    field(packet).or(field(interface)).map(parse).transpose()
-}
-
-/// Unix seconds; rows of 2017 have milliseconds.
-fn seconds(written: Option<i64>) -> Option<i64> {
-    written.map(|s| if s > 100_000_000_000 { s / 1000 } else { s })
+#[cold]
+fn wrong<T>(kind: &'static str, name: &str, text: &[u8], right: &str) -> Result<T, Fault> {
+    Err(Fault { kind, what: format!("{name} is {:?}: {right} would be right", shown(text)) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_default_format_and_its_faults() {
-        let format = Format::configured(None);
-        let line =
-            b"2 111122223333 eni-1 10.0.0.1 10.0.0.2 40000 6006 6 10 840 1418530010 1418530070 ACCEPT OK";
-        let record = format.record(line).unwrap();
-        assert_eq!((record.destination_port, record.bytes, record.accepted), (Some(6006), 840, true));
-        assert_eq!(format.record(b"2 1 eni-1").unwrap_err(), "3 fields where the format has 14");
-        let nodata = b"2 1 eni-1 - - - - - - - 1431280876 1431280934 - NODATA";
-        assert_eq!(format.record(nodata).unwrap().status, LogStatus::NoData);
-        let odd = b"2 1 eni-1 - - - - - - - 1431280876 1431280934 - MAYBE";
-        assert!(format.record(odd).unwrap_err().contains("MAYBE"));
+    fn read<'a>(format: &Format, line: &'a str) -> Result<Record<'a>, Fault> {
+        let start = |part: &str| (part.as_ptr() as usize - line.as_ptr() as usize) as u32;
+        let fields: Vec<_> = line.split(' ').map(|p| (start(p), start(p) + p.len() as u32)).collect();
+        record(format, Cut { block: line.as_bytes(), fields: &fields })
     }
 
     #[test]
-    fn a_header_line_gives_order_and_names() {
-        let format = Format::header(b"bytes packets srcaddr dstaddr start end tcp-flags").unwrap();
-        let record = format.record(b"840 10 10.0.0.1 10.0.0.2 1418530010 1418530070 2").unwrap();
-        assert_eq!((record.bytes, record.tcp_flags), (840, Some(2)));
-        assert!(Format::header(b"2 111122223333 eni-1 - -").is_none());
+    fn the_default_format_and_its_faults() {
+        let format = Format::configured(None);
+        let good =
+            "2 111122223333 eni-1 10.0.0.1 10.0.0.2 40000 6006 6 10 840 1418530010 1418530070 ACCEPT OK";
+        let r = read(&format, good).unwrap();
+        assert_eq!((r.destination_port, r.bytes, r.accepted), (Some(6006), 840, Some(true)));
+        assert_eq!(read(&format, "2 1 eni-1").unwrap_err().what, "3 fields where the format has 14");
+        let nodata = "2 111122223333 eni-1 - - - - - - - 1431280876 1431280934 - NODATA";
+        assert_eq!(read(&format, nodata).unwrap().status, LogStatus::NoData);
+        for (from, to, kind) in [
+            ("OK", "MAYBE", "word"),
+            ("ACCEPT", "accept", "word"),
+            (" 6006 ", " 65536 ", "number"),
+            (" 6 ", " 256 ", "number"),
+            (" 840 ", " 18446744073709551616 ", "number"),
+            (" 840 ", " -1 ", "number"),
+            ("10.0.0.1", "10.0.0.1.1", "address"),
+            ("1418530010", "99999999999999999", "number"),
+        ] {
+            assert_eq!(read(&format, &good.replace(from, to)).unwrap_err().kind, kind, "{to}");
+        }
+    }
+
+    #[test]
+    fn what_the_packet_says_comes_before_what_the_interface_says() {
+        let format = Format::header(b"srcaddr dstaddr pkt-srcaddr pkt-dstaddr flow-direction").unwrap();
+        let r = read(&format, "10.0.0.5 10.0.1.9 100.64.3.7 - ingress").unwrap();
+        assert_eq!((r.source, r.destination), ("100.64.3.7".parse().ok(), "10.0.1.9".parse().ok()));
+        assert_eq!(r.egress, Some(false));
     }
 }

@@ -1,0 +1,154 @@
+//! Lines out of blocks of text, and records out of lines. A line that is none is counted by the kind of its fault, and
+//! located; it never stops the file.
+
+use super::aggregate::Aggregate;
+use super::fields::Format;
+use super::record::{Cut, record};
+use super::scan::breaks;
+use std::collections::BTreeMap;
+
+/// Longest line: a record of all fields has less than two kilobytes.
+pub(super) const LONGEST_LINE: usize = 65_536;
+/// What is looked at together; it stays in the processor's cache.
+const BLOCK: usize = 32_768;
+/// Faults of one object that are kept word for word.
+const MAX_FAULTS: usize = 20;
+
+/// Reads the lines of one object.
+pub(super) struct Lines<'s, 'n> {
+    format: Format,
+    sums: &'s mut Aggregate<'n>,
+    /// Beginning of a line whose end has not come.
+    rest: Vec<u8>,
+    /// Whether the line that is being read is too long, and is left out up to its end.
+    skipping: bool,
+    /// Room for the places of a line's fields.
+    fields: Vec<(u32, u32)>,
+    number: u64,
+    any: bool,
+    pub faults: Faults,
+}
+
+/// What was wrong: how often by kind, and where, the first ones.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Faults {
+    pub kinds: BTreeMap<&'static str, u64>,
+    pub located: Vec<(String, String)>,
+}
+
+impl Faults {
+    pub(super) fn add(&mut self, kind: &'static str, place: String, what: String) {
+        *self.kinds.entry(kind).or_default() += 1;
+        if self.located.len() < MAX_FAULTS {
+            self.located.push((place, what));
+        }
+    }
+}
+
+impl<'s, 'n> Lines<'s, 'n> {
+    pub(super) fn new(format: Format, sums: &'s mut Aggregate<'n>) -> Lines<'s, 'n> {
+        let (rest, fields, faults) = (Vec::new(), Vec::new(), Faults::default());
+        Lines { format, sums, rest, skipping: false, fields, number: 0, any: false, faults }
+    }
+
+    /// Takes some text, cut anywhere.
+    pub(super) fn feed(&mut self, mut text: &[u8]) {
+        if self.skipping || !self.rest.is_empty() {
+            let Some(end) = memchr::memchr(b'\n', text) else { return self.hold(text) };
+            self.hold(&text[..=end]);
+            let line = std::mem::take(&mut self.rest);
+            if std::mem::take(&mut self.skipping) {
+                self.number += 1
+            } else {
+                self.whole(&line)
+            }
+            text = &text[end + 1..];
+        }
+        while !text.is_empty() {
+            let window = &text[..text.len().min(BLOCK)];
+            let end = memchr::memrchr(b'\n', window).or_else(|| memchr::memchr(b'\n', text));
+            let Some(end) = end else { return self.hold(text) };
+            self.whole(&text[..=end]);
+            text = &text[end + 1..];
+        }
+    }
+
+    /// Ends the text: a last line without an end counts as one.
+    pub(super) fn finish(mut self) -> (Format, Faults, u64) {
+        if !self.rest.is_empty() {
+            let mut line = std::mem::take(&mut self.rest);
+            line.push(b'\n');
+            self.whole(&line);
+        }
+        (self.format, self.faults, self.number)
+    }
+
+    /// Keeps the beginning of a line until its end comes, unless it is too long.
+    fn hold(&mut self, text: &[u8]) {
+        if self.skipping {
+            return;
+        }
+        if self.rest.len() + text.len() > LONGEST_LINE {
+            self.rest.clear();
+            self.skipping = true;
+            self.fault("line-length", self.number + 1, format!("is longer than {LONGEST_LINE} bytes"));
+        } else {
+            self.rest.extend_from_slice(text);
+        }
+    }
+
+    /// Takes lines that end.
+    fn whole(&mut self, text: &[u8]) {
+        let mut fields = std::mem::take(&mut self.fields);
+        let (mut from, mut start, mut strange) = (0, 0, false);
+        breaks(text, |at| {
+            if at > from {
+                fields.push((from, at));
+            }
+            from = at + 1;
+            match text[at as usize] {
+                b' ' | b'\t' | b'\r' => {}
+                b'\n' => {
+                    self.number += 1;
+                    self.line(
+                        &text[start as usize..at as usize],
+                        Cut { block: text, fields: &fields },
+                        strange,
+                    );
+                    fields.clear();
+                    (start, strange) = (from, false);
+                }
+                _ => strange = true,
+            }
+        });
+        self.fields = fields;
+    }
+
+    fn line(&mut self, line: &[u8], cut: Cut<'_, '_>, strange: bool) {
+        let Some(first) = cut.fields.first().map(|f| cut.text(*f)) else { return };
+        if line.len() > LONGEST_LINE {
+            return self.fault("line-length", self.number, format!("is longer than {LONGEST_LINE} bytes"));
+        }
+        if strange {
+            return self.fault("not-text", self.number, "holds control characters".into());
+        }
+        let may_be_header = !std::mem::replace(&mut self.any, true) || Format::begins_header(first);
+        if may_be_header && let Some(header) = Format::header(line) {
+            for fault in header.faults() {
+                self.faults.add("header", format!("line {}", self.number), fault);
+            }
+            self.format = header;
+            return;
+        }
+        match record(&self.format, cut) {
+            Ok(record) => self.sums.add(&record),
+            Err(fault) => self.fault(fault.kind, self.number, fault.what),
+        }
+    }
+
+    #[cold]
+    fn fault(&mut self, kind: &'static str, line: u64, what: String) {
+        self.sums.counts.quarantined += 1;
+        self.faults.add(kind, format!("line {line}"), what);
+    }
+}

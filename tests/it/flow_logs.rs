@@ -1,0 +1,230 @@
+//! Flow logs as they are delivered, good and bad, with DuckDB as the second opinion on every sum.
+
+use crate::support::{project, stderr, stdout};
+use actledger::act::SourceKind;
+use actledger::config::{Network, Source};
+use actledger::evidence::Time;
+use actledger::evidence::flow_logs::HourRow;
+use actledger::sources::flow_logs::Selection;
+use actledger::sources::{Context, Gathered, gather};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+use std::borrow::Cow;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Reads objects in one look, every address taken for one of ours, every port watched.
+fn read(format: Option<&str>, objects: &[(&str, Vec<u8>)]) -> Gathered {
+    read_for(&[], format, objects)
+}
+
+/// The same, all traffic of some interfaces selected as well.
+fn read_for(interfaces: &[String], format: Option<&str>, objects: &[(&str, Vec<u8>)]) -> Gathered {
+    let format = format.map_or(String::new(), |f| format!("\nformat = '{f}'"));
+    let source: Source = toml::from_str(&format!("name = 'vpc'\nlocation = 'file:x'{format}")).unwrap();
+    let own = ["0.0.0.0/0", "::/0"].map(|n| n.parse().unwrap()).to_vec();
+    let ports: Vec<u16> = (0..=u16::MAX).collect();
+    let mut selection = Selection::new(Network { own, ..Network::default() }, &ports);
+    selection.interfaces = interfaces.iter().map(|i| (i.clone(), [].into())).collect();
+    let at: Time = "2026-11-22T12:00:00Z".parse().unwrap();
+    let files = objects.iter().map(|(n, b)| ((*n).to_owned(), Ok(Cow::Borrowed(b.as_slice()))));
+    gather(SourceKind::FlowLogs, &Context { source: &source, selection }, Some(at), at, files)
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(text).unwrap();
+    gzip.finish().unwrap()
+}
+
+const HEADER: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status";
+
+fn line(n: u64) -> String {
+    format!(
+        "2 123456789012 eni-0a{:02} 10.0.0.{} 198.51.100.7 443 {} 6 {n} {} {} {} ACCEPT OK",
+        n % 7,
+        n % 250,
+        40_000 + n % 9,
+        n * 40,
+        1_790_000_000 + n * 97,
+        1_790_000_030 + n * 97
+    )
+}
+
+fn lines(n: u64) -> String {
+    (0..n).map(|i| line(i) + "\n").collect()
+}
+
+/// Sums over all objects: records with traffic, and their packets.
+fn sums(g: &Gathered) -> (u64, u64) {
+    let objects = || g.evidence.iter().map(|e| &e.payload);
+    let ok = objects().map(|o| o["records"]["ok"].as_u64().unwrap()).sum();
+    let rows = objects().flat_map(|o| o["rows"].as_array().unwrap());
+    let packets: u64 = rows.map(|r| r[1][1].as_str().unwrap().parse::<u64>().unwrap()).sum();
+    let other = |o: &Value| o["other"]["packets"].as_str().unwrap().parse::<u64>().unwrap();
+    (ok, packets + objects().map(other).sum::<u64>())
+}
+
+#[test]
+fn what_is_bad_is_located_and_the_good_records_around_it_are_kept() {
+    let good = lines(50);
+    let whole = sums(&read(None, &[("a.log", good.clone().into_bytes())]));
+    assert_eq!(whole.0, 50);
+    let head = format!("{HEADER}\n");
+    let long: String = (0..200_000).map(|n| format!("{n} ")).collect();
+    let cases: [(&str, Vec<u8>, &str, &str); 9] = [
+        ("a.log", good.replace('\n', "\r\n").into_bytes(), "", ""),
+        ("a.log", format!("{head}\n\n{good}{head}{head}").into_bytes(), "", ""),
+        ("a.log", good.trim_end().as_bytes().to_vec(), "", ""),
+        ("a.log", format!("{good}{}\n", "x".repeat(1 << 20)).into_bytes(), "line 51", "longer than 65536"),
+        ("a.log.gz", gzip(format!("{long}\n{good}").as_bytes()), "line 1", "longer than 65536"),
+        (
+            "a.log",
+            format!("{good}2 123456789012 eni-1\n").into_bytes(),
+            "line 51",
+            "3 fields where the format has 14",
+        ),
+        (
+            "a.log",
+            format!("{good}{}\n", line(9).replace(" 6 9 ", " 6 99999999999999999999 ")).into_bytes(),
+            "line 51",
+            "packets is",
+        ),
+        (
+            "a.log",
+            format!("{head}{good}{}\n", line(9).replace("10.0.0.9", "10.0.0.256")).into_bytes(),
+            "line 52",
+            "srcaddr is",
+        ),
+        ("a.log", [good.as_bytes(), b"2 \x01\x02 3\n"].concat(), "line 51", "control characters"),
+    ];
+    for (name, bytes, place, what) in cases {
+        let g = read(None, &[(name, bytes)]);
+        assert_eq!(sums(&g), whole, "{what}");
+        let located = g.faults.iter().any(|f| f.place == place && f.what.contains(what));
+        assert_eq!(located, !what.is_empty(), "{what}: {:?}", g.faults);
+        assert_eq!(g.counts.quarantined, u64::from(!what.is_empty()), "{what}");
+        assert_eq!(g.counts.read, g.counts.kept + g.counts.quarantined + g.counts.refused);
+        let kinds = &g.evidence[0].payload["faults"];
+        assert_eq!(
+            kinds.as_object().map_or(0, serde_json::Map::len),
+            usize::from(!what.is_empty()),
+            "{kinds}"
+        );
+    }
+}
+
+#[test]
+fn headers_that_name_what_nobody_knows_or_one_thing_twice_are_said() {
+    let header = "start end flavour bytes bytes srcaddr dstaddr srcport dstport packets interface-id";
+    let text = format!("{header}\n1790000000 1790000060 sweet 7 8 10.0.0.1 10.0.0.2 1 2 3 eni-1\n");
+    let g = read(None, &[("a.log", text.into_bytes())]);
+    let said: Vec<&str> = g.faults.iter().map(|f| f.what.as_str()).collect();
+    assert!(
+        said.len() == 2 && said[0].contains("\"flavour\"") && said[1].contains("\"bytes\" once more"),
+        "{said:?}"
+    );
+    assert_eq!((g.counts.kept, g.counts.quarantined), (1, 0));
+    assert_eq!(g.evidence[0].payload["rows"][0][1][2], json!("7"), "the first one counts");
+    // CloudWatch and some deliveries have no header: then the config says it, as AWS writes it.
+    let text = b"eni-9 1790000000 1790000060 OK\n".to_vec();
+    let g = read(Some("${interface-id} ${start} ${end} ${log-status}"), &[("a.log", text)]);
+    assert_eq!(g.evidence[0].payload["hours"][0]["interfaces"], json!([["eni-9", 1, 0, 0]]));
+}
+
+#[test]
+fn gzip_that_is_cut_put_together_or_a_bomb() {
+    let good = lines(5_000);
+    let whole = gzip(good.as_bytes());
+    let twice = sums(&read(None, &[("a.log.gz", [whole.clone(), whole.clone()].concat())]));
+    assert_eq!(twice.0, 10_000, "both members are read");
+    let g = read(None, &[("a.log.gz", whole[..whole.len() / 2].to_vec())]);
+    assert!((1..5_000).contains(&sums(&g).0), "{:?}", sums(&g));
+    assert!(g.gaps.iter().any(|gap| gap.contains("cut short after line")), "{:?}", g.gaps);
+    let bomb = gzip(&[good.as_bytes(), &vec![b'\n'; 300 << 20]].concat());
+    let g = read(None, &[("bomb.log.gz", bomb), ("b.log.gz", whole)]);
+    assert_eq!(sums(&g).0, 10_000, "what came before is kept, and the next object is read");
+    assert!(g.faults.iter().any(|f| f.file == "bomb.log.gz" && f.what.contains("a bomb")), "{:?}", g.faults);
+}
+
+#[test]
+fn quiet_and_lost_are_told_apart_and_transit_gateways_are_counted() {
+    let text = "2 unknown eni-1 - - - - - - - 1790000000 1790000060 - NODATA\n\
+                2 unknown eni-1 - - - - - - - 1790000060 1790000120 - SKIPDATA\n\
+                2 unknown eni-1 10.0.0.1 10.0.0.2 1 2 6 3 4 1790000060 1790000120 - SKIPDATA\n";
+    let transit =
+        "version tgw-id srcaddr dstaddr start end\n6 tgw-1 10.0.0.1 10.0.0.2 1790000000 1790000060\n";
+    let g = read(None, &[("a.log", text.into()), ("t.log", transit.into())]);
+    let records = |i: usize| g.evidence[i].payload["records"].clone();
+    assert_eq!(
+        records(0),
+        json!({ "ok": 0, "nodata": 1, "skipdata": 2, "transit_gateway": 0, "quarantined": 0, "odd": 1 })
+    );
+    assert_eq!(records(1)["transit_gateway"], 1);
+    assert_eq!(g.evidence[0].payload["hours"][0]["interfaces"], json!([["eni-1", 0, 1, 2]]));
+    assert_eq!(g.evidence[1].payload["hours"], json!([]));
+}
+
+/// Files of our own beside the real samples, where a folder of them is named.
+fn texts(folder: &Path) -> Vec<PathBuf> {
+    let v5 = "start dstaddr srcaddr pkt-srcaddr pkt-dstaddr flow-direction tcp-flags log-status interface-id protocol \
+              dstport srcport bytes packets end action account-id version";
+    let mut custom = format!("{v5}\n");
+    for n in 0..500u64 {
+        let ends =
+            if n % 5 == 0 { "2001:db8:1::7 2001:db8::1 - -" } else { "10.1.0.9 10.0.0.3 100.64.0.9 -" };
+        let at = 1_790_000_000 + n * 61;
+        custom += &format!(
+            "{at} {ends} {} {} OK eni-{} 17 {} 53 {} {} {} {} 123456789012 5\n",
+            if n % 3 == 0 { "egress" } else { "-" },
+            n % 4,
+            n % 3,
+            n % 11,
+            n * n,
+            n,
+            at + 59,
+            if n % 7 == 0 { "REJECT" } else { "ACCEPT" }
+        );
+    }
+    let own = [
+        ("default.log", format!("{HEADER}\n{}", lines(3_000))),
+        ("bare.log", lines(700)),
+        ("custom.log", custom),
+    ];
+    let mut all: Vec<PathBuf> = own.iter().map(|(name, _)| folder.join(name)).collect();
+    own.iter().for_each(|(name, text)| std::fs::write(folder.join(name), text).unwrap());
+    if let Some(samples) = std::env::var_os("ACTLEDGER_SAMPLES") {
+        let samples =
+            std::fs::read_dir(Path::new(&samples).join("vpcflow")).unwrap().map(|f| f.unwrap().path());
+        let is_text =
+            |p: &PathBuf| p.extension().is_some_and(|e| e == "log") && !p.to_string_lossy().contains(".bad.");
+        let before = all.len();
+        all.extend(samples.filter(is_text));
+        assert!(all.len() > before, "no sample was read");
+    }
+    all
+}
+
+#[test]
+fn duckdb_finds_the_same_sums() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut told = Vec::new();
+    for path in texts(folder.path()) {
+        let object = [("a.log", std::fs::read(&path).unwrap())];
+        let hours = read(None, &object).evidence[0].payload["hours"].clone();
+        let hours: Vec<HourRow> = serde_json::from_value(hours).unwrap();
+        let names: Vec<String> = hours.into_iter().flat_map(|h| h.interfaces).map(|i| i.0).collect();
+        let g = read_for(&names, None, &object);
+        assert_eq!(g.counts.quarantined, 0, "{}: {:?}", path.display(), g.faults);
+        told.push(json!({ "file": path, "object": g.evidence[0].payload }));
+    }
+    let all = folder.path().join("told.json");
+    std::fs::write(&all, serde_json::to_vec(&told).unwrap()).unwrap();
+    let script = project().join("tests/support/duckdb_flows.py");
+    let done = Command::new("python3").arg(script).arg(&all).output().unwrap();
+    assert!(done.status.success(), "{}{}", stdout(&done), stderr(&done));
+    println!("{}", stdout(&done));
+    assert!(stdout(&done).lines().count() >= 3);
+}
