@@ -16,7 +16,7 @@ pub use selection::Selection;
 use super::{Context, Gathered};
 use crate::evidence::flow_logs::FlowObject;
 use crate::evidence::{Evidence, Kind, Time};
-use aggregate::Aggregate;
+use aggregate::{Aggregate, Written};
 use fields::Format;
 use lines::{Faults, Lines};
 use unpack::Unpacker;
@@ -110,7 +110,7 @@ impl<'a> Parser<'a> {
         if records.all() == 0 {
             return;
         }
-        let (hours, rows, other) = sums.finish();
+        let Written { hours, rows, other } = sums.finish();
         let object = FlowObject {
             object: path.to_owned(),
             sha256: sha256.to_owned(),

@@ -1,59 +1,27 @@
 //! The one place where records are summed: per interface and hour, and, of what is selected, per service and class of
 //! peer. What it says can be said in SQL as well: `GROUP BY` the members of a row.
 
+mod key;
+mod written;
+
+pub(super) use written::Written;
+
 use super::record::{LogStatus, Record};
-use super::selection::{Peer, Selection};
-use crate::evidence::flow_logs::{Direction, FlowRow, HourRow, Initiator, Other, RecordCounts, Side};
-use crate::evidence::{Private, Time};
+use super::selection::Selection;
+use crate::evidence::Time;
+use crate::evidence::flow_logs::{Direction, Other, RecordCounts, Side};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
+use key::{Key, Marks, Sum, initiator, opens};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 
-/// Most rows of one object; the rest is summed.
-const MAX_ROWS: usize = 5_000;
 /// Most groups that are held while an object is read; records of further ones are summed as the rest is.
 const MAX_GROUPS: usize = 1 << 20;
 const HOUR: i64 = 3600;
 const TCP: u8 = 6;
-const SYN: u16 = 2;
-const ACK: u16 = 16;
 const PEERS: usize = 5;
-
-/// What rows are told apart by, in three words.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Key {
-    /// Hours since 1970, and the number of the interface.
-    hour_and_interface: u64,
-    peer: Peer,
-    /// Number of the address on our side.
-    address: u32,
-    port: u16,
-    protocol: u8,
-    /// What [`Marks`] holds, packed.
-    marks: u8,
-}
-
-/// What of a row is one of a few.
-#[derive(Clone, Copy)]
-struct Marks {
-    direction: Direction,
-    service: Side,
-    initiator: Initiator,
-    accepted: Option<bool>,
-    allowed: Option<bool>,
-}
-
-#[derive(Clone, Copy)]
-struct Sum {
-    packets: u64,
-    bytes: u64,
-    flows: u32,
-    /// Seconds after the beginning of the hour.
-    first: u32,
-    last: u32,
-}
 
 /// Running sums of one object.
 pub(super) struct Aggregate<'a> {
@@ -84,11 +52,11 @@ impl<T> Default for Numbers<T> {
     }
 }
 
-impl<T: Eq + std::hash::Hash + Clone> Numbers<T> {
-    fn in_order(&self) -> Vec<T> {
+impl<T> Numbers<T> {
+    fn in_order(&self) -> impl Iterator<Item = &T> {
         let mut all: Vec<_> = self.numbers.iter().collect();
         all.sort_unstable_by_key(|(_, n)| **n);
-        all.into_iter().map(|(value, _)| value.clone()).collect()
+        all.into_iter().map(|(value, _)| value)
     }
 }
 
@@ -166,41 +134,20 @@ impl<'a> Aggregate<'a> {
     }
 
     fn flow(&mut self, r: &Record<'_>, hour_and_interface: u64, (start, end): (i64, i64)) {
-        let (Some(source), Some(destination)) = (r.source, r.destination) else { return };
         let selection = self.selection;
-        let interface = self.selected[(hour_and_interface & 0xFFFF_FFFF) as usize];
-        let (from, to) = (r.source_port.unwrap_or(0), r.destination_port.unwrap_or(0));
-        let watched = (selection.watches(from), selection.watches(to));
-        let known = || selection.addresses.contains(&source) || selection.addresses.contains(&destination);
-        if !(watched.0 || watched.1 || interface || known()) {
+        let whole = self.selected[(hour_and_interface & 0xFFFF_FFFF) as usize];
+        let Some(sides) = Sides::of(selection, r, whole) else { return };
+        let Sides { ours, peer, port, inward, service, both_watched } = sides;
+        let watched = service == Side::Ours && selection.watches(port) && selection.is_ours(ours);
+        if !(watched || whole || selection.addresses.contains(&ours)) {
             return;
         }
-        let to_service = match watched {
-            (true, false) => false,
-            (false, true) => true,
-            _ => match r.tcp_flags {
-                Some(f) if f & SYN != 0 => f & ACK == 0,
-                _ => to <= from,
-            },
-        };
-        let name = if interface { str::from_utf8(r.interface).ok() } else { None };
-        let inward = r.egress.map(|e| !e).or_else(|| selection.inward(name, source, destination));
-        // Of two addresses of our own, the one with the service is looked at.
-        let inward = inward.unwrap_or(to_service);
-        let (ours, peer) = if inward { (destination, source) } else { (source, destination) };
-        let service = if to_service == inward { Side::Ours } else { Side::Peer };
-        let port = if to_service { to } else { from };
-        let watch = service == Side::Ours && selection.watches(port) && selection.is_ours(ours);
-        if !(watch || interface || selection.addresses.contains(&ours)) {
-            return;
-        }
-        let both = watched.0 && watched.1;
         let marks = Marks {
             direction: if inward { Direction::In } else { Direction::Out },
             service,
-            initiator: initiator(r.tcp_flags, inward == (service == Side::Ours), both),
+            initiator: initiator(r.tcp_flags, inward == (service == Side::Ours), both_watched),
             accepted: r.accepted,
-            allowed: (watch && r.protocol == Some(TCP)).then(|| selection.network.allows(port, peer)),
+            allowed: (watched && r.protocol == Some(TCP)).then(|| selection.network.allows(port, peer)),
         };
         let key = Key {
             hour_and_interface,
@@ -210,10 +157,7 @@ impl<'a> Aggregate<'a> {
             protocol: r.protocol.unwrap_or(0),
             marks: marks.packed(),
         };
-        let offset = |t: i64| u32::try_from(t - start / HOUR * HOUR).unwrap_or(u32::MAX);
-        let sum =
-            Sum { packets: r.packets, bytes: r.bytes, flows: 1, first: offset(start), last: offset(end) };
-        self.sum(key, sum, peer);
+        self.sum(key, Sum::of(r, start, end), peer);
     }
 
     fn sum(&mut self, key: Key, sum: Sum, peer: IpAddr) {
@@ -249,69 +193,42 @@ impl<'a> Aggregate<'a> {
     pub(super) fn span(&self) -> Option<(Time, Time)> {
         self.span.map(|(from, to)| (Time::from_seconds(from), Time::from_seconds(to)))
     }
+}
 
-    /// The sums, as they are written down: hours, rows, and what did not fit into the rows.
-    pub(super) fn finish(mut self) -> (Vec<HourRow>, Vec<FlowRow>, Other) {
-        self.settle();
-        let names: Vec<String> =
-            self.interfaces.in_order().iter().map(|n| String::from_utf8_lossy(n).into_owned()).collect();
-        let name = |key: u64| names[(key & 0xFFFF_FFFF) as usize].clone();
-        let mut hours: BTreeMap<i64, Vec<(String, u64, u64, u64)>> = BTreeMap::new();
-        for (key, [ok, nodata, skipdata]) in &self.hours {
-            let row = (name(*key), *ok, *nodata, *skipdata);
-            hours.entry((key >> 32) as i64 * HOUR).or_default().push(row);
+/// Who is who in a record.
+struct Sides {
+    ours: IpAddr,
+    peer: IpAddr,
+    port: u16,
+    inward: bool,
+    service: Side,
+    both_watched: bool,
+}
+
+impl Sides {
+    /// Tells the sides apart, unless nothing of the record can be selected. `whole` says that all traffic of the interface
+    /// is.
+    fn of(selection: &Selection, r: &Record<'_>, whole: bool) -> Option<Sides> {
+        let (source, destination) = (r.source?, r.destination?);
+        let (from, to) = (r.source_port.unwrap_or(0), r.destination_port.unwrap_or(0));
+        let watched = (selection.watches(from), selection.watches(to));
+        let known = || selection.addresses.contains(&source) || selection.addresses.contains(&destination);
+        if !(watched.0 || watched.1 || whole || known()) {
+            return None;
         }
-        let hours = hours.into_iter().map(|(hour, mut interfaces)| {
-            interfaces.sort_unstable();
-            HourRow { hour: Time::from_seconds(hour), interfaces }
-        });
-        let addresses = self.addresses.in_order();
-        let row = |(i, (key, sum)): (usize, &(Key, Sum))| {
-            let marks = Marks::unpacked(key.marks);
-            let hour = (key.hour_and_interface >> 32) as i64 * HOUR;
-            FlowRow {
-                hour: Time::from_seconds(hour),
-                interface: name(key.hour_and_interface),
-                address: addresses[key.address as usize].to_string(),
-                direction: marks.direction,
-                peer: self.selection.peer_name(key.peer),
-                protocol: key.protocol,
-                port: key.port,
-                service: marks.service,
-                initiator: marks.initiator,
-                accepted: marks.accepted,
-                allowed: marks.allowed,
-                flows: sum.flows.into(),
-                packets: sum.packets,
-                bytes: sum.bytes,
-                first: Time::from_seconds(hour + i64::from(sum.first)),
-                last: Time::from_seconds(hour + i64::from(sum.last)),
-                peers: self
-                    .peers
-                    .get(&(i as u32))
-                    .into_iter()
-                    .flatten()
-                    .map(|p| Private::of(p.to_string()))
-                    .collect(),
-            }
+        let to_service = match watched {
+            (true, false) => false,
+            (false, true) => true,
+            _ => opens(r.tcp_flags).unwrap_or(to <= from),
         };
-        // What is not allowed comes first, then what is watched, then the biggest: a limit never hides a breach.
-        let mut order: Vec<usize> = (0..self.groups.len()).collect();
-        let rank = |i: &usize| {
-            let (key, sum) = &self.groups[*i];
-            let allowed = Marks::unpacked(key.marks).allowed;
-            (allowed.is_none(), allowed.unwrap_or(true), std::cmp::Reverse(sum.bytes))
-        };
-        order.sort_by_key(rank);
-        let mut other = self.other;
-        for i in order.iter().skip(MAX_ROWS) {
-            let sum = &self.groups[*i].1;
-            other.add(1, sum.flows.into(), sum.packets, sum.bytes);
-        }
-        order.truncate(MAX_ROWS);
-        let mut rows: Vec<FlowRow> = order.into_iter().map(|i| row((i, &self.groups[i]))).collect();
-        rows.sort_by(|a, b| a.place().cmp(&b.place()));
-        (hours.collect(), rows, other)
+        let name = if whole { str::from_utf8(r.interface).ok() } else { None };
+        let inward = r.egress.map(|e| !e).or_else(|| selection.inward(name, source, destination));
+        // Of two addresses of our own, the one with the service is looked at.
+        let inward = inward.unwrap_or(to_service);
+        let (ours, peer) = if inward { (destination, source) } else { (source, destination) };
+        let service = if to_service == inward { Side::Ours } else { Side::Peer };
+        let port = if to_service { to } else { from };
+        Some(Sides { ours, peer, port, inward, service, both_watched: watched.0 && watched.1 })
     }
 }
 
@@ -320,57 +237,15 @@ fn number(numbers: &mut HashMap<IpAddr, u32, FixedState>, address: IpAddr) -> u3
     *numbers.entry(address).or_insert(next)
 }
 
-impl Sum {
-    fn add(&mut self, other: &Sum) {
-        self.packets = self.packets.saturating_add(other.packets);
-        self.bytes = self.bytes.saturating_add(other.bytes);
-        self.flows = self.flows.saturating_add(other.flows);
-        self.first = self.first.min(other.first);
-        self.last = self.last.max(other.last);
-    }
-}
-
-impl Marks {
-    fn packed(self) -> u8 {
-        let three = |o: Option<bool>| o.map_or(2, u8::from);
-        let of_three = [self.initiator as u8, three(self.accepted), three(self.allowed)];
-        of_three.iter().fold((self.direction as u8) << 1 | self.service as u8, |all, n| all * 3 + n)
-    }
-
-    fn unpacked(packed: u8) -> Marks {
-        let of_three = |n: u8| (n < 2).then_some(n == 1);
-        Marks {
-            allowed: of_three(packed % 3),
-            accepted: of_three(packed / 3 % 3),
-            initiator: [Initiator::Peer, Initiator::Port, Initiator::Unknown][usize::from(packed / 9 % 3)],
-            service: [Side::Ours, Side::Peer][usize::from(packed / 27 % 2)],
-            direction: [Direction::In, Direction::Out][usize::from(packed / 54)],
-        }
-    }
-}
-
-/// Who opened the connection: the side that sent SYN without ACK; without flags, the side without the service port.
-/// `to_service` says whether the record goes to the service.
-fn initiator(flags: Option<u16>, to_service: bool, both_watched: bool) -> Initiator {
-    match flags {
-        Some(f) if f & SYN != 0 => {
-            let sender_opened = f & ACK == 0;
-            if sender_opened == to_service { Initiator::Peer } else { Initiator::Port }
-        }
-        Some(_) => Initiator::Unknown,
-        None if both_watched => Initiator::Unknown,
-        None => Initiator::Peer,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::fields::Format;
     use super::super::lines::Lines;
+    use super::written::MAX_ROWS;
     use super::*;
     use crate::config::Network;
 
-    fn rows(selection: &Selection, text: &str) -> (Vec<HourRow>, Vec<FlowRow>, Other) {
+    fn rows(selection: &Selection, text: &str) -> Written {
         let mut sums = Aggregate::new(selection);
         let mut lines = Lines::new(Format::configured(None), &mut sums);
         lines.feed(text.as_bytes());
@@ -392,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_connection_from_the_internet_is_a_row_for_each_direction() {
-        let (hours, rows, _) = rows(&Selection::new(network(), &[6006]), FOUR);
+        let Written { hours, rows, .. } = rows(&Selection::new(network(), &[6006]), FOUR);
         let told: Vec<_> =
             rows.iter().map(|r| (r.direction, r.accepted, r.flows, r.bytes, r.allowed)).collect();
         assert_eq!(
@@ -404,7 +279,8 @@ mod tests {
             ],
             "what goes out to somebody else's port is no use of ours"
         );
-        assert!(rows.iter().all(|r| r.peer == "public 198.51.100.0/24" && r.initiator == Initiator::Peer));
+        assert!(rows.iter().all(|r| r.peer == "public 198.51.100.0/24"
+            && r.initiator == crate::evidence::flow_logs::Initiator::Peer));
         assert_eq!(hours[0].interfaces, [("eni-1".to_owned(), 4, 0, 0)]);
     }
 
@@ -413,7 +289,7 @@ mod tests {
         let mut selection = Selection::new(network(), &[]);
         let here = ["10.0.0.9".parse().unwrap()].into();
         selection.interfaces.insert("eni-1".to_owned(), here);
-        let (_, rows, _) = rows(
+        let Written { rows, .. } = rows(
             &selection,
             &format!(
                 "{FOUR}2 1 eni-1 10.0.0.9 10.0.0.5 40000 443 6 1 52 1418533600 1418533659 ACCEPT OK\n2 1 eni-2 10.0.0.7 10.0.0.5 40000 443 6 1 52 1418533600 1418533659 ACCEPT OK\n"
@@ -432,27 +308,13 @@ mod tests {
         let line = |n: usize| {
             format!("2 1 eni-{n} 198.51.100.7 10.0.0.9 51000 6006 6 2 {n} 1418530010 1418530070 ACCEPT OK\n")
         };
-        let (hours, rows, other) = rows(&selection, &(0..MAX_ROWS + 10).map(line).collect::<String>());
+        let Written { hours, rows, other } =
+            rows(&selection, &(0..MAX_ROWS + 10).map(line).collect::<String>());
         assert_eq!((rows.len(), hours[0].interfaces.len()), (MAX_ROWS, MAX_ROWS + 10));
         assert_eq!(
             (other.rows, other.flows, other.packets, other.bytes),
             (10, 10, 20, 45),
             "the smallest ones"
         );
-    }
-
-    #[test]
-    fn marks_come_back_as_they_were() {
-        for packed in 0..108 {
-            assert_eq!(Marks::unpacked(packed).packed(), packed);
-        }
-    }
-
-    #[test]
-    fn flags_tell_who_opened() {
-        assert_eq!(initiator(Some(2), true, false), Initiator::Peer);
-        assert_eq!(initiator(Some(2), false, false), Initiator::Port);
-        assert_eq!(initiator(Some(18), false, false), Initiator::Peer);
-        assert_eq!(initiator(Some(0), true, false), Initiator::Unknown);
     }
 }
