@@ -1,6 +1,6 @@
 //! Flow logs as they are delivered, good and bad, with DuckDB as the second opinion on every sum.
 
-use crate::support::{project, stderr, stdout};
+use crate::support::{World, project, sqlite, stderr, stdout};
 use actledger::act::SourceKind;
 use actledger::config::{Network, Source};
 use actledger::evidence::Time;
@@ -165,6 +165,31 @@ fn quiet_and_lost_are_told_apart_and_transit_gateways_are_counted() {
     assert_eq!(records(1)["transit_gateway"], 1);
     assert_eq!(g.evidence[0].payload["hours"][0]["interfaces"], json!([["eni-1", 0, 1, 2]]));
     assert_eq!(g.evidence[1].payload["hours"], json!([]));
+}
+
+#[test]
+fn full_addresses_of_peers_are_kept_when_asked_for_and_sealed_then() {
+    let world = World::init("");
+    let look = world.path("looks/20261120T120000Z");
+    std::fs::create_dir_all(&look).unwrap();
+    let text =
+        "2 123456789012 eni-1 198.51.100.77 10.0.0.9 51000 6006 6 1 40 1763600000 1763600060 ACCEPT OK\n";
+    std::fs::write(look.join("a.log"), text).unwrap();
+    let config = std::fs::read_to_string(world.config()).unwrap();
+    for (name, more, openings) in [("plain", "", "0"), ("asked", "peer_addresses = true\n", "1")] {
+        let source = format!("\n[[flow_logs]]\nname = \"{name}\"\nlocation = \"file:looks\"\n{more}");
+        std::fs::write(world.config(), format!("{config}{source}")).unwrap();
+        let done = world.run(&["ingest", name]);
+        assert_eq!(done.status.code(), Some(0), "{}{}", stdout(&done), stderr(&done));
+        let bytes = sqlite(
+            &world.ledger(),
+            "SELECT CAST(bytes AS TEXT) FROM entry WHERE CAST(bytes AS TEXT) LIKE '%flow_log.object%'",
+        );
+        assert!(bytes.contains("public 198.51.100.0/24") && !bytes.contains("198.51.100.77"), "{bytes}");
+        let query = "SELECT count(*) FROM opening WHERE value LIKE '%198.51.100.77%'";
+        assert_eq!(sqlite(&world.ledger(), query).trim(), openings, "{name}");
+    }
+    assert_eq!(world.run(&["verify"]).status.code(), Some(0));
 }
 
 /// Files of our own beside the real samples, where a folder of them is named.
