@@ -5,41 +5,24 @@
 #![expect(clippy::print_stdout, reason = "the table is what this is for")]
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on says so by panicking")]
 
+mod measure;
+
 use actledger::act::SourceKind;
 use actledger::config::{Network, Source};
 use actledger::evidence::Time;
 use actledger::sources::flow_logs::Selection;
 use actledger::sources::{Context, gather};
 use libdeflater::{CompressionLvl, Compressor};
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeValLike;
+use measure::{Measured, measured, own_peak};
+use nix::sys::resource::UsageWho;
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 /// Objects of a day: one every five minutes.
 const OBJECTS: usize = 288;
 const MIDNIGHT: u64 = 1_767_225_600;
-
-/// CPU and wall-clock seconds.
-#[derive(Clone, Copy)]
-struct Measured {
-    cpu: f64,
-    wall: f64,
-}
-
-fn cpu(who: UsageWho) -> f64 {
-    let usage = getrusage(who).unwrap();
-    (usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64 / 1e6
-}
-
-fn measured(who: UsageWho, work: impl FnOnce()) -> Measured {
-    let (cpu_before, started) = (cpu(who), Instant::now());
-    work();
-    Measured { cpu: cpu(who) - cpu_before, wall: started.elapsed().as_secs_f64() }
-}
 
 /// The same numbers in every run.
 struct Random(u64);
@@ -140,18 +123,9 @@ fn read(paths: &[PathBuf], ports: &[u16]) -> (u64, usize) {
 
 const WATCHED: [u16; 2] = [5000, 6006];
 
-/// Peak memory of reading in a process of its own, MiB.
+/// Peak memory of reading, MiB.
 fn peak(kind: &str, records: usize) -> f64 {
-    let program = std::env::current_exe().unwrap();
-    let done = Command::new(program).args(["--peak", kind, &records.to_string()]).output().unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8(done.stdout).unwrap().trim().parse::<f64>().unwrap() / 1024.0
-}
-
-fn own_peak() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|l| l.starts_with("VmHWM")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    measure::peak(&["--peak", kind, &records.to_string()])
 }
 
 fn child(program: &str, arguments: &[&str], paths: &[PathBuf]) -> Measured {

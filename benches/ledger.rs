@@ -9,6 +9,8 @@
     reason = "a bench that cannot go on says so by panicking"
 )]
 
+mod measure;
+
 use actledger::config::Config;
 use actledger::jobs::{self, AsOf, Desk};
 use actledger::ledger::tree::{self, Tiles};
@@ -16,36 +18,18 @@ use actledger::ledger::{Signer, Verification};
 use actledger::store::{Fold, Reader, Row, Store};
 use ed25519_dalek::pkcs8::EncodePrivateKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeValLike;
+use measure::{Measured, measured, own_peak};
+use nix::sys::resource::UsageWho;
 use rusqlite::Connection;
 use std::fs::Permissions;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
 
 const BATCH: usize = 1_000;
 const ROUNDS: usize = 3;
 const ORIGIN: &str = "bench.example/ledger";
-
-/// CPU seconds of this process, or of its children that ended.
-fn cpu(who: UsageWho) -> f64 {
-    let usage = getrusage(who).unwrap();
-    (usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64 / 1e6
-}
-
-struct Measured {
-    cpu: f64,
-    wall: f64,
-}
-
-fn measured(who: UsageWho, work: impl FnOnce()) -> Measured {
-    let (cpu_before, started) = (cpu(who), Instant::now());
-    work();
-    Measured { cpu: cpu(who) - cpu_before, wall: started.elapsed().as_secs_f64() }
-}
 
 fn best(all: Vec<Measured>) -> Measured {
     all.into_iter().min_by(|a, b| a.cpu.total_cmp(&b.cpu)).unwrap()
@@ -125,18 +109,9 @@ fn verify(path: &Path) {
     assert!(matches!(result, Verification::Intact(_)), "{result:?}");
 }
 
-/// Peak memory of a verification in a process of its own, MiB.
+/// Peak memory of a verification, MiB.
 fn peak(path: &Path) -> f64 {
-    let program = std::env::current_exe().unwrap();
-    let done = Command::new(program).arg("--verify").arg(path).output().unwrap();
-    assert!(done.status.success());
-    String::from_utf8(done.stdout).unwrap().trim().parse::<f64>().unwrap() / 1024.0
-}
-
-fn own_peak() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|l| l.starts_with("VmHWM")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    measure::peak(&["--verify", path.to_str().unwrap()])
 }
 
 fn fill(path: &Path, rows: Vec<Row>, signer: &Signer) {

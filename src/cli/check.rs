@@ -7,7 +7,6 @@ use crate::config::cron;
 use crate::jobs::{self, Desk};
 use crate::mail::Transport;
 use crate::report::Zone;
-use crate::sources::flow_logs::Selection;
 use crate::sources::{Context, Gathered, files, gather};
 use crate::store::Reader;
 use serde_json::{Value, json};
@@ -106,7 +105,6 @@ fn register(desk: &Desk) -> Line {
 
 /// Parses the newest look of each source, writes nothing.
 fn sources(desk: &Desk) -> Vec<Line> {
-    let ports = desk.config.network.watched(&desk.catalogue.pack.ports);
     let mut lines = Vec::new();
     for (kind, source) in desk.config.sources() {
         if !source.collect {
@@ -114,8 +112,7 @@ fn sources(desk: &Desk) -> Vec<Line> {
             lines.push(line(kind.name(), &source.name, false, format!("switched off: {why}")));
             continue;
         }
-        let selection = Selection::new(desk.config.network.clone(), &ports);
-        let context = Context { source, selection };
+        let context = Context { source, selection: desk.watched() };
         lines.push(match files::looks(&source.folder(&desk.config.base)) {
             Err(why) => {
                 let mut l = line(kind.name(), &source.name, false, why);

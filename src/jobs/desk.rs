@@ -8,6 +8,7 @@ use crate::evidence::Time;
 use crate::evidence::record::{AssessmentConfig, SourceConfig};
 use crate::ledger::{Signer, note};
 use crate::sources::files;
+use crate::sources::flow_logs::Selection;
 use crate::store::{Store, Writer};
 use ed25519_dalek::pkcs8::DecodePrivateKey;
 use std::fs::File;
@@ -45,6 +46,12 @@ pub enum DeskError {
 }
 
 impl Desk {
+    /// What flow logs are read for by the config alone: watched ports.
+    pub fn watched(&self) -> Selection {
+        let Config { network, .. } = &self.config;
+        Selection::new(network.clone(), &network.watched(&self.catalogue.pack.ports))
+    }
+
     /// Reads the key; in a demonstration, derives it from the seed and sets the clock to the end of the looks.
     ///
     /// # Errors

@@ -159,8 +159,7 @@ fn one(
 
 /// What flow logs of a source are read for: watched ports, and the interfaces of systems as the last assessment knew them.
 fn selected(desk: &Desk, store: &Store, source: &Source) -> Result<Selection, JobError> {
-    let ports = desk.config.network.watched(&desk.catalogue.pack.ports);
-    let mut selection = Selection::new(desk.config.network.clone(), &ports);
+    let mut selection = desk.watched();
     selection.keeps_addresses = source.peer_addresses;
     let subject = crate::assessment::selection::subject(&source.name);
     if let Some(seq) = store.state().latest_entry("actledger", Kind::FlowLogSelection, &subject)? {

@@ -8,7 +8,7 @@ use super::scan::breaks;
 use std::collections::BTreeMap;
 
 /// Longest line: a record of all fields has less than two kilobytes.
-pub(super) const LONGEST_LINE: usize = 65_536;
+const LONGEST_LINE: usize = 65_536;
 /// What is looked at together; it stays in the processor's cache.
 const BLOCK: usize = 32_768;
 /// Faults of one object that are kept word for word.
@@ -26,7 +26,7 @@ pub(super) struct Lines<'s, 'n> {
     fields: Vec<(u32, u32)>,
     number: u64,
     any: bool,
-    pub faults: Faults,
+    faults: Faults,
 }
 
 /// What was wrong: how often by kind, and where, the first ones.

@@ -29,6 +29,8 @@ pub struct Parser<'a> {
     objects: u64,
     records: u64,
     unpacker: Unpacker,
+    /// Digest of the selection.
+    selection: String,
 }
 
 impl<'a> Parser<'a> {
@@ -41,6 +43,7 @@ impl<'a> Parser<'a> {
             objects: 0,
             records: 0,
             unpacker: Unpacker::default(),
+            selection: context.selection.digest(),
         }
     }
 
@@ -119,7 +122,7 @@ impl<'a> Parser<'a> {
             records,
             faults: faults.kinds.into_iter().map(|(kind, n)| (kind.to_owned(), n)).collect(),
             span,
-            selection: self.context.selection.digest(),
+            selection: self.selection.clone(),
             hours,
             rows,
             other,

@@ -14,7 +14,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use key::{Key, Marks, Sum, initiator, opens};
 use std::collections::{BTreeMap, HashMap};
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
 
 /// Most groups that are held while an object is read; records of further ones are summed as the rest is.
@@ -49,6 +49,13 @@ struct Numbers<T> {
 impl<T> Default for Numbers<T> {
     fn default() -> Self {
         Numbers { numbers: HashMap::default() }
+    }
+}
+
+impl<T: Eq + Hash> Numbers<T> {
+    fn of(&mut self, value: T) -> u32 {
+        let next = self.numbers.len() as u32;
+        *self.numbers.entry(value).or_insert(next)
     }
 }
 
@@ -127,10 +134,8 @@ impl<'a> Aggregate<'a> {
         if let Some(number) = self.interfaces.numbers.get(name) {
             return *number;
         }
-        let number = self.selected.len() as u32;
-        self.interfaces.numbers.insert(name.into(), number);
         self.selected.push(str::from_utf8(name).is_ok_and(|n| self.selection.interfaces.contains_key(n)));
-        number
+        self.interfaces.of(name.into())
     }
 
     fn flow(&mut self, r: &Record<'_>, hour_and_interface: u64, (start, end): (i64, i64)) {
@@ -152,7 +157,7 @@ impl<'a> Aggregate<'a> {
         let key = Key {
             hour_and_interface,
             peer: selection.peer(peer),
-            address: number(&mut self.addresses.numbers, ours),
+            address: self.addresses.of(ours),
             port,
             protocol: r.protocol.unwrap_or(0),
             marks: marks.packed(),
@@ -230,11 +235,6 @@ impl Sides {
         let port = if to_service { to } else { from };
         Some(Sides { ours, peer, port, inward, service, both_watched: watched.0 && watched.1 })
     }
-}
-
-fn number(numbers: &mut HashMap<IpAddr, u32, FixedState>, address: IpAddr) -> u32 {
-    let next = numbers.len() as u32;
-    *numbers.entry(address).or_insert(next)
 }
 
 #[cfg(test)]
