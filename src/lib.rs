@@ -13,7 +13,7 @@ pub mod config;
 pub mod register;
 /// Now and randomness, as values; frozen in a demonstration.
 pub mod clock;
-/// Flow logs, Gatekeeper, Sentinel, artifacts: parsers without I/O, and looks in folders.
+/// Flow logs, Gatekeeper, Sentinel, artifacts: parsers without I/O; beside them looks in folders, and transport to AWS.
 pub mod sources;
 /// `[p]` Entry, canonical form, tree, checkpoint, private values, verification as a fold.
 pub mod ledger;

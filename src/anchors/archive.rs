@@ -1,25 +1,17 @@
 //! Copies in an S3 bucket with Object Lock in compliance mode: until the date is over nobody can delete or shorten them,
 //! not even the account's owner. Nothing personal goes there: entries hold commitments, and openings are not copied.
 
-use super::{AnchorError, told, wait};
+use super::{AnchorError, wait};
 use crate::config::Archive as Settings;
 use crate::evidence::Time;
 use crate::evidence::record::ArchivedObject;
-use aws_config::sts::AssumeRoleProvider;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use crate::sources::aws::{self, s3, told};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, ObjectLockMode};
-use aws_smithy_http_client::{Builder, tls};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
-use std::time::Duration;
-
-/// How long a connection and a whole call may take: a bucket that hangs is one that is down.
-const CONNECT: Duration = Duration::from_secs(5);
-const OPERATION: Duration = Duration::from_secs(60);
 
 /// Bytes to be kept under a name.
 pub struct Copy {
@@ -45,7 +37,8 @@ pub fn keep(
         what: format!("{:?} is not s3://BUCKET/PREFIX", settings.location),
     })?;
     wait(async {
-        let client = connect(settings).await;
+        let access = settings.access();
+        let client = s3::client(&aws::config(&access).await, &access);
         let mut kept = Vec::new();
         for copy in copies {
             let key = format!("{prefix}{}", copy.name);
@@ -53,35 +46,6 @@ pub fn keep(
         }
         Ok(kept)
     })
-}
-
-async fn connect(settings: &Settings) -> Client {
-    let http = Builder::new()
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-        .build_https();
-    let patience = TimeoutConfig::builder().connect_timeout(CONNECT).operation_timeout(OPERATION).build();
-    let mut loader =
-        aws_config::defaults(BehaviorVersion::latest()).http_client(http).timeout_config(patience);
-    if let Some(region) = &settings.region {
-        loader = loader.region(Region::new(region.clone()));
-    }
-    let config = assumed(settings, loader.load().await).await;
-    let mut builder = aws_sdk_s3::config::Builder::from(&config);
-    if let Some(endpoint) = &settings.endpoint {
-        builder = builder.endpoint_url(endpoint).force_path_style(true);
-    }
-    Client::from_conf(builder.build())
-}
-
-/// Takes on a role, where the bucket belongs to another account.
-async fn assumed(settings: &Settings, config: SdkConfig) -> SdkConfig {
-    let Some(role) = &settings.role_arn else { return config };
-    let mut provider = AssumeRoleProvider::builder(role).session_name("actledger").configure(&config);
-    if let Some(id) = &settings.external_id {
-        provider = provider.external_id(id);
-    }
-    let credentials = aws_sdk_s3::config::SharedCredentialsProvider::new(provider.build().await);
-    config.into_builder().credentials_provider(credentials).build()
 }
 
 async fn put(

@@ -38,15 +38,3 @@ fn wait<T>(work: impl Future<Output = Result<T, AnchorError>>) -> Result<T, Anch
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(AnchorError::Runtime)?.block_on(work)
 }
-
-/// An error with all its causes in one line.
-fn told(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |e| e.source());
-    let mut parts: Vec<String> = Vec::new();
-    for text in causes.map(ToString::to_string) {
-        if !parts.iter().any(|p| p.contains(&text)) {
-            parts.push(text);
-        }
-    }
-    parts.join(": ")
-}

@@ -153,7 +153,7 @@ fn hours(facts: &Facts, coverage: &mut Coverage, window: Time) {
                 to: hour.plus_seconds(HOUR),
                 what: format!("{interface}: {} SKIPDATA, records lost by AWS", sum.skipdata),
                 reason: "records-lost",
-                entry: sum.entries.first().copied(),
+                entry: sum.entries().next(),
             });
         }
         hour = hour.plus_seconds(HOUR);

@@ -346,7 +346,7 @@ impl<'a> Tying<'a> {
             let discovered = format!("discovered:network:{}:{}", seen.source, i.interface);
             let names = [i.tags.get(&self.catalogue.pack.system_tag), i.tags.get("ai-system")];
             let claimed = self.claims(matches, &names, &discovered);
-            let watched = self.facts.network.ports.iter().filter(|p| {
+            let watched = self.facts.network.ports().filter(|p| {
                 p.source == seen.source
                     && p.value.interface == i.interface
                     && p.value.connections > 0

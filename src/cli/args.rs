@@ -54,6 +54,12 @@ pub(super) struct Json {
 pub(super) struct Ingest {
     /// Only these sources.
     pub names: Vec<String>,
+    /// Reads one source of flow logs once more: what was read for other systems or ports becomes revisions.
+    #[arg(long, requires = "from")]
+    pub again: bool,
+    /// From this time on.
+    #[arg(long, value_name = "T", requires = "again")]
+    pub from: Option<String>,
     /// One JSON document on stdout.
     #[arg(long)]
     pub json: bool,
@@ -123,6 +129,9 @@ pub(super) struct Verify {
     /// The key that you were given: a file, or NAME+HASH+KEY.
     #[arg(long, value_name = "FILE|VKEY")]
     pub public_key: Option<String>,
+    /// Fetches so many flow-log objects from their bucket again and compares their bytes with the record.
+    #[arg(long, value_name = "N", conflicts_with_all = ["bundle", "ledger"])]
+    pub refetch: Option<usize>,
     /// A file with an old checkpoint, a saved mail for example.
     #[arg(long, value_name = "FILE")]
     pub since: Option<PathBuf>,

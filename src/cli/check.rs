@@ -113,6 +113,10 @@ fn sources(desk: &Desk) -> Vec<Line> {
             continue;
         }
         let context = Context { source, selection: desk.watched() };
+        if !source.is_folder() {
+            lines.push(live(desk, kind, &context));
+            continue;
+        }
         lines.push(match files::looks(&source.folder(&desk.config.base)) {
             Err(why) => {
                 let mut l = line(kind.name(), &source.name, false, why);
@@ -137,6 +141,19 @@ fn sources(desk: &Desk) -> Vec<Line> {
         });
     }
     lines
+}
+
+/// Reaches a live source and says what a pass would read.
+fn live(desk: &Desk, kind: crate::act::SourceKind, context: &Context<'_>) -> Line {
+    let name = &context.source.name;
+    match jobs::waiting(desk, context) {
+        Ok(said) => line(kind.name(), name, true, said),
+        Err(why) => {
+            let mut l = line(kind.name(), name, false, why);
+            l.more.push(lost(desk, kind));
+            l
+        }
+    }
 }
 
 fn remarks(g: &Gathered) -> Vec<String> {

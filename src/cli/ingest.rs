@@ -3,6 +3,8 @@
 use super::args::Ingest;
 use super::output::{self, Progress};
 use super::{CliError, Ended};
+use crate::config::Source;
+use crate::evidence::Time;
 use crate::jobs::{self, Desk, SourceStatus};
 
 pub(super) fn run(desk: &Desk, options: &Ingest) -> Result<Ended, CliError> {
@@ -14,8 +16,11 @@ pub(super) fn run(desk: &Desk, options: &Ingest) -> Result<Ended, CliError> {
     let mut store = desk.store()?;
     jobs::intact(desk, &store)?;
     let progress = Progress::new();
-    let status =
-        jobs::ingest(desk, &mut store, &options.names, &|name, done, all| progress.step(name, done, all))?;
+    let step = |name: &str, done, all| progress.step(name, done, all);
+    let status = match again(desk, options)? {
+        Some((source, from)) => jobs::ingest_again(desk, &mut store, &source, from, &step)?,
+        None => jobs::ingest(desk, &mut store, &options.names, &step)?,
+    };
     progress.finish();
     let ended = if status.failed() { Ended::Something } else { Ended::Well };
     if options.json {
@@ -39,6 +44,18 @@ pub(super) fn run(desk: &Desk, options: &Ingest) -> Result<Ended, CliError> {
     }
     output::line("Next: actledger report");
     Ok(ended)
+}
+
+/// The one source that is to be read once more, and from when on.
+fn again(desk: &Desk, options: &Ingest) -> Result<Option<(Source, Time)>, CliError> {
+    let Some(from) = options.from.as_deref().filter(|_| options.again) else { return Ok(None) };
+    let from = from.parse().map_err(|e| CliError::Usage(format!("--from {from}: {e}")))?;
+    let [name] = options.names.as_slice() else {
+        return Err(CliError::Usage("--again reads one source: ingest NAME --again --from T".into()));
+    };
+    let source = desk.config.flow_logs.iter().find(|s| s.name == *name);
+    let source = source.ok_or_else(|| CliError::Usage(format!("{name} is no source of flow logs")))?;
+    Ok(Some((source.clone(), from)))
 }
 
 fn row(s: &SourceStatus) -> Vec<String> {

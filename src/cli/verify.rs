@@ -7,7 +7,7 @@ use crate::config::{Config, Timestamp};
 use crate::evidence::Kind;
 use crate::evidence::record::{AnchorMade, LedgerOpened};
 use crate::export::bundle;
-use crate::jobs;
+use crate::jobs::{self, Refetched};
 use crate::ledger::verify::root_base64;
 use crate::ledger::{Broken, Checkpoint, Intact, Verification, Verifier};
 use crate::store::{Fold, Reader};
@@ -15,7 +15,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use std::path::Path;
 
 pub(super) fn run(config: &Config, o: &Verify) -> Result<Ended, CliError> {
-    ledger(&config.ledger.path, o, config.timestamp.as_ref(), own_key(config))
+    ledger(&config.ledger.path, o, Some(config), own_key(config))
 }
 
 pub(super) fn alone(o: &Verify) -> Result<Ended, CliError> {
@@ -64,7 +64,7 @@ fn of_bundle(file: &Path, o: &Verify) -> Result<Ended, CliError> {
 fn ledger(
     path: &Path,
     o: &Verify,
-    timestamp: Option<&Timestamp>,
+    config: Option<&Config>,
     own: Option<Verifier>,
 ) -> Result<Ended, CliError> {
     if !path.exists() {
@@ -79,8 +79,13 @@ fn ledger(
     }
     let copy = o.since.as_ref().map(|f| outside_copy(f)).transpose()?;
     let mut made: Vec<AnchorMade> = Vec::new();
-    let result = reader.verify(key(o)?, Fold::Only(&[Kind::AnchorMade]), |p| {
-        made.extend(serde_json::from_value::<AnchorMade>(p.entry.payload.clone()).ok());
+    let mut objects: Vec<u64> = Vec::new();
+    let result = reader.verify(key(o)?, Fold::Only(&[Kind::AnchorMade, Kind::FlowLogObject]), |p| {
+        if p.entry.kind == Kind::AnchorMade {
+            made.extend(serde_json::from_value::<AnchorMade>(p.entry.payload.clone()).ok());
+        } else if p.entry.subject.starts_with("s3:") {
+            objects.push(p.seq);
+        }
     })?;
     if !o.json {
         match &result {
@@ -93,15 +98,18 @@ fn ledger(
         (Verification::Intact(i), Some(ours)) => !i.keys.iter().any(|(_, k)| k == ours),
         _ => false,
     };
-    let witnesses = Witnesses::of(&reader, &made, timestamp);
+    let witnesses = Witnesses::of(&reader, &made, config.and_then(|c| c.timestamp.as_ref()));
+    let refetched = refetched(config, &reader, &objects, o.refetch.unwrap_or(0))?;
     let since = copy.map(|text| Since::of(&reader, &result, &text, given.as_ref())).transpose()?;
     if o.json {
         let mut document = document(&result, since.as_ref());
         document["witnesses"] = serde_json::json!(witnesses.lines);
+        document["refetched"] = serde_json::json!(refetched);
         document["signed_by_another_key"] = stranger.into();
         output::json(&document);
     } else {
         witnesses.lines.iter().for_each(|l| output::line(format!("outside      {l}")));
+        tell_refetched(&refetched, objects.len(), o.refetch);
         if stranger {
             output::line(
                 "SIGNED BY ANOTHER KEY than the one of this config: somebody put another ledger in place.",
@@ -112,7 +120,34 @@ fn ledger(
         }
     }
     let holds = matches!(result, Verification::Intact(_)) && !witnesses.contradict && !stranger;
+    let holds = holds && refetched.iter().all(|r| r.fault.is_none());
     Ok(if holds && since.is_none_or(|s| s.holds()) { Ended::Well } else { Ended::Something })
+}
+
+fn refetched(
+    config: Option<&Config>,
+    reader: &Reader<'_>,
+    objects: &[u64],
+    sample: usize,
+) -> Result<Vec<Refetched>, CliError> {
+    let Some(config) = config.filter(|_| sample > 0) else { return Ok(Vec::new()) };
+    Ok(jobs::refetch(config, reader, objects, sample)?)
+}
+
+fn tell_refetched(refetched: &[Refetched], all: usize, asked: Option<usize>) {
+    if asked.is_none() {
+        return;
+    }
+    let same = refetched.iter().filter(|r| r.fault.is_none()).count();
+    let n = refetched.len();
+    output::line(format!(
+        "refetched    {same} of {n} objects have the bytes that the record states ({all} are recorded)"
+    ));
+    for r in refetched {
+        if let Some(fault) = &r.fault {
+            output::line(format!("             entry {}, {}: {fault}", r.seq, r.subject));
+        }
+    }
 }
 
 fn outside_copy(file: &Path) -> Result<String, CliError> {

@@ -1,6 +1,7 @@
 //! Reading a config and refusing what cannot be, each time with the key and what would be right.
 
-use super::{Config, Paths};
+use super::{Config, Paths, Source};
+use crate::act::SourceKind;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -75,9 +76,7 @@ impl Config {
             if ["register", "actledger"].contains(&source.name.as_str()) {
                 return refuse(&key("name"), &source.name, "this name is taken by the program itself");
             }
-            if !source.location.starts_with("file:") || source.location == "file:" {
-                let right =
-                    "this version reads \"file:DIR\" only; live AWS, Kubernetes and HCP Terraform come later";
+            if let Some(right) = self.misplaced(kind, source) {
                 return refuse(&key("location"), &source.location, right);
             }
             if source.since.is_some() && source.since_days().is_none() {
@@ -165,6 +164,29 @@ impl Config {
         Ok(())
     }
 
+    /// What would be right where a source cannot be read from its location.
+    fn misplaced(&self, kind: SourceKind, source: &Source) -> Option<&'static str> {
+        let folder = source.location.strip_prefix("file:").is_some_and(|d| !d.is_empty());
+        if folder {
+            return None;
+        }
+        if self.demo.is_some() {
+            return Some("a demonstration reads folders: \"file:DIR\"");
+        }
+        match kind {
+            SourceKind::FlowLogs if super::bucket(&source.location).is_some() => None,
+            SourceKind::FlowLogs
+                if source.location.strip_prefix("cloudwatch:").is_some_and(|g| !g.is_empty()) =>
+            {
+                None
+            }
+            SourceKind::FlowLogs => Some("\"file:DIR\", \"s3://BUCKET/PREFIX\" or \"cloudwatch:LOG-GROUP\""),
+            _ => Some(
+                "this version reads \"file:DIR\" here; live Kubernetes, HCP Terraform and buckets of models come later",
+            ),
+        }
+    }
+
     fn resolve(&mut self, dir: &Path) {
         let join = |p: &mut PathBuf| *p = dir.join(&*p);
         join(&mut self.reports_dir);
@@ -204,8 +226,14 @@ mod tests {
                 .contains("timezone = \"Mars\": give an IANA zone")
         );
         assert!(refused("organization = 'X'\n[schedule]\nreport = 'daily'").contains("schedule.report"));
-        let live = "organization = 'X'\n[[flow_logs]]\nname = 'a'\nlocation = 's3://b'";
-        assert!(refused(live).contains("flow_logs.location of \"a\""));
+        let at =
+            |kind, location| format!("organization = 'X'\n[[{kind}]]\nname = 'a'\nlocation = '{location}'");
+        assert!(refused(&at("flow_logs", "ftp://b")).contains("flow_logs.location of \"a\""));
+        assert!(refused(&at("flow_logs", "s3://")).contains("s3://BUCKET/PREFIX"));
+        assert!(refused(&at("gatekeeper", "s3://b")).contains("\"file:DIR\" here"));
+        assert!(
+            refused(&format!("{}\n[demo]\nseed = 1", at("flow_logs", "s3://b"))).contains("a demonstration")
+        );
         assert!(refused("organization = 'X'\n[web]\nlisten = '0.0.0.0:80'").contains("token"));
     }
 

@@ -114,15 +114,28 @@ pub struct Schedule {
 pub struct Source {
     /// Its identity in the ledger.
     pub name: String,
-    /// `file:DIR`. Live locations (`s3://`, `cloudwatch:`, `kube:`, `https://`) are not read by this version.
+    /// `file:DIR`; flow logs also `s3://BUCKET/PREFIX` (the folder that holds `AWSLogs`) and `cloudwatch:LOG-GROUP`.
+    /// Other live locations (`kube:`, `https://`) are not read by this version.
     pub location: String,
     /// Flow logs: field names in order, for files without a header line. Default: the 14 fields of version 2.
     pub format: Option<String>,
     /// Flow logs: keeps five full addresses of peers a row, sealed as private values.
     #[serde(default)]
     pub peer_addresses: bool,
-    /// AWS region, for files that do not tell it.
+    /// AWS region; for files, where they do not tell it.
     pub region: Option<String>,
+    /// AWS: address of a service that is not AWS's own.
+    pub endpoint: Option<String>,
+    /// AWS: role to take on, where the place belongs to another account.
+    pub role_arn: Option<String>,
+    /// AWS: external id of that role.
+    pub external_id: Option<String>,
+    /// Flow logs in AWS: lists interfaces and flow logs as well (`ec2:DescribeNetworkInterfaces`,
+    /// `ec2:DescribeFlowLogs`), so that the interfaces that should speak are known.
+    #[serde(default)]
+    pub inventory: bool,
+    /// Flow logs in S3: hours without a new object after which a day is no longer listed. Default 24.
+    pub quiet_hours: Option<u32>,
     /// HCP Terraform organisation, for files that do not tell it.
     pub organization: Option<String>,
     /// Gatekeeper: a name for the cluster that people read.
@@ -205,12 +218,40 @@ pub struct Archive {
 impl Archive {
     /// Bucket, and prefix with its closing slash.
     pub fn place(&self) -> Option<(&str, String)> {
-        let (bucket, prefix) =
-            self.location.strip_prefix("s3://")?.split_once('/').unwrap_or((&self.location[5..], ""));
-        let prefix = prefix.trim_matches('/');
-        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        (!bucket.is_empty()).then_some((bucket, prefix))
+        bucket(&self.location)
     }
+
+    /// How to get there.
+    pub fn access(&self) -> Access<'_> {
+        Access {
+            region: self.region.as_deref(),
+            endpoint: self.endpoint.as_deref(),
+            role_arn: self.role_arn.as_deref(),
+            external_id: self.external_id.as_deref(),
+        }
+    }
+}
+
+/// How an AWS service is reached.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Access<'a> {
+    /// AWS region; default: what the SDK's chain says.
+    pub region: Option<&'a str>,
+    /// Address of a service that is not AWS's own.
+    pub endpoint: Option<&'a str>,
+    /// Role to take on.
+    pub role_arn: Option<&'a str>,
+    /// External id of that role.
+    pub external_id: Option<&'a str>,
+}
+
+/// Bucket and prefix of `s3://BUCKET/PREFIX`; the prefix ends in a slash, or is empty.
+pub fn bucket(location: &str) -> Option<(&str, String)> {
+    let rest = location.strip_prefix("s3://")?;
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    let prefix = prefix.trim_matches('/');
+    let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+    (!bucket.is_empty()).then_some((bucket, prefix))
 }
 
 /// `[timestamp]`: RFC 3161 time-stamps of each night's checkpoint.
@@ -311,6 +352,21 @@ impl Source {
     /// Days of `since`.
     pub fn since_days(&self) -> Option<i64> {
         self.since.as_deref()?.trim().strip_suffix('d')?.parse().ok().filter(|d| *d > 0)
+    }
+
+    /// How to get there, where it is in AWS.
+    pub fn access(&self) -> Access<'_> {
+        Access {
+            region: self.region.as_deref(),
+            endpoint: self.endpoint.as_deref(),
+            role_arn: self.role_arn.as_deref(),
+            external_id: self.external_id.as_deref(),
+        }
+    }
+
+    /// Whether it is read from a folder.
+    pub fn is_folder(&self) -> bool {
+        self.location.starts_with("file:")
     }
 
     /// The folder of a `file:` location, relative to `base`.

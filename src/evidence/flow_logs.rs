@@ -4,8 +4,8 @@ use super::{Outside, Private, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// One delivered flow-log object: where it came from, what it counted, and the hourly rows that rules read.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One delivered flow-log object: where it came from and what it counted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FlowObject {
     /// Key of the object below its location.
     pub object: String,
@@ -13,7 +13,49 @@ pub struct FlowObject {
     pub sha256: String,
     /// Size of the bytes as delivered.
     pub size: u64,
-    /// Field names in the order of the file.
+    /// The S3 version that was read; none where the bucket keeps no versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version_id: Option<String>,
+    /// The S3 entity tag by which a listing shows that the object was replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// When S3 got it: the delay of its delivery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<Time>,
+    /// How many entries before this one told the same object: this one stands in their place.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub revision: u64,
+    /// Why nothing of it could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// What its records counted.
+    #[serde(flatten)]
+    pub traffic: Traffic,
+}
+
+/// Five minutes of a CloudWatch log group, by the start of the records: what S3 delivers as objects.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FlowWindow {
+    /// Name of the log group.
+    pub group: String,
+    /// Its start; it ends five minutes later.
+    pub from: Time,
+    /// Events that were read, each once.
+    pub events: u64,
+    /// Sum of the SHA-256 digests of all messages modulo 2^128, hex: the same for the same messages in any order.
+    pub digest: String,
+    /// How many entries before this one told the same window: this one stands in their place.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub revision: u64,
+    /// What its records counted.
+    #[serde(flatten)]
+    pub traffic: Traffic,
+}
+
+/// What a number of records counted, and the hourly rows that rules read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// Field names in the order of the records.
     pub format: Vec<String>,
     /// Records by log status, and what could not be read.
     pub records: RecordCounts,
@@ -34,6 +76,11 @@ pub struct FlowObject {
     /// What was selected and did not fit into the limit of rows.
     #[serde(default)]
     pub other: Other,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// Of which interfaces all traffic is kept as rows, beside that of watched ports: those of systems, as of an assessment.
@@ -315,4 +362,16 @@ pub struct FlowLogConfiguration {
     /// The format string, which never changes.
     #[serde(default)]
     pub format: Option<String>,
+    /// Longest aggregation interval in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<i64>,
+    /// Bucket or log group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination: Option<String>,
+    /// SUCCESS or FAILED.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<String>,
+    /// Why delivery fails: `Rate limited`, `Access error` or `Unknown error`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }

@@ -79,6 +79,7 @@ kinds! {
     SourceRun "source.run" Event,
     FlowLogConfiguration "flow_log.configuration" State,
     FlowLogObject "flow_log.object" Event,
+    FlowLogWindow "flow_log.window" Event,
     FlowLogSelection "flow_log.selection" State,
     NetworkInterface "network.interface" State,
     GatekeeperTemplate "gatekeeper.template" State,

@@ -154,6 +154,9 @@ pub struct SourceRun {
     pub files: u64,
     /// What was read, in the source's own units.
     pub read: String,
+    /// What a live source was asked, in its own words: operation, parameters, pages, items.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<String>,
     /// Version of this program.
     pub version: String,
 }

@@ -7,6 +7,7 @@ mod desk;
 mod export;
 mod ingest;
 mod outbox;
+mod refetch;
 mod report;
 mod whole;
 
@@ -14,8 +15,9 @@ pub use anchor::{AnchorStatus, anchor, authorities};
 pub use assess::{AssessStatus, assess, intact};
 pub use desk::{Desk, DeskError, demo_nights, read_key};
 pub use export::{Exported, Request, export};
-pub use ingest::{IngestStatus, SourceStatus, ingest, register_now};
+pub use ingest::{IngestStatus, SourceStatus, ingest, ingest_again, register_now, waiting};
 pub use outbox::{MailStatus, compose, flush, queue};
+pub use refetch::{Refetched, refetch};
 pub use report::{
     AsIssued, AsOf, Issued, Rendered, ReportStatus, Scope, as_issued, files, nightly, render, resolve, view,
 };

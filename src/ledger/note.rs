@@ -37,7 +37,7 @@ impl Verifier {
     /// # Errors
     /// Another form, or a hash that does not belong to name and key.
     pub fn parse(vkey: &str) -> Result<Verifier, NoteError> {
-        let bad = || NoteError::Key(vkey.trim().to_owned());
+        let bad = || NoteError::Key(vkey.trim().chars().take(120).collect());
         let mut parts = vkey.trim().splitn(3, '+');
         let (name, id, key) = (parts.next(), parts.next(), parts.next());
         let bytes = STANDARD.decode(key.ok_or_else(bad)?).map_err(|_| bad())?;

@@ -33,6 +33,8 @@ pub struct Gathered {
     pub replies: String,
     /// What was read, in the source's own units.
     pub read: String,
+    /// What a live source was asked.
+    pub requests: Vec<String>,
 }
 
 impl Gathered {

@@ -1,7 +1,8 @@
 //! The places evidence comes from. Each has a parser that does no I/O and takes one reply after the other; `files`
-//! reads looks from a folder. What a reply says is taken as it is: nothing here judges.
+//! reads looks from a folder, `aws` fetches from S3, CloudWatch Logs and EC2. What a reply says is taken as it is: nothing here judges.
 
 pub mod artifacts;
+pub mod aws;
 pub mod files;
 pub mod flow_logs;
 pub mod gatekeeper;
@@ -15,12 +16,122 @@ use crate::config::Source;
 use crate::evidence::Time;
 use flow_logs::Selection;
 
+/// Where a pass over a live source begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// The time of the pass.
+    pub now: Time,
+    /// Where the pass before left off; none for the first one.
+    pub cursor: Option<Time>,
+    /// How far back the first pass goes, or one that reads once more.
+    pub since: Option<Time>,
+    /// Whether what was read with another selection is read once more.
+    pub again: bool,
+}
+
+impl Start {
+    /// The time from which on things are looked at; none for as far as there are any.
+    pub fn from(&self) -> Option<Time> {
+        if self.again { self.since } else { self.cursor.or(self.since) }
+    }
+}
+
+/// One step of a pass over a live source: what it gave, and how far the source is read with it.
+pub struct Step {
+    /// The cursor.
+    pub look: String,
+    /// What it gave.
+    pub gathered: Gathered,
+    /// Whether nothing is left.
+    pub last: bool,
+}
+
+/// What the ledger knows of an object or window that it holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Known {
+    /// What shows that it changed: entity tag, digest.
+    pub mark: String,
+    /// How often it was read before.
+    pub revision: u64,
+    /// Digest of what was selected for rows.
+    pub selection: String,
+}
+
+/// Tells what the ledger knows of a subject; the error is the store's reason.
+pub type Knows<'k> = dyn Fn(&str) -> Result<Option<Known>, String> + 'k;
+
 /// What parsers need from the config.
 pub struct Context<'a> {
     /// The configured source.
     pub source: &'a Source,
     /// What flow logs are read for.
     pub selection: Selection,
+}
+
+/// A pass over a live source.
+pub struct Live<'a> {
+    context: &'a Context<'a>,
+    now: Time,
+    /// Whether the inventory is still to be read.
+    inventory: bool,
+    pass: Pass<'a>,
+}
+
+enum Pass<'a> {
+    Objects(aws::Objects<'a>),
+    Windows(aws::Windows<'a>),
+}
+
+impl<'a> Live<'a> {
+    /// Reaches the source and finds out where things lie.
+    ///
+    /// # Errors
+    /// Why it cannot be reached or read.
+    pub fn open(context: &'a Context<'a>, start: Start) -> Result<Live<'a>, String> {
+        let pass = if context.source.location.starts_with("cloudwatch:") {
+            Pass::Windows(aws::Windows::open(context, start)?)
+        } else {
+            Pass::Objects(aws::Objects::open(context, start)?)
+        };
+        Ok(Live { context, now: start.now, inventory: context.source.inventory, pass })
+    }
+
+    /// What it delivers is called.
+    pub fn unit(&self) -> &'static str {
+        match self.pass {
+            Pass::Objects(_) => "objects",
+            Pass::Windows(_) => "windows",
+        }
+    }
+
+    /// Reads the next step. The inventory comes with the first one.
+    ///
+    /// # Errors
+    /// Why the source cannot be read on; what was committed stays.
+    pub fn step(&mut self, known: &Knows<'_>) -> Result<Step, String> {
+        let mut step = match &mut self.pass {
+            Pass::Objects(pass) => pass.step(known),
+            Pass::Windows(pass) => pass.step(known),
+        }?;
+        if std::mem::take(&mut self.inventory) {
+            let listed = aws::inventory(self.context, self.now)?;
+            step.gathered.complete.clone_from(&listed.complete);
+            step.gathered.requests.extend(listed.requests.iter().cloned());
+            step.gathered.absorb(listed);
+        }
+        Ok(step)
+    }
+
+    /// What a pass would read, in words.
+    ///
+    /// # Errors
+    /// Why it cannot be listed.
+    pub fn waiting(self, known: &Knows<'_>) -> Result<String, String> {
+        match self.pass {
+            Pass::Objects(pass) => pass.waiting(known),
+            Pass::Windows(pass) => Ok(pass.waiting()),
+        }
+    }
 }
 
 /// Parses all replies of one look. `files` gives the path below the look and the bytes, or why they cannot be had.

@@ -73,6 +73,13 @@ static STATE: LazyLock<Migrations<'static>> = LazyLock::new(|| {
              CREATE TABLE seen (event BLOB PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
              CREATE TABLE own (kind TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (kind, seq)) STRICT, WITHOUT ROWID;",
         ),
+        // Delivered objects and windows of flow logs, as they were last read.
+        M::up(
+            "DELETE FROM seen; DELETE FROM own; DELETE FROM latest; DELETE FROM cursor; DELETE FROM finding; UPDATE folded SET upto = 0;
+             CREATE TABLE delivered (source TEXT NOT NULL, subject TEXT NOT NULL, mark TEXT NOT NULL, revision INTEGER NOT NULL,
+                                     selection TEXT NOT NULL, seq INTEGER NOT NULL,
+                                     PRIMARY KEY (source, subject)) STRICT, WITHOUT ROWID;",
+        ),
     ])
 });
 

@@ -4,6 +4,7 @@ use super::append::payload_digest;
 use super::{Reader, StoreError, schema, sql};
 use crate::evidence::{Evidence, Kind, Nature};
 use crate::ledger::header::Header;
+use crate::sources::Known;
 use rusqlite::{Connection, OptionalExtension, types::Value};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,12 +13,13 @@ use std::path::Path;
 /// Entries that are folded in one transaction of `state.db`, at most.
 const BATCH: u64 = 250_000;
 
-const DERIVED: [(&str, &str); 6] = [
+const DERIVED: [(&str, &str); 7] = [
     ("folded", "SELECT one, upto FROM folded ORDER BY 1"),
     ("seen", "SELECT hex(event), seq FROM seen ORDER BY 1"),
     ("own", "SELECT kind, seq FROM own ORDER BY 1, 2"),
     ("latest", "SELECT source, kind, subject, hex(digest), seq, gone FROM latest ORDER BY 1, 2, 3"),
     ("cursor", "SELECT source, look, seq FROM cursor ORDER BY 1"),
+    ("delivered", "SELECT source, subject, mark, revision, selection, seq FROM delivered ORDER BY 1, 2"),
     ("finding", "SELECT finding, unit, number, status, seq FROM finding ORDER BY 1, 2"),
 ];
 
@@ -131,6 +133,11 @@ impl State {
         for (source, (look, seq)) in batch.cursor {
             cursor.execute((source, look, seq))?;
         }
+        let query = "INSERT OR REPLACE INTO delivered (source, subject, mark, revision, selection, seq) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let mut delivered = tx.prepare_cached(query)?;
+        for ((source, subject), (d, seq)) in batch.delivered {
+            delivered.execute((source, subject, d.mark, d.revision, d.selection, seq))?;
+        }
         let query =
             "INSERT OR REPLACE INTO finding (finding, unit, number, status, seq) VALUES (?1, ?2, ?3, ?4, ?5)";
         let mut finding = tx.prepare_cached(query)?;
@@ -138,7 +145,7 @@ impl State {
             finding.execute((name, unit, number, status, seq))?;
         }
         tx.execute("INSERT OR REPLACE INTO folded (one, upto) VALUES (1, ?1)", [upto])?;
-        drop((seen, own, latest, cursor, finding));
+        drop((seen, own, latest, cursor, delivered, finding));
         tx.commit()
     }
 
@@ -204,6 +211,22 @@ impl State {
     pub fn cursor(&self, source: &str) -> Result<Option<String>, StoreError> {
         let row = self.0.query_row("SELECT look FROM cursor WHERE source = ?1", [source], |r| r.get(0));
         row.optional().map_err(sql("reading state.db"))
+    }
+
+    /// A flow-log object or window as it was last read.
+    ///
+    /// # Errors
+    /// SQLite's reason.
+    pub fn delivered(&self, source: &str, subject: &str) -> Result<Option<Known>, StoreError> {
+        let query = "SELECT mark, revision, selection FROM delivered WHERE source = ?1 AND subject = ?2";
+        let statement = self.0.prepare_cached(query);
+        let row = statement.and_then(|mut s| {
+            let read = |r: &rusqlite::Row<'_>| {
+                Ok(Known { mark: r.get(0)?, revision: r.get(1)?, selection: r.get(2)? })
+            };
+            s.query_row((source, subject), read).optional()
+        });
+        row.map_err(sql("reading state.db"))
     }
 
     /// Names what differs from tables that were folded anew.
@@ -332,6 +355,7 @@ struct Folded {
     own: Vec<(&'static str, u64)>,
     latest: BTreeMap<Place, (Vec<u8>, u64, bool)>,
     cursor: BTreeMap<String, (String, u64)>,
+    delivered: BTreeMap<(String, String), (Known, u64)>,
     finding: BTreeMap<(String, String), (u64, Option<String>, u64)>,
 }
 
@@ -364,6 +388,15 @@ impl Folded {
                 if let Some(look) = payload["look"].as_str().filter(|l| !l.is_empty()) {
                     self.cursor.insert(header.source.to_string(), (look.to_owned(), seq));
                 }
+            }
+            Kind::FlowLogObject | Kind::FlowLogWindow => {
+                let p = value(seq, header.payload)?;
+                let text = |name: &str| p[name].as_str().map(str::to_owned);
+                let mark = ["etag", "digest", "sha256"].into_iter().find_map(text).unwrap_or_default();
+                let selection = text("selection").unwrap_or_default();
+                let revision = p["revision"].as_u64().unwrap_or(0);
+                let place = (header.source.to_string(), header.subject.to_string());
+                self.delivered.insert(place, (Known { mark, revision, selection }, seq));
             }
             Kind::AssessmentFinding => {
                 let p = value(seq, header.payload)?;

@@ -1,6 +1,6 @@
 //! Outside witnesses against real ones: `openssl ts` as authority and as verifier, moto's S3 with Object Lock.
 
-use crate::support::{Server, World, stderr, stdout};
+use crate::support::{AWS, Server, World, boto, stderr, stdout};
 use actledger::jobs;
 use std::process::Command;
 
@@ -147,29 +147,11 @@ fn an_authority_that_is_down_is_shown_and_tried_again() {
     assert!(!report.contains("not reached since") && report.contains("time-stamped the checkpoint of size"));
 }
 
-const AWS: [(&str, &str); 4] = [
-    ("AWS_ACCESS_KEY_ID", "test"),
-    ("AWS_SECRET_ACCESS_KEY", "test"),
-    ("AWS_EC2_METADATA_DISABLED", "true"),
-    ("AWS_CONFIG_FILE", "/nonexistent"),
-];
-
 fn archive(server: &Server, bucket: &str) -> String {
     format!(
         "[archive]\nlocation = \"s3://{bucket}/ledgers/main\"\nretention_days = 184\nregion = \"eu-central-1\"\nendpoint = \"http://127.0.0.1:{}\"",
         server.port
     )
-}
-
-/// What boto3 says of the bucket.
-fn boto(server: &Server, script: &str) -> String {
-    let head = format!(
-        "import boto3, json, sys\ns3 = boto3.client('s3', endpoint_url='http://127.0.0.1:{}', region_name='eu-central-1', aws_access_key_id='test', aws_secret_access_key='test')\n",
-        server.port
-    );
-    let done = Command::new("python3").args(["-c", &(head + script)]).output().unwrap();
-    assert!(done.status.success(), "{}", stderr(&done));
-    stdout(&done)
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod bad_input;
 mod bundle;
 mod command;
 mod crash;
+mod delivery;
 mod demo;
 mod flow_logs;
 mod ledger;

@@ -231,7 +231,9 @@ fn place_of(table: &str) -> &'static [&'static str] {
 fn state_case(table: &str) -> &'static str {
     match table {
         "folded" => "folded anew from the entries",
-        "seen" | "own" | "latest" | "cursor" | "finding" => "named by the next assessment, and built anew",
+        "seen" | "own" | "latest" | "cursor" | "delivered" | "finding" => {
+            "named by the next assessment, and built anew"
+        }
         "token" => "not accepted by the pages",
         other => panic!("the table {other} has no case here: say what becomes of a change of it"),
     }

@@ -278,3 +278,25 @@ pub(crate) fn assert_facts(report: &Value, expected: &Value) {
         report["systems"].as_array().unwrap().iter().find(|s| s["id"] == expected["orderly"]).unwrap();
     assert_eq!(orderly["counts"]["not_satisfied"], 0, "the orderly system is not in order");
 }
+
+/// The environment in which the SDK finds credentials and looks nowhere else.
+pub(crate) const AWS: [(&str, &str); 4] = [
+    ("AWS_ACCESS_KEY_ID", "test"),
+    ("AWS_SECRET_ACCESS_KEY", "test"),
+    ("AWS_EC2_METADATA_DISABLED", "true"),
+    ("AWS_CONFIG_FILE", "/nonexistent"),
+];
+
+/// What a script with a boto3 client `s3` (and `logs`, `ec2`) prints.
+pub(crate) fn boto(server: &Server, script: &str) -> String {
+    let client = |name| {
+        format!(
+            "{name} = boto3.client('{name}', endpoint_url='http://127.0.0.1:{}', region_name='eu-central-1', aws_access_key_id='test', aws_secret_access_key='test')\n",
+            server.port
+        )
+    };
+    let head = format!("import boto3, json, sys\n{}{}{}", client("s3"), client("logs"), client("ec2"));
+    let done = Command::new("python3").args(["-c", &(head + script)]).output().unwrap();
+    assert!(done.status.success(), "{}", stderr(&done));
+    stdout(&done)
+}

@@ -7,8 +7,9 @@ mod token;
 
 pub use token::{Authorities, check};
 
-use super::{AnchorError, told, wait};
+use super::{AnchorError, wait};
 use crate::evidence::Time;
+use crate::sources::aws::told;
 use cms::cert::x509::spki::AlgorithmIdentifierOwned;
 use der::asn1::{Int, OctetString};
 use der::{Any, Encode};

@@ -138,9 +138,10 @@ impl Facts {
             | Kind::SentinelOverride
             | Kind::SentinelPolicySet
             | Kind::TerraformResource => self.terraform.fold(placed),
-            Kind::FlowLogConfiguration | Kind::FlowLogObject | Kind::NetworkInterface => {
-                self.network.fold(placed)
-            }
+            Kind::FlowLogConfiguration
+            | Kind::FlowLogObject
+            | Kind::FlowLogWindow
+            | Kind::NetworkInterface => self.network.fold(placed),
             Kind::LedgerOpened
             | Kind::LedgerKey
             | Kind::LedgerVerified

@@ -2,13 +2,14 @@
 
 use super::{Seen, States, push, read};
 use crate::evidence::flow_logs::{
-    Direction, FlowLogConfiguration, FlowObject, FlowRow, Initiator, NetworkInterface, Side,
+    Direction, FlowLogConfiguration, FlowObject, FlowRow, FlowWindow, Initiator, NetworkInterface, Side,
+    Traffic,
 };
 use crate::evidence::{Kind, Time};
 use crate::ledger::entry::Placed;
 use std::collections::BTreeMap;
 
-/// What one interface had in one hour, summed over objects.
+/// What one interface had in one hour, summed over objects and windows.
 #[derive(Clone, Debug, Default)]
 pub struct HourSum {
     /// Records with traffic.
@@ -19,8 +20,38 @@ pub struct HourSum {
     pub skipdata: u64,
     /// Whether a record's format leaves out what a connection is told by.
     pub blind: bool,
+    parts: Vec<Part>,
+}
+
+/// What one entry told of it.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    seq: u64,
+    counts: [u32; 3],
+    blind: bool,
+}
+
+impl HourSum {
     /// Entries that told it.
-    pub entries: Vec<u64>,
+    pub fn entries(&self) -> impl Iterator<Item = u64> {
+        self.parts.iter().map(|p| p.seq)
+    }
+
+    fn add(&mut self, part: Part) {
+        self.parts.push(part);
+        let [ok, nodata, skipdata] = part.counts.map(u64::from);
+        self.ok += ok;
+        self.nodata += nodata;
+        self.skipdata += skipdata;
+        self.blind |= part.blind;
+    }
+
+    /// Takes back what an entry told. Whether anything is left.
+    fn forget(&mut self, seq: u64) -> bool {
+        let parts = std::mem::take(self).parts;
+        parts.into_iter().filter(|p| p.seq != seq).for_each(|p| self.add(p));
+        !self.parts.is_empty()
+    }
 }
 
 /// When an interface was there.
@@ -99,10 +130,17 @@ pub struct NetworkFacts {
     pub configurations: States<FlowLogConfiguration>,
     /// Sums by source, hour and interface.
     pub hours: BTreeMap<String, BTreeMap<Time, BTreeMap<String, HourSum>>>,
-    /// Accepted TCP traffic of watched ports on our side.
-    pub ports: Vec<Seen<PortUse>>,
-    /// Objects and records read, per source.
-    pub objects: BTreeMap<String, (u64, u64)>,
+    /// Accepted TCP traffic of watched ports on our side, by entry.
+    ports: BTreeMap<u64, Vec<Seen<PortUse>>>,
+    /// The entry that told an object or window last, by source and subject.
+    told: BTreeMap<(String, String), Told>,
+}
+
+/// An entry, and the hours that it told of.
+#[derive(Clone, Debug)]
+struct Told {
+    seq: u64,
+    hours: Vec<Time>,
 }
 
 impl NetworkFacts {
@@ -112,35 +150,58 @@ impl NetworkFacts {
             Kind::NetworkInterface => push(&mut self.interfaces, placed),
             Kind::FlowLogObject => {
                 if let Some(seen) = read::<FlowObject>(placed) {
-                    self.object(seen);
+                    self.delivered(placed, seen.value.revision, seen.value.traffic);
+                }
+            }
+            Kind::FlowLogWindow => {
+                if let Some(seen) = read::<FlowWindow>(placed) {
+                    self.delivered(placed, seen.value.revision, seen.value.traffic);
                 }
             }
             _ => {}
         }
     }
 
-    fn object(&mut self, seen: Seen<FlowObject>) {
-        let Seen { seq, at, source, value, .. } = seen;
-        let read = self.objects.entry(source.clone()).or_default();
-        read.0 += 1;
-        read.1 += value.records.ok + value.records.nodata + value.records.skipdata;
-        let has = |name: &str| value.format.iter().any(|f| f == name);
+    /// Accepted TCP traffic of watched ports on our side.
+    pub fn ports(&self) -> impl Iterator<Item = &Seen<PortUse>> {
+        self.ports.values().flatten()
+    }
+
+    /// Adds what an object or window counted; a revision stands in the place of what was told before.
+    fn delivered(&mut self, placed: &Placed, revision: u64, traffic: Traffic) {
+        let (seq, at, source) = (placed.seq, placed.entry.occurred_at, placed.entry.source.clone());
+        let told = Told { seq, hours: traffic.hours.iter().map(|h| h.hour).collect() };
+        let before = self.told.insert((source.clone(), placed.entry.subject.clone()), told);
+        if let Some(before) = before.filter(|_| revision > 0) {
+            self.forget(&source, &before);
+        }
+        let has = |name: &str| traffic.format.iter().any(|f| f == name);
         let ends = (has("srcaddr") || has("pkt-srcaddr")) && (has("dstaddr") || has("pkt-dstaddr"));
         let blind = !(ends && ["action", "protocol", "srcport", "dstport"].into_iter().all(has));
         let hours = self.hours.entry(source.clone()).or_default();
-        for row in value.hours {
+        for row in traffic.hours {
             let sums = hours.entry(row.hour).or_default();
             for (interface, ok, nodata, skipdata) in row.interfaces {
-                let sum = sums.entry(interface).or_default();
-                sum.ok += ok;
-                sum.nodata += nodata;
-                sum.skipdata += skipdata;
-                sum.blind |= blind;
-                sum.entries.push(seq);
+                let counts = [ok, nodata, skipdata].map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+                sums.entry(interface).or_default().add(Part { seq, counts, blind });
             }
         }
-        let uses = uses(value.rows);
-        self.ports.extend(uses.map(|value| Seen { seq, at, source: source.clone(), gone: false, value }));
+        let used =
+            uses(traffic.rows).map(|value| Seen { seq, at, source: source.clone(), gone: false, value });
+        self.ports.insert(seq, used.collect());
+    }
+
+    /// Takes back what an entry told.
+    fn forget(&mut self, source: &str, told: &Told) {
+        self.ports.remove(&told.seq);
+        let Some(hours) = self.hours.get_mut(source) else { return };
+        for hour in &told.hours {
+            let Some(sums) = hours.get_mut(hour) else { continue };
+            sums.retain(|_, sum| sum.forget(told.seq));
+            if sums.is_empty() {
+                hours.remove(hour);
+            }
+        }
     }
 
     /// Interfaces that were there at some time up to `at`: the last state that showed each, since when and until when.

@@ -70,7 +70,7 @@ pub(super) fn audit_trail(case: &Case<'_>) -> Vec<Judged> {
                 4 => format!("others have records, this interface has none in the hour from {}", utc(hour)),
                 _ => String::new(),
             };
-            let entries = sum.map(|s| s.entries.clone()).unwrap_or_default();
+            let entries: Vec<u64> = sum.into_iter().flat_map(HourSum::entries).collect();
             let unit = format!("{} {}", i.interface, hour);
             judged.push(
                 Judged::line(unit, line)
@@ -92,7 +92,7 @@ pub(super) fn segmentation(case: &Case<'_>) -> Vec<Judged> {
         return vec![Judged::line("every hour", line).evidence(listed)];
     }
     let mut rows: BTreeMap<Time, Vec<&Seen<PortUse>>> = BTreeMap::new();
-    for row in &case.facts.network.ports {
+    for row in case.facts.network.ports() {
         if ours
             .iter()
             .any(|(source, s)| *source == row.source && s.interface.value.interface == row.value.interface)
@@ -132,7 +132,7 @@ fn segment(case: &Case<'_>, ours: &[(&str, Span<'_>)], hour: Time, rows: &[&Seen
     let shown = if line == 1 { Initiator::Peer } else { Initiator::Unknown };
     let entries: Vec<u64> = match line {
         1 | 7 => hits(shown).map(|r| r.seq).collect(),
-        _ => sums.iter().flatten().flat_map(|s| s.entries.iter().copied()).collect(),
+        _ => sums.iter().flatten().flat_map(|s| s.entries()).collect(),
     };
     let mut judged = Judged::line(hour.to_string(), line).note(told(line, hour, hits(shown)));
     judged.public = line == 1 && hits(shown).any(|r| r.value.peer.starts_with("public "));

@@ -6,15 +6,8 @@ use crate::evidence::flow_logs::{FlowLogConfiguration, NetworkInterface};
 use crate::evidence::{Evidence, Kind, Outside, Time};
 use serde_json::Value;
 
-pub(super) fn interfaces(
-    out: &mut Gathered,
-    source: &Source,
-    region: Option<&str>,
-    path: &str,
-    bytes: &[u8],
-    at: Time,
-) {
-    let Some(list) = list(out, path, bytes, "NetworkInterfaces") else { return };
+pub(super) fn interfaces(out: &mut Gathered, source: &Source, path: &str, list: &[Value], at: Time) {
+    let region = source.region.as_deref();
     for (i, item) in list.iter().enumerate() {
         let Some(interface) = text(item, "NetworkInterfaceId") else {
             out.quarantine(path, format!("NetworkInterfaces[{i}]"), "has no NetworkInterfaceId".into());
@@ -24,14 +17,16 @@ pub(super) fn interfaces(
         let region = region.unwrap_or_else(|| zone.trim_end_matches(|c: char| c.is_ascii_lowercase()));
         let subject = format!("aws:{}:{region}:{interface}", text(item, "OwnerId").unwrap_or("unknown"));
         let attachment = &item["Attachment"];
-        let addresses = item["PrivateIpAddresses"].as_array().into_iter().flatten();
+        let of = |list: &str| item[list].as_array().into_iter().flatten();
+        let ipv4 = of("PrivateIpAddresses").filter_map(|a| text(a, "PrivateIpAddress"));
+        let addresses = ipv4.chain(of("Ipv6Addresses").filter_map(|a| text(a, "Ipv6Address")));
         let payload = NetworkInterface {
             gone: false,
             interface: interface.to_owned(),
             vpc: text(item, "VpcId").unwrap_or_default().to_owned(),
             subnet: text(item, "SubnetId").unwrap_or_default().to_owned(),
             instance: text(attachment, "InstanceId").map(str::to_owned),
-            addresses: addresses.filter_map(|a| text(a, "PrivateIpAddress")).map(str::to_owned).collect(),
+            addresses: addresses.map(str::to_owned).collect(),
             tags: tags(&item["TagSet"]),
             attached: text(attachment, "AttachTime").and_then(|t| t.parse().ok()),
         };
@@ -40,8 +35,7 @@ pub(super) fn interfaces(
     }
 }
 
-pub(super) fn flow_logs(out: &mut Gathered, source: &Source, path: &str, bytes: &[u8], at: Time) {
-    let Some(list) = list(out, path, bytes, "FlowLogs") else { return };
+pub(super) fn flow_logs(out: &mut Gathered, source: &Source, path: &str, list: &[Value], at: Time) {
     for (i, item) in list.iter().enumerate() {
         let Some(id) = text(item, "FlowLogId") else {
             out.quarantine(path, format!("FlowLogs[{i}]"), "has no FlowLogId".into());
@@ -53,6 +47,10 @@ pub(super) fn flow_logs(out: &mut Gathered, source: &Source, path: &str, bytes: 
             resource: text(item, "ResourceId").unwrap_or_default().to_owned(),
             traffic: text(item, "TrafficType").unwrap_or_default().to_owned(),
             format: text(item, "LogFormat").map(str::to_owned),
+            interval: item["MaxAggregationInterval"].as_i64(),
+            destination: text(item, "LogDestination").or(text(item, "LogGroupName")).map(str::to_owned),
+            delivery: text(item, "DeliverLogsStatus").map(str::to_owned),
+            error: text(item, "DeliverLogsErrorMessage").map(str::to_owned),
         };
         out.keep(1);
         let subject = format!("aws:{id}");
@@ -61,7 +59,7 @@ pub(super) fn flow_logs(out: &mut Gathered, source: &Source, path: &str, bytes: 
 }
 
 /// The named list of a reply; whole unless the reply names a next page.
-fn list(out: &mut Gathered, path: &str, bytes: &[u8], name: &str) -> Option<Vec<Value>> {
+pub(super) fn list(out: &mut Gathered, path: &str, bytes: &[u8], name: &str) -> Option<Vec<Value>> {
     let mut reply = out.json(path, bytes)?;
     let Some(Value::Array(list)) = reply.get_mut(name).map(Value::take) else {
         out.refuse(path, format!("has no list {name}"));

@@ -5,21 +5,30 @@
 mod aggregate;
 mod fields;
 mod inventory;
+mod layout;
 mod lines;
 mod record;
 mod scan;
 mod selection;
 mod unpack;
+pub mod window;
 
+pub use layout::{Place, is_organisation, service};
 pub use selection::Selection;
 
 use super::{Context, Gathered};
-use crate::evidence::flow_logs::FlowObject;
+use crate::evidence::flow_logs::{FlowObject, FlowWindow, Traffic};
 use crate::evidence::{Evidence, Kind, Time};
 use aggregate::{Aggregate, Written};
 use fields::Format;
 use lines::{Faults, Lines};
+use serde_json::Value;
 use unpack::Unpacker;
+
+/// Whether a file is named as AWS names what it delivers.
+pub fn is_delivered(name: &str) -> bool {
+    [".log", ".log.gz", ".parquet"].iter().any(|end| name.ends_with(end))
+}
 
 /// Parser of one look.
 pub struct Parser<'a> {
@@ -50,29 +59,97 @@ impl<'a> Parser<'a> {
     /// Takes one delivered object or one reply of a describe call, with its SHA-256.
     pub fn file(&mut self, path: &str, bytes: &[u8], sha256: &str) {
         let name = path.rsplit('/').next().unwrap_or(path);
-        if name.ends_with(".log") || name.ends_with(".log.gz") {
-            self.object(path, bytes, sha256);
-        } else if name.ends_with(".parquet") {
-            self.out.refuse(path, "Parquet is not read by this version; text and gzip are".into());
+        if is_delivered(name) {
+            let subject = format!("flow_log:{path}");
+            let object = FlowObject { object: path.to_owned(), ..FlowObject::default() };
+            self.object(subject, object, bytes, sha256);
         } else if name.starts_with("describe-network-interfaces") && name.ends_with(".json") {
-            let region = self.context.source.region.as_deref();
-            inventory::interfaces(&mut self.out, self.context.source, region, path, bytes, self.at);
+            if let Some(list) = inventory::list(&mut self.out, path, bytes, "NetworkInterfaces") {
+                self.interfaces(path, &list);
+            }
         } else if name.starts_with("describe-flow-logs") && name.ends_with(".json") {
-            inventory::flow_logs(&mut self.out, self.context.source, path, bytes, self.at);
+            if let Some(list) = inventory::list(&mut self.out, path, bytes, "FlowLogs") {
+                self.flow_logs(path, &list);
+            }
         } else {
-            let known = "*.log, *.log.gz, describe-network-interfaces.json or describe-flow-logs.json";
+            let known =
+                "*.log, *.log.gz, *.parquet, describe-network-interfaces.json or describe-flow-logs.json";
             self.out.refuse(path, format!("is no flow-log file: {known} would be"));
         }
     }
 
-    /// Reads one delivered object, which becomes one entry.
-    fn object(&mut self, path: &str, delivered: &[u8], sha256: &str) {
-        if delivered.is_empty() {
-            return self.out.refuse(path, "is empty: a delivered object holds at least a header".into());
-        }
+    /// Takes interfaces as DescribeNetworkInterfaces shows them.
+    pub fn interfaces(&mut self, path: &str, list: &[Value]) {
+        inventory::interfaces(&mut self.out, self.context.source, path, list, self.at);
+    }
+
+    /// Takes flow logs as DescribeFlowLogs shows them.
+    pub fn flow_logs(&mut self, path: &str, list: &[Value]) {
+        inventory::flow_logs(&mut self.out, self.context.source, path, list, self.at);
+    }
+
+    /// Reads one delivered object, which becomes one entry about `subject`. `object` holds what is known of it beside its
+    /// bytes.
+    pub fn object(&mut self, subject: String, mut object: FlowObject, delivered: &[u8], sha256: &str) {
+        object.sha256 = sha256.to_owned();
+        object.size = delivered.len() as u64;
         let mut sums = Aggregate::new(&self.context.selection);
-        let format = Format::configured(self.context.source.format.as_deref());
-        let mut lines = Lines::new(format, &mut sums);
+        match self.read(&object.object, delivered, &mut sums) {
+            Ok((format, faults)) => object.traffic = self.counted(&object.object, &format, sums, faults),
+            Err(why) => {
+                self.out.refuse(&object.object, why.clone());
+                object.refused = Some(why);
+            }
+        }
+        let at = object.traffic.span.map_or(self.at, |(from, _)| from);
+        let key = match object.revision {
+            0 => format!("{} {sha256}", object.object),
+            n => format!("{} {sha256} {n}", object.object),
+        };
+        let kind = Kind::FlowLogObject;
+        self.out.evidence.push(Evidence::event(kind, &self.context.source.name, key, subject, at, &object));
+    }
+
+    /// Reads the events of a window, a line each, which become one entry about `subject`.
+    pub fn window(&mut self, subject: String, mut window: FlowWindow, text: &[u8]) {
+        let name = format!("{} {}", window.group, window.from);
+        let mut sums = Aggregate::new(&self.context.selection);
+        let mut lines = Lines::new(Format::configured(self.context.source.format.as_deref()), &mut sums);
+        lines.feed(text);
+        let (format, faults, _) = lines.finish();
+        window.traffic = self.counted(&name, &format, sums, faults);
+        let (key, at) = (format!("{subject} {}", window.revision), window.from);
+        let kind = Kind::FlowLogWindow;
+        self.out.evidence.push(Evidence::event(kind, &self.context.source.name, key, subject, at, &window));
+    }
+
+    /// Counts records that the ledger holds already.
+    pub fn known(&mut self, records: u64) {
+        self.out.keep(records);
+    }
+
+    /// Digest of what is selected.
+    pub fn selection(&self) -> &str {
+        &self.selection
+    }
+
+    /// Sums the records of an object.
+    ///
+    /// # Errors
+    /// Why nothing of it can be read.
+    fn read(
+        &mut self,
+        path: &str,
+        delivered: &[u8],
+        sums: &mut Aggregate<'_>,
+    ) -> Result<(Format, Faults), String> {
+        if delivered.is_empty() {
+            return Err("is empty: a delivered object holds at least a header".into());
+        }
+        if path.ends_with(".parquet") {
+            return Err("Parquet is not read by this version; text and gzip are".into());
+        }
+        let mut lines = Lines::new(Format::configured(self.context.source.format.as_deref()), sums);
         let unpacked = if path.ends_with(".gz") {
             self.unpacker.gzip(delivered, &mut |text| lines.feed(text))
         } else {
@@ -82,7 +159,7 @@ impl<'a> Parser<'a> {
         let (format, mut faults, number) = lines.finish();
         if let Err(what) = unpacked {
             if number == 0 {
-                return self.out.refuse(path, format!("is no gzip: {what}"));
+                return Err(format!("is no gzip: {what}"));
             }
             sums.counts.quarantined += 1;
             let what = format!("the gzip ends early or is damaged ({what}); what comes before is kept");
@@ -91,33 +168,20 @@ impl<'a> Parser<'a> {
         }
         let binary = faults.kinds.get("not-text").copied().unwrap_or(0);
         if binary > 0 && binary == sums.counts.all() {
-            return self.out.refuse(path, "is no text: it holds control characters".into());
+            return Err("is no text: it holds control characters".into());
         }
-        self.keep(path, (delivered.len(), sha256), &format, sums, faults);
+        Ok((format, faults))
     }
 
-    fn keep(
-        &mut self,
-        path: &str,
-        (size, sha256): (usize, &str),
-        format: &Format,
-        sums: Aggregate<'_>,
-        faults: Faults,
-    ) {
+    fn counted(&mut self, path: &str, format: &Format, sums: Aggregate<'_>, faults: Faults) -> Traffic {
         let (records, span) = (sums.counts, sums.span());
         let kept = records.all() - records.quarantined;
         self.out.keep(kept);
         self.out.quarantine_many(path, records.quarantined, faults.located);
         self.objects += 1;
         self.records += kept;
-        if records.all() == 0 {
-            return;
-        }
         let Written { hours, rows, other } = sums.finish();
-        let object = FlowObject {
-            object: path.to_owned(),
-            sha256: sha256.to_owned(),
-            size: size as u64,
+        Traffic {
             format: format.names().map(str::to_owned).collect(),
             records,
             faults: faults.kinds.into_iter().map(|(kind, n)| (kind.to_owned(), n)).collect(),
@@ -126,11 +190,7 @@ impl<'a> Parser<'a> {
             hours,
             rows,
             other,
-        };
-        let at = span.map_or(self.at, |(from, _)| from);
-        let (key, subject) = (format!("{path} {}", object.sha256), format!("flow_log:{path}"));
-        let kind = Kind::FlowLogObject;
-        self.out.evidence.push(Evidence::event(kind, &self.context.source.name, key, subject, at, &object));
+        }
     }
 
     /// What the look gave.

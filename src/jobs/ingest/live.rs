@@ -1,0 +1,92 @@
+//! A live source: a pass in steps, each one commit with its cursor.
+
+use super::{SourceStatus, commit, cursor, fail, fits, selected};
+use crate::act::SourceKind;
+use crate::config::Source;
+use crate::evidence::Time;
+use crate::jobs::{Desk, JobError};
+use crate::sources::{Context, Live, Start, Step};
+use crate::store::Store;
+use std::time::{Duration, Instant};
+
+/// Reads what a live source has, until nothing is left or the pass has taken its time; the next one goes on from there.
+pub(super) fn live(
+    desk: &Desk,
+    store: &mut Store,
+    kind: SourceKind,
+    source: &Source,
+    again: Option<Time>,
+    progress: &dyn Fn(&str, u64, u64),
+) -> Result<SourceStatus, JobError> {
+    let mut status = SourceStatus { source: source.name.clone(), ..SourceStatus::default() };
+    let mut start = start(desk, store, source)?;
+    if again.is_some() {
+        start = Start { since: again, again: true, ..start };
+    }
+    let now = start.now;
+    let context = Context { source, selection: selected(desk, store, source)? };
+    let (started, limit) = (Instant::now(), Duration::from_secs(60 * desk.config.schedule.pass_minutes));
+    let mut pass = match Live::open(&context, start) {
+        Ok(pass) => pass,
+        Err(why) => return failed(desk, store, kind, status, why),
+    };
+    for step in 1.. {
+        let known = |subject: &str| {
+            store.state().delivered(&source.name, subject).map_err(|e| format!("state.db: {e}"))
+        };
+        let Step { look, mut gathered, last } = match pass.step(&known) {
+            Ok(step) => step,
+            Err(why) => return failed(desk, store, kind, status, why),
+        };
+        fits::set_aside(&mut gathered);
+        let late = !last && started.elapsed() > limit;
+        if late {
+            gathered.gap(format!("the pass took longer than its limit; the next one goes on from {look}"));
+        }
+        status.add_step(&gathered, pass.unit());
+        commit(desk, store, &mut status, (kind, &look, Some(now)), gathered)?;
+        progress(&source.name, step, step + u64::from(!last));
+        if last || late {
+            break;
+        }
+    }
+    Ok(status)
+}
+
+fn start(desk: &Desk, store: &Store, source: &Source) -> Result<Start, JobError> {
+    let now = desk.clock.now();
+    let since = source.since_days().map(|d| now.plus_seconds(-86_400 * d));
+    let cursor = cursor(store, source)?.and_then(|look| look.parse().ok());
+    Ok(Start { now, cursor, since, again: false })
+}
+
+/// Reaches a live source without reading it: what a pass would read, in words.
+///
+/// # Errors
+/// Why it cannot be reached, or the ledger's reason.
+pub fn waiting(desk: &Desk, context: &Context<'_>) -> Result<String, String> {
+    let source = context.source;
+    let told = |e: JobError| e.to_string();
+    let now = desk.clock.now();
+    if !desk.config.ledger.path.exists() {
+        let since = source.since_days().map(|d| now.plus_seconds(-86_400 * d));
+        let start = Start { now, cursor: None, since, again: false };
+        return Live::open(context, start)?.waiting(&|_| Ok(None));
+    }
+    let store = desk.store().map_err(told)?;
+    let start = start(desk, &store, source).map_err(told)?;
+    let known = |subject: &str| store.state().delivered(&source.name, subject).map_err(|e| e.to_string());
+    Live::open(context, start)?.waiting(&known)
+}
+
+fn failed(
+    desk: &Desk,
+    store: &mut Store,
+    kind: SourceKind,
+    mut status: SourceStatus,
+    why: String,
+) -> Result<SourceStatus, JobError> {
+    fail(desk, store, kind, &status.source, &why)?;
+    status.failed = Some(why);
+    Ok(status)
+}

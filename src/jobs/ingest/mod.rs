@@ -1,0 +1,256 @@
+//! One pass over the sources: each new look becomes one batch, its evidence and its cursor in one transaction.
+
+mod fits;
+mod live;
+mod looks;
+mod register;
+
+pub use live::waiting;
+pub use register::register_now;
+
+use super::{Desk, JobError};
+use crate::act::SourceKind;
+use crate::config::Source;
+use crate::evidence::flow_logs::FlowSelection;
+use crate::evidence::record::{Counts, Fault, SourceRun};
+use crate::evidence::{Evidence, Kind, Time};
+use crate::sources::Gathered;
+use crate::sources::flow_logs::Selection;
+use crate::store::Store;
+use serde::Serialize;
+
+/// What a pass did.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct IngestStatus {
+    /// Per source, in the order of the config, the register last.
+    pub sources: Vec<SourceStatus>,
+    /// Entries written.
+    pub entries: u64,
+    /// Size of the ledger now.
+    pub size: u64,
+}
+
+/// What a pass did with one source.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct SourceStatus {
+    /// Its name.
+    pub source: String,
+    /// What was read.
+    pub read: String,
+    /// Looks read.
+    pub looks: u64,
+    /// New entries of evidence.
+    pub entries: u64,
+    /// read = kept + quarantined + refused.
+    pub counts: Counts,
+    /// Located faults, at most 100 a look.
+    pub faults: Vec<Fault>,
+    /// What was not seen.
+    pub not_seen: Vec<String>,
+    /// Why the source failed as a whole.
+    pub failed: Option<String>,
+    /// Objects or windows that a live source gave.
+    #[serde(skip)]
+    files: u64,
+    /// Lines of `not_seen` that are not about a look.
+    #[serde(skip)]
+    waiting: usize,
+}
+
+impl IngestStatus {
+    /// Whether a source failed as a whole.
+    pub fn failed(&self) -> bool {
+        self.sources.iter().any(|s| s.failed.is_some())
+    }
+}
+
+/// Reads what is new of every source, or of the named ones. `progress` hears the source, looks read, looks in all.
+///
+/// # Errors
+/// The store's reason; a source that fails is in the status.
+pub fn ingest(
+    desk: &Desk,
+    store: &mut Store,
+    names: &[String],
+    progress: &dyn Fn(&str, u64, u64),
+) -> Result<IngestStatus, JobError> {
+    let mut status = IngestStatus::default();
+    let before = store.reader().size()?;
+    store.append(&desk.writer(), vec![configuration(desk)])?;
+    let wanted = |name: &str| names.is_empty() || names.iter().any(|n| n == name);
+    let sources: Vec<(SourceKind, Source)> = desk
+        .config
+        .sources()
+        .filter(|(_, s)| s.collect && wanted(&s.name))
+        .map(|(k, s)| (k, s.clone()))
+        .collect();
+    for (kind, source) in &sources {
+        status.sources.push(read(desk, store, *kind, source, None, progress)?);
+    }
+    if desk.config.register.is_some() && wanted("register") {
+        status.sources.push(register::register(desk, store)?);
+    }
+    status.entries = store.reader().size()? - before;
+    super::anchor(desk, store, false)?;
+    status.size = store.reader().size()?;
+    Ok(status)
+}
+
+/// Reads flow logs from a time on once more: what was read for something else becomes revisions.
+///
+/// # Errors
+/// The store's reason; a source that fails is in the status.
+pub fn ingest_again(
+    desk: &Desk,
+    store: &mut Store,
+    source: &Source,
+    from: Time,
+    progress: &dyn Fn(&str, u64, u64),
+) -> Result<IngestStatus, JobError> {
+    let before = store.reader().size()?;
+    let read = read(desk, store, SourceKind::FlowLogs, source, Some(from), progress)?;
+    super::anchor(desk, store, false)?;
+    let size = store.reader().size()?;
+    Ok(IngestStatus { sources: vec![read], entries: size - before, size })
+}
+
+fn read(
+    desk: &Desk,
+    store: &mut Store,
+    kind: SourceKind,
+    source: &Source,
+    again: Option<Time>,
+    progress: &dyn Fn(&str, u64, u64),
+) -> Result<SourceStatus, JobError> {
+    let pass = if source.is_folder() { looks::looks } else { live::live };
+    pass(desk, store, kind, source, again, progress)
+}
+
+/// A changed configuration is itself an entry.
+fn configuration(desk: &Desk) -> Evidence {
+    let config = desk.assessment_config();
+    let payload = serde_json::json!({ "sources": config.sources, "version": crate::assessment::RULES });
+    Evidence::state(Kind::ConfigChanged, "actledger", "config".into(), desk.clock.now(), &payload)
+}
+
+/// What the source was read up to, under its own name or its old one.
+fn cursor(store: &Store, source: &Source) -> Result<Option<String>, JobError> {
+    Ok(match store.state().cursor(&source.name)? {
+        None => source.was.as_ref().map(|old| store.state().cursor(old)).transpose()?.flatten(),
+        known => known,
+    })
+}
+
+/// Commits what a look gave: what is new of it, what is gone, and the cursor.
+fn commit(
+    desk: &Desk,
+    store: &mut Store,
+    status: &mut SourceStatus,
+    (kind, look, at): (SourceKind, &str, Option<Time>),
+    gathered: Gathered,
+) -> Result<(), JobError> {
+    let run = run_of(kind, look, at, &gathered);
+    let gone = gone(store, &status.source, &gathered, at.unwrap_or_else(|| desk.clock.now()))?;
+    let batch = gathered.evidence.into_iter().chain(gone).collect();
+    let appended = store.append_look(&desk.writer(), &status.source, batch, run)?;
+    status.entries += appended.entries - 1;
+    Ok(())
+}
+
+/// What flow logs of a source are read for: watched ports, and the interfaces of systems as the last assessment knew them.
+fn selected(desk: &Desk, store: &Store, source: &Source) -> Result<Selection, JobError> {
+    let mut selection = desk.watched();
+    selection.keeps_addresses = source.peer_addresses;
+    let subject = crate::assessment::selection::subject(&source.name);
+    if let Some(seq) = store.state().latest_entry("actledger", Kind::FlowLogSelection, &subject)? {
+        let entry = store.reader().with_blobs(store.reader().entry(seq)?.entry)?;
+        let told: FlowSelection = serde_json::from_value(entry.payload).unwrap_or_default();
+        let addresses = |all: Vec<String>| all.iter().filter_map(|a| a.parse().ok()).collect();
+        selection.interfaces = told.interfaces.into_iter().map(|(i, a)| (i, addresses(a))).collect();
+    }
+    Ok(selection)
+}
+
+/// States of kinds that the look lists whole and that are no longer in it.
+fn gone(store: &Store, source: &str, gathered: &Gathered, at: Time) -> Result<Vec<Evidence>, JobError> {
+    let mut found = Vec::new();
+    for kind in gathered.complete.keys() {
+        let here: std::collections::BTreeSet<&str> =
+            gathered.evidence.iter().filter(|e| e.kind == *kind).map(|e| e.subject.as_str()).collect();
+        for subject in store.state().present(source, *kind)? {
+            if !here.contains(subject.as_str()) && gathered.would_show(*kind, &subject) {
+                found.push(Evidence::gone(*kind, source, subject, at));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn run_of(kind: SourceKind, look: &str, at: Option<Time>, gathered: &Gathered) -> SourceRun {
+    let nothing_kept = gathered.counts.kept == 0 && gathered.counts.refused > 0;
+    SourceRun {
+        source_kind: kind.name().into(),
+        look: look.to_owned(),
+        looked_at: at,
+        counts: gathered.counts,
+        complete: gathered.gaps.is_empty() && at.is_some(),
+        gaps: gathered.gaps.clone(),
+        truncated: gathered.truncated.clone(),
+        faults: gathered.faults.clone(),
+        fault_count: gathered.fault_count,
+        error: nothing_kept.then(|| "nothing of the look could be read".into()),
+        replies: gathered.replies.clone(),
+        files: gathered.files,
+        read: gathered.read.clone(),
+        requests: gathered.requests.clone(),
+        version: crate::assessment::RULES.into(),
+        entries: 0,
+    }
+}
+
+/// A failed collection is itself evidence. The cursor stays where it was.
+fn fail(desk: &Desk, store: &mut Store, kind: SourceKind, source: &str, why: &str) -> Result<(), JobError> {
+    let look = store.state().cursor(source)?.unwrap_or_default();
+    let run = SourceRun {
+        source_kind: kind.name().into(),
+        look,
+        looked_at: Some(desk.clock.now()),
+        error: Some(why.to_owned()),
+        version: crate::assessment::RULES.into(),
+        ..SourceRun::default()
+    };
+    store.append_look(&desk.writer(), source, Vec::new(), run)?;
+    Ok(())
+}
+
+impl SourceStatus {
+    /// Adds a step of a live source: what every step did not show counts.
+    fn add_step(&mut self, g: &Gathered, unit: &str) {
+        self.looks = 1;
+        self.files += g.files;
+        self.counts += g.counts;
+        self.faults.extend(g.faults.iter().cloned());
+        self.not_seen.extend(g.gaps.iter().chain(&g.truncated).cloned());
+        self.read = format!("{} {unit}, {} records", self.files, self.counts.kept);
+        let nothing = self.counts.kept == 0 && self.counts.refused > 0;
+        self.failed = nothing.then(|| "nothing of what is new could be read".into());
+    }
+
+    fn add(&mut self, g: &Gathered) {
+        self.looks += 1;
+        self.read.clone_from(&g.read);
+        self.counts += g.counts;
+        self.faults.extend(g.faults.iter().cloned());
+        // What the last look did not show counts; what waits was said before.
+        self.not_seen.truncate(self.waiting);
+        self.not_seen.extend(g.gaps.iter().chain(&g.truncated).cloned());
+        if g.counts.kept == 0 {
+            self.failed = Some(match g.gaps.first() {
+                Some(gap) => format!("nothing of the look could be read: {gap}"),
+                None => "the look holds nothing".into(),
+            });
+        } else {
+            self.failed = None;
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Flow logs that AWS puts into a bucket: every object that was not read before, day by day, late ones included.
+//!
+//! The cursor is a day (UTC): all before it are closed, and are listed no more. A day is closed when it is over and no
+//! object came to it for some hours.
+
+use super::s3::{Bucket, Fetched, Listed};
+use crate::config::{Source, bucket};
+use crate::evidence::flow_logs::FlowObject;
+use crate::evidence::{Time, sha256_hex};
+use crate::sources::flow_logs::{Parser, Place, is_delivered, is_organisation, service};
+use crate::sources::{Context, Gathered, Knows, Start, Step};
+use std::collections::VecDeque;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+
+/// Objects of one step, at most: what is read is committed that often.
+const STEP_OBJECTS: usize = 64;
+/// Bytes of the objects of one step, at most; a bigger object is a step of its own.
+const STEP_BYTES: u64 = 96 << 20;
+/// Objects and bytes that are fetched ahead, at most; a bigger object comes alone.
+const AHEAD: usize = 8;
+const AHEAD_BYTES: u64 = 64 << 20;
+const DAY: i64 = 86_400;
+
+/// A pass over the flow logs of a bucket.
+pub struct Objects<'a> {
+    runtime: Runtime,
+    bucket: Bucket,
+    prefix: String,
+    context: &'a Context<'a>,
+    start: Start,
+    places: Vec<Place>,
+    /// The day that is listed next.
+    day: Time,
+    /// The first day that stays open.
+    open: Option<Time>,
+    queue: VecDeque<Wanted>,
+    requests: Vec<String>,
+}
+
+/// An object that is to be read.
+struct Wanted {
+    listed: Listed,
+    day: Time,
+    revision: u64,
+}
+
+type Coming = JoinHandle<Result<(Fetched, String), String>>;
+
+impl<'a> Objects<'a> {
+    /// Finds the accounts and regions of the bucket.
+    ///
+    /// # Errors
+    /// The bucket cannot be listed, or holds no flow logs below the prefix.
+    pub fn open(context: &'a Context<'a>, start: Start) -> Result<Objects<'a>, String> {
+        let source = context.source;
+        let (name, prefix) = bucket(&source.location).ok_or("is not s3://BUCKET/PREFIX")?;
+        let runtime = super::runtime()?;
+        let (bucket, places, first) = runtime.block_on(async {
+            let access = source.access();
+            let bucket = Bucket::new(&super::config(&access).await, &access, name);
+            let places = places(&bucket, &prefix).await?;
+            let first = if start.from().is_none() { earliest(&bucket, &places).await? } else { None };
+            Ok::<_, String>((bucket, places, first))
+        })?;
+        let day = midnight(start.from().or(first).unwrap_or(start.now));
+        let requests =
+            vec![format!("ListObjectsV2 s3://{name}/{prefix}: {} accounts and regions", places.len())];
+        let (queue, open) = (VecDeque::new(), None);
+        Ok(Objects { runtime, bucket, prefix, context, start, places, day, open, queue, requests })
+    }
+
+    /// Objects that wait, of the days that are open: what a pass would read.
+    ///
+    /// # Errors
+    /// A day cannot be listed.
+    pub fn waiting(mut self, known: &Knows<'_>) -> Result<String, String> {
+        let (mut objects, mut bytes) = (0, 0);
+        let first = self.day;
+        while self.day <= self.start.now {
+            self.list(known)?;
+            objects += self.queue.len();
+            bytes += self.queue.drain(..).map(|w| w.listed.size).sum::<u64>();
+        }
+        let (places, mib) = (self.places.len(), bytes >> 20);
+        let day = &first.to_string()[..10];
+        Ok(format!("{places} accounts and regions; {objects} objects to read since {day}, {mib} MiB"))
+    }
+
+    /// Reads the next objects.
+    ///
+    /// # Errors
+    /// A day cannot be listed. An object that cannot be fetched is in the step, and its day stays open.
+    pub fn step(&mut self, known: &Knows<'_>) -> Result<Step, String> {
+        self.fill(known)?;
+        let mut parser = Parser::new(self.context, self.start.now);
+        let (mut replies, mut troubles) = (Vec::new(), Gathered::default());
+        let (mut coming, mut count, mut bytes) = (VecDeque::<(Wanted, Coming)>::new(), 0, 0);
+        loop {
+            while count < STEP_OBJECTS && self.has_room(&coming, bytes) {
+                let Some(wanted) = self.queue.pop_front() else { break };
+                (count, bytes) = (count + 1, bytes + wanted.listed.size);
+                let fetch = self.runtime.spawn(fetch(self.bucket.clone(), wanted.listed.clone()));
+                coming.push_back((wanted, fetch));
+            }
+            let Some((wanted, fetch)) = coming.pop_front() else { break };
+            let fetched = self.runtime.block_on(fetch).map_err(|e| e.to_string()).and_then(|f| f);
+            match fetched {
+                Ok((Fetched { bytes, version_id }, sha256)) => {
+                    replies.push(format!("{} {sha256}", wanted.listed.key));
+                    let (subject, object) = self.told(wanted, version_id);
+                    parser.object(subject, object, &bytes, &sha256);
+                }
+                Err(why) => {
+                    self.stays_open(wanted.day);
+                    troubles.refuse(self.name(&wanted.listed.key), why);
+                }
+            }
+        }
+        if count > 0 {
+            self.requests.push(format!("GetObject: {count} objects, {bytes} bytes"));
+        }
+        let mut gathered = parser.finish();
+        gathered.absorb(troubles);
+        replies.sort();
+        gathered.files = replies.len() as u64;
+        gathered.replies = sha256_hex(replies.join("\n").as_bytes());
+        let listed = self.fill(known);
+        gathered.requests = std::mem::take(&mut self.requests);
+        let last = listed.is_ok() && self.queue.is_empty();
+        let day = self.queue.front().map_or(self.day, |w| w.day);
+        let look = self.open.map_or(day, |open| open.min(day)).to_string()[..10].to_owned();
+        Ok(Step { look, gathered, last })
+    }
+
+    /// Whether one more object may be fetched ahead, and belongs to this step.
+    fn has_room(&self, coming: &VecDeque<(Wanted, Coming)>, bytes: u64) -> bool {
+        let Some(next) = self.queue.front() else { return false };
+        let ahead: u64 = coming.iter().map(|(w, _)| w.listed.size).sum();
+        let room = coming.is_empty() || coming.len() < AHEAD && ahead + next.listed.size <= AHEAD_BYTES;
+        room && (bytes == 0 || bytes + next.listed.size <= STEP_BYTES)
+    }
+
+    /// Lists days until there is something to read, or no day is left.
+    fn fill(&mut self, known: &Knows<'_>) -> Result<(), String> {
+        while self.queue.is_empty() && self.day <= self.start.now {
+            self.list(known)?;
+        }
+        Ok(())
+    }
+
+    /// Lists the next day, and queues what of it was not read before.
+    fn list(&mut self, known: &Knows<'_>) -> Result<(), String> {
+        let (day, mut objects) = (self.day, Vec::new());
+        for place in &self.places {
+            objects.extend(self.runtime.block_on(self.bucket.list(&place.day(day)))?);
+        }
+        let quiet =
+            self.start.now.plus_seconds(-3600 * i64::from(self.context.source.quiet_hours.unwrap_or(24)));
+        let new = objects.iter().any(|o| o.modified.is_none_or(|t| t > quiet));
+        if new || day.plus_seconds(DAY) > quiet {
+            self.stays_open(day);
+        }
+        let (all, before) = (objects.len(), self.queue.len());
+        for listed in objects.into_iter().filter(|o| is_delivered(&o.key)) {
+            let before = known(&self.subject(&listed.key))?;
+            let revision = match before {
+                None => 0,
+                Some(k) if k.mark != listed.etag => k.revision + 1,
+                Some(k) if self.start.again && k.selection != self.context.selection.digest() => {
+                    k.revision + 1
+                }
+                Some(_) => continue,
+            };
+            self.queue.push_back(Wanted { listed, day, revision });
+        }
+        let (date, new) = (&day.to_string()[..10], self.queue.len() - before);
+        self.requests.push(format!("ListObjectsV2 day {date}: {all} objects, {new} to read"));
+        self.day = day.plus_seconds(DAY);
+        Ok(())
+    }
+
+    fn stays_open(&mut self, day: Time) {
+        self.open = Some(self.open.map_or(day, |open| open.min(day)));
+    }
+
+    fn name<'k>(&self, key: &'k str) -> &'k str {
+        key.strip_prefix(&self.prefix).unwrap_or(key)
+    }
+
+    fn subject(&self, key: &str) -> String {
+        format!("s3:{}/{key}", self.bucket.name)
+    }
+
+    /// What is known of an object beside its bytes.
+    fn told(&self, wanted: Wanted, version_id: Option<String>) -> (String, FlowObject) {
+        let Wanted { listed, revision, .. } = wanted;
+        let (subject, object) = (self.subject(&listed.key), self.name(&listed.key).to_owned());
+        let (etag, modified) = (Some(listed.etag), listed.modified);
+        (subject, FlowObject { object, version_id, etag, modified, revision, ..FlowObject::default() })
+    }
+}
+
+/// The bytes of an object that was read once: of the same version, or, where the bucket keeps none, with the same tag.
+///
+/// # Errors
+/// It is not there any more, is another one, or cannot be fetched.
+pub fn refetch(source: &Source, bucket: &str, key: &str, object: &FlowObject) -> Result<Vec<u8>, String> {
+    let etag = object.etag.clone().filter(|_| object.version_id.is_none()).unwrap_or_default();
+    let listed = Listed { key: key.to_owned(), etag, size: object.size, modified: object.modified };
+    super::runtime()?.block_on(async {
+        let access = source.access();
+        let bucket = Bucket::new(&super::config(&access).await, &access, bucket);
+        Ok(bucket.get(&listed, object.version_id.as_deref()).await?.bytes)
+    })
+}
+
+async fn fetch(bucket: Bucket, listed: Listed) -> Result<(Fetched, String), String> {
+    let fetched = bucket.get(&listed, None).await?;
+    let sha256 = sha256_hex(&fetched.bytes);
+    Ok((fetched, sha256))
+}
+
+fn midnight(t: Time) -> Time {
+    Time::from_seconds(t.seconds().div_euclid(DAY) * DAY)
+}
+
+/// Accounts and regions below the prefix, which ends above or in `AWSLogs/`.
+async fn places(bucket: &Bucket, prefix: &str) -> Result<Vec<Place>, String> {
+    let root = if prefix.ends_with("AWSLogs/") { prefix.to_owned() } else { format!("{prefix}AWSLogs/") };
+    let mut places = Vec::new();
+    let mut accounts: VecDeque<String> = bucket.folders(&root).await?.into();
+    while let Some(folder) = accounts.pop_front() {
+        if is_organisation(&folder) {
+            accounts.extend(bucket.folders(&folder).await?);
+        } else {
+            places.extend(bucket.folders(&service(&folder)).await?.into_iter().map(Place::of));
+        }
+    }
+    if places.is_empty() {
+        return Err(format!("s3://{}/{root} holds no vpcflowlogs of any account", bucket.name));
+    }
+    Ok(places)
+}
+
+/// The first day that any place has an object of.
+async fn earliest(bucket: &Bucket, places: &[Place]) -> Result<Option<Time>, String> {
+    let mut first: Option<Time> = None;
+    for place in places {
+        let day = bucket.first(&place.prefix).await?.and_then(|o| place.day_of(&o.key));
+        first = first.into_iter().chain(day).min();
+    }
+    Ok(first)
+}

@@ -1,0 +1,97 @@
+//! Transport to AWS: how a client is made, and errors in one line. What comes back goes to the parsers.
+
+mod delivered;
+mod inventory;
+pub mod s3;
+mod windows;
+
+pub use delivered::{Objects, refetch};
+pub use inventory::inventory;
+pub use windows::Windows;
+
+use crate::config::Access;
+use aws_config::retry::RetryConfig;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::config::SharedCredentialsProvider;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_http_client::{Builder, tls};
+use std::error::Error;
+use std::time::Duration;
+
+/// How long a connection and a whole call may take, repetitions included: a service that hangs is one that is down.
+const CONNECT: Duration = Duration::from_secs(5);
+const OPERATION: Duration = Duration::from_secs(60);
+/// How often a call is tried; the SDK waits longer each time, and slows down when it is told to.
+const ATTEMPTS: u32 = 5;
+
+/// What all clients of one place share: credentials from the SDK's chain (environment, profile, web identity, container,
+/// instance), or those of the role to take on.
+pub async fn config(access: &Access<'_>) -> SdkConfig {
+    let http = Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+        .build_https();
+    let patience = TimeoutConfig::builder().connect_timeout(CONNECT).operation_timeout(OPERATION).build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http)
+        .timeout_config(patience)
+        .retry_config(RetryConfig::adaptive().with_max_attempts(ATTEMPTS));
+    if let Some(region) = access.region {
+        loader = loader.region(Region::new(region.to_owned()));
+    }
+    assumed(access, loader.load().await).await
+}
+
+/// Takes on a role, where the place belongs to another account.
+async fn assumed(access: &Access<'_>, config: SdkConfig) -> SdkConfig {
+    let Some(role) = access.role_arn else { return config };
+    let mut provider = AssumeRoleProvider::builder(role).session_name("actledger").configure(&config);
+    if let Some(id) = access.external_id {
+        provider = provider.external_id(id);
+    }
+    let credentials = SharedCredentialsProvider::new(provider.build().await);
+    config.into_builder().credentials_provider(credentials).build()
+}
+
+/// What fetches while the thread of the pass parses.
+fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(2).thread_name("aws").enable_all().build();
+    runtime.map_err(|e| format!("cannot wait for the network: {e}"))
+}
+
+/// Why a call gave nothing, in one line: what was asked for, the service's own code and words, and what is missing.
+fn why<E, R>(asked: &str, error: &SdkError<E, R>) -> String
+where
+    E: ProvideErrorMetadata + Error + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    let said = error.message().unwrap_or_default();
+    match error.code() {
+        Some(code) if code.starts_with("AccessDenied") && said.contains("kms:Decrypt") => {
+            format!(
+                "{asked}: denied: the object may be read and not decrypted: kms:Decrypt on its key is missing ({said})"
+            )
+        }
+        Some(code) if code.contains("AccessDenied") || code == "UnauthorizedOperation" => {
+            format!("{asked}: denied: {code}: {said}")
+        }
+        Some(code) => format!("{asked}: {code}: {said}"),
+        None => format!("{asked}: {}", told(error)),
+    }
+}
+
+/// An error with all its causes in one line.
+pub fn told(error: &(dyn Error + 'static)) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        if !parts.iter().any(|p| p.contains(&text)) {
+            parts.push(text);
+        }
+        next = error.source();
+    }
+    parts.join(": ")
+}

@@ -1,0 +1,192 @@
+//! Flow logs in a CloudWatch Logs group, window by window. The cursor is the time up to which what is due was read.
+
+use super::{runtime, why};
+use crate::evidence::flow_logs::FlowWindow;
+use crate::evidence::{Time, hex, sha256_hex};
+use crate::sources::flow_logs::Parser;
+use crate::sources::flow_logs::window::{WINDOW, before, due};
+use crate::sources::{Context, Knows, Start, Step};
+use aws_sdk_cloudwatchlogs::Client;
+use sha2::{Digest, Sha256};
+use std::collections::{HashSet, VecDeque};
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+
+/// Windows of one step, at most: an hour.
+const STEP: usize = 12;
+/// Windows that are read ahead.
+const AHEAD: usize = 3;
+/// Events of a page, the most that the service gives.
+const PAGE: i32 = 10_000;
+/// Most pages of a window. One without events is not the last one.
+const PAGES: usize = 10_000;
+
+/// A pass over the flow logs of a log group.
+pub struct Windows<'a> {
+    runtime: Runtime,
+    client: Client,
+    group: String,
+    region: String,
+    context: &'a Context<'a>,
+    start: Start,
+    due: VecDeque<(Time, Time)>,
+    /// Up to when all that was due is read.
+    upto: Time,
+}
+
+/// The events of a window, each once.
+struct Read {
+    text: Vec<u8>,
+    events: u64,
+    digest: String,
+    pages: usize,
+}
+
+impl<'a> Windows<'a> {
+    /// Finds the log group, and what is due.
+    ///
+    /// # Errors
+    /// There is no such group, or it may not be read.
+    pub fn open(context: &'a Context<'a>, start: Start) -> Result<Windows<'a>, String> {
+        let source = context.source;
+        let group = source.location.strip_prefix("cloudwatch:").unwrap_or_default().to_owned();
+        let runtime = runtime()?;
+        let (client, region, since) = runtime.block_on(async {
+            let access = source.access();
+            let config = super::config(&access).await;
+            let region = config.region().map(ToString::to_string).unwrap_or_default();
+            let mut builder = aws_sdk_cloudwatchlogs::config::Builder::from(&config);
+            builder.set_endpoint_url(access.endpoint.map(str::to_owned));
+            let client = Client::from_conf(builder.build());
+            let since = match start.from() {
+                None => oldest(&client, &group, start.now).await?,
+                Some(from) => from,
+            };
+            Ok::<_, String>((client, region, since))
+        })?;
+        let from_start = start.again || start.cursor.is_none();
+        let upto = if from_start { before(since) } else { since };
+        let mut due = due(upto, start.now);
+        due.retain(|(window, _)| !from_start || *window >= since.plus_seconds(-WINDOW));
+        Ok(Windows { runtime, client, group, region, context, start, due: due.into(), upto })
+    }
+
+    /// What a pass would read.
+    pub fn waiting(self) -> String {
+        format!("{} windows of five minutes to read", self.due.len())
+    }
+
+    /// Reads the next windows.
+    ///
+    /// # Errors
+    /// One cannot be read; those before it, which were committed, stay.
+    pub fn step(&mut self, known: &Knows<'_>) -> Result<Step, String> {
+        let mut parser = Parser::new(self.context, self.start.now);
+        let (mut replies, mut requests) = (Vec::new(), Vec::new());
+        let mut coming = VecDeque::<((Time, Time), JoinHandle<Result<Read, String>>)>::new();
+        let mut left = STEP;
+        let mut trouble = None;
+        loop {
+            while left > 0 && coming.len() < AHEAD && trouble.is_none() {
+                let Some(next) = self.due.pop_front() else { break };
+                left -= 1;
+                let work = read(self.client.clone(), self.group.clone(), next.0);
+                coming.push_back((next, self.runtime.spawn(work)));
+            }
+            let Some(((window, due), fetch)) = coming.pop_front() else { break };
+            match self.runtime.block_on(fetch).map_err(|e| e.to_string()).and_then(|f| f) {
+                Ok(read) if trouble.is_none() => {
+                    requests.push(format!(
+                        "FilterLogEvents {} from {window}: {} pages, {} events",
+                        self.group, read.pages, read.events
+                    ));
+                    replies.push(format!("{window} {}", read.digest));
+                    self.take(&mut parser, window, read, known)?;
+                    self.upto = due;
+                }
+                Ok(_) => {}
+                Err(why) => trouble = trouble.or(Some(why)),
+            }
+        }
+        // What is read is committed; the window that is not is the next pass's first.
+        let mut gathered = parser.finish();
+        if let Some(why) = trouble {
+            if replies.is_empty() {
+                return Err(why);
+            }
+            self.due.clear();
+            gathered.gap(why);
+        } else if self.due.is_empty() {
+            self.upto = self.start.now;
+        }
+        gathered.files = replies.len() as u64;
+        gathered.replies = sha256_hex(replies.join("\n").as_bytes());
+        gathered.requests = requests;
+        Ok(Step { look: self.upto.to_string(), gathered, last: self.due.is_empty() })
+    }
+
+    /// Counts a window, unless it is as it was.
+    fn take(&self, parser: &mut Parser<'_>, from: Time, read: Read, known: &Knows<'_>) -> Result<(), String> {
+        let Read { text, events, digest, .. } = read;
+        let subject = format!("logs:{}:{}@{from}", self.region, self.group);
+        let revision = match known(&subject)? {
+            None if events == 0 => return Ok(()),
+            None => 0,
+            Some(k) if k.mark != digest => k.revision + 1,
+            Some(k) if self.start.again && k.selection != parser.selection() => k.revision + 1,
+            Some(_) => {
+                parser.known(events);
+                return Ok(());
+            }
+        };
+        let group = self.group.clone();
+        parser.window(
+            subject,
+            FlowWindow { group, from, events, digest, revision, ..FlowWindow::default() },
+            &text,
+        );
+        Ok(())
+    }
+}
+
+/// Since when the group can hold anything: when it was made, and how long it keeps events.
+async fn oldest(client: &Client, group: &str, now: Time) -> Result<Time, String> {
+    let asked = format!("DescribeLogGroups {group}");
+    let reply = client.describe_log_groups().log_group_name_prefix(group).send().await;
+    let reply = reply.map_err(|e| why(&asked, &e))?;
+    let found = reply.log_groups().iter().find(|g| g.log_group_name() == Some(group));
+    let found = found.ok_or_else(|| format!("{asked}: there is no such log group"))?;
+    let made = Time::from_millis(found.creation_time().unwrap_or(0));
+    let kept = found.retention_in_days().map(|d| now.plus_seconds(-86_400 * i64::from(d)));
+    let start = kept.map_or(made, |k| k.max(made)).seconds().div_euclid(WINDOW) * WINDOW;
+    Ok(Time::from_seconds(start))
+}
+
+/// Every event of a window, to the real end of the listing.
+async fn read(client: Client, group: String, from: Time) -> Result<Read, String> {
+    let asked = format!("FilterLogEvents {group} from {from}");
+    let (mut text, mut ids, mut sum) = (Vec::new(), HashSet::new(), 0_u128);
+    let (mut token, mut before): (Option<String>, _) = (None, HashSet::new());
+    for page in 1..=PAGES {
+        let request = client.filter_log_events().log_group_name(&group).limit(PAGE);
+        let request = request.start_time(from.millis()).end_time(from.plus_seconds(WINDOW).millis() - 1);
+        let reply = request.set_next_token(token).send().await.map_err(|e| why(&asked, &e))?;
+        for event in reply.events() {
+            let message = event.message().unwrap_or_default().as_bytes();
+            if ids.insert(event.event_id().unwrap_or_default().to_owned()) {
+                text.extend_from_slice(message);
+                text.push(b'\n');
+                let digest: [u8; 32] = Sha256::digest(message).into();
+                sum = sum.wrapping_add(digest.first_chunk::<16>().map_or(0, |c| u128::from_be_bytes(*c)));
+            }
+        }
+        token = reply.next_token().map(str::to_owned);
+        let Some(next) = token.clone() else {
+            return Ok(Read { text, events: ids.len() as u64, digest: hex(&sum.to_be_bytes()), pages: page });
+        };
+        if !before.insert(next) {
+            return Err(format!("{asked}: page {page} leads back to a page before: the listing has no end"));
+        }
+    }
+    Err(format!("{asked}: more than {PAGES} pages"))
+}
