@@ -10,13 +10,12 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 /// Files that may be refused whole, and why.
-const JUSTIFIED: [(&str, &str); 27] = [
+const JUSTIFIED: [(&str, &str); 26] = [
     (".bad.", "malformed on purpose"),
     ("README.md", "a text about the samples"),
-    (".parquet", "Parquet comes with the flow-log issue"),
-    ("vpcflow/cwl-", "a reply of CloudWatch Logs, which comes with the flow-log issue"),
+    ("vpcflow/cwl-", "a reply of CloudWatch Logs, which is asked for and not delivered"),
     ("vpcflow/lambda-", "an event that S3 or CloudWatch sends, no delivered object"),
-    ("vpcflow/otel-cw-", "a CloudWatch subscription, which comes with the flow-log issue"),
+    ("vpcflow/otel-cw-", "a CloudWatch subscription: log groups are read window by window"),
     ("vpcflow/opensearch-real-s3-keys", "a list of keys, no delivered object"),
     (".yaml", "YAML: a file source takes what kubectl prints with -o json"),
     (".jsonl", "a watch stream or a log: the live client reads these"),

@@ -99,6 +99,16 @@ impl Format {
         (known > 0 && known * 2 > format.names.len()).then_some(format)
     }
 
+    /// The format that the columns of a file give.
+    pub(super) fn columns_named(names: impl Iterator<Item = String>) -> Format {
+        Format::of(names, true)
+    }
+
+    /// Whether anything reads a column.
+    pub(super) fn is_read(&self, column: usize) -> bool {
+        !matches!(self.columns[column], Field::Text | Field::Unknown)
+    }
+
     /// Whether a line within a file may be a header: files are concatenated. Its first word is the name of a field.
     pub(super) fn begins_header(word: &[u8]) -> bool {
         word.first().is_some_and(u8::is_ascii_lowercase)
@@ -131,7 +141,9 @@ impl Format {
         let told = twice
             .iter()
             .map(|i| format!("column {} is {:?} once more: the first one counts", i + 1, self.names[*i]));
-        unknown.chain(told).collect()
+        let timed = self.columns.iter().any(|c| matches!(c, Field::Start | Field::TransitGateway));
+        let missing = (!timed).then(|| "there is no start: its records belong to no hour".to_owned());
+        unknown.chain(told).chain(missing).collect()
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {

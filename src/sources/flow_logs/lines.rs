@@ -140,7 +140,7 @@ impl<'s, 'n> Lines<'s, 'n> {
             self.format = header;
             return;
         }
-        match record(&self.format, cut) {
+        match record(&self.format, &cut) {
             Ok(record) => self.sums.add(&record),
             Err(fault) => self.fault(fault.kind, self.number, fault.what),
         }

@@ -1,12 +1,14 @@
 //! VPC flow logs: the records of a delivered object become counts per interface and hour, and rows of what is selected.
 //!
-//! Bytes go through `unpack` (gzip), `lines` (cut by `scan`), `record` (typed by `fields`) into `aggregate`.
+//! Bytes go through `unpack` (gzip) and `lines` (cut by `scan`), or through `parquet`, then `record` (typed by `fields`)
+//! into `aggregate`.
 
 mod aggregate;
 mod fields;
 mod inventory;
 mod layout;
 mod lines;
+mod parquet;
 mod record;
 mod scan;
 mod selection;
@@ -147,7 +149,11 @@ impl<'a> Parser<'a> {
             return Err("is empty: a delivered object holds at least a header".into());
         }
         if path.ends_with(".parquet") {
-            return Err("Parquet is not read by this version; text and gzip are".into());
+            let (format, faults, cut) = parquet::read(delivered, sums)?;
+            if let Some(rows) = cut {
+                self.out.gap(format!("{path}: cut short after row {rows}"));
+            }
+            return Ok((format, faults));
         }
         let mut lines = Lines::new(Format::configured(self.context.source.format.as_deref()), sums);
         let unpacked = if path.ends_with(".gz") {

@@ -55,93 +55,135 @@ impl<'a> Cut<'a, '_> {
     pub(super) fn text(&self, (from, to): (u32, u32)) -> &'a [u8] {
         &self.block[from as usize..to as usize]
     }
+}
 
-    fn whole<T: TryFrom<u64>>(&self, place: (u32, u32), name: &str) -> Result<T, Fault> {
-        let read = number(self.block, place.0 as usize, place.1 as usize);
-        match read.and_then(|n| T::try_from(n).ok()) {
-            Some(n) => Ok(n),
-            None => wrong("number", name, self.text(place), "a number in its range"),
-        }
+/// The fields of one record, wherever they stand.
+pub(super) trait Fields<'a> {
+    /// How many there are.
+    fn count(&self) -> usize;
+    /// Whether a field says nothing.
+    fn is_absent(&self, field: usize) -> bool;
+    /// A field as text.
+    fn text(&self, field: usize) -> &'a [u8];
+    /// A field as a whole number.
+    fn number(&self, field: usize) -> Option<u64>;
+    /// A field as people are shown it.
+    fn shown(&self, field: usize) -> String;
+}
+
+impl<'a> Fields<'a> for Cut<'a, '_> {
+    #[inline]
+    fn count(&self) -> usize {
+        self.fields.len()
     }
 
-    fn ip(&self, place: (u32, u32), name: &str) -> Result<IpAddr, Fault> {
-        match address(self.text(place)) {
-            Some(address) => Ok(address),
-            None => wrong("address", name, self.text(place), "an IP address"),
-        }
+    #[inline]
+    fn is_absent(&self, field: usize) -> bool {
+        let (from, to) = self.fields[field];
+        to - from == 1 && self.block[from as usize] == b'-'
     }
 
-    /// Unix seconds; rows of 2017 have milliseconds.
-    fn seconds(&self, place: (u32, u32), name: &str) -> Result<i64, Fault> {
-        let written: u64 = self.whole(place, name)?;
-        let seconds = if written > 100_000_000_000 { written / 1_000 } else { written };
-        if seconds < END_OF_TIME {
-            Ok(seconds as i64)
-        } else {
-            wrong("number", name, self.text(place), "a time before the year 10000")
-        }
+    #[inline]
+    fn text(&self, field: usize) -> &'a [u8] {
+        Cut::text(self, self.fields[field])
+    }
+
+    #[inline]
+    fn number(&self, field: usize) -> Option<u64> {
+        let (from, to) = self.fields[field];
+        number(self.block, from as usize, to as usize)
+    }
+
+    fn shown(&self, field: usize) -> String {
+        String::from_utf8_lossy(Fields::text(self, field)).into_owned()
+    }
+}
+
+#[inline]
+fn whole<'a, T: TryFrom<u64>>(row: &impl Fields<'a>, field: usize, name: &str) -> Result<T, Fault> {
+    match row.number(field).and_then(|n| T::try_from(n).ok()) {
+        Some(n) => Ok(n),
+        None => wrong("number", name, row, field, "a number in its range"),
+    }
+}
+
+#[inline]
+fn ip<'a>(row: &impl Fields<'a>, field: usize, name: &str) -> Result<IpAddr, Fault> {
+    match address(row.text(field)) {
+        Some(address) => Ok(address),
+        None => wrong("address", name, row, field, "an IP address"),
+    }
+}
+
+/// Unix seconds; rows of 2017 have milliseconds.
+#[inline]
+fn seconds<'a>(row: &impl Fields<'a>, field: usize, name: &str) -> Result<i64, Fault> {
+    let written: u64 = whole(row, field, name)?;
+    let seconds = if written > 100_000_000_000 { written / 1_000 } else { written };
+    if seconds < END_OF_TIME {
+        Ok(seconds as i64)
+    } else {
+        wrong("number", name, row, field, "a time before the year 10000")
     }
 }
 
 /// 10000-01-01T00:00:00Z
 const END_OF_TIME: u64 = 253_402_300_800;
 
-/// Reads one line.
-pub(super) fn record<'a>(format: &Format, cut: Cut<'a, '_>) -> Result<Record<'a>, Fault> {
-    let fields = cut.fields;
+/// Reads one record.
+pub(super) fn record<'a>(format: &Format, row: &impl Fields<'a>) -> Result<Record<'a>, Fault> {
     let columns = format.columns();
-    if fields.len() != columns.len() {
-        let what = format!("{} fields where {} {}", fields.len(), format.origin(), columns.len());
+    if row.count() != columns.len() {
+        let what = format!("{} fields where {} {}", row.count(), format.origin(), columns.len());
         return Err(Fault { kind: "field-count", what });
     }
     let mut r = Record::default();
     let (mut packet_source, mut packet_destination, mut resource) = (None, None, &b""[..]);
-    for (field, place) in columns.iter().zip(fields) {
-        let (place, text) = (*place, cut.text(*place));
-        if text == b"-" {
+    for (i, field) in columns.iter().enumerate() {
+        if row.is_absent(i) {
             continue;
         }
         match field {
-            Field::Interface => r.interface = text,
-            Field::Source => r.source = Some(cut.ip(place, "srcaddr")?),
-            Field::Destination => r.destination = Some(cut.ip(place, "dstaddr")?),
-            Field::SourcePort => r.source_port = Some(cut.whole(place, "srcport")?),
-            Field::DestinationPort => r.destination_port = Some(cut.whole(place, "dstport")?),
-            Field::Protocol => r.protocol = Some(cut.whole(place, "protocol")?),
-            Field::Packets => r.packets = cut.whole(place, "packets")?,
-            Field::Bytes => r.bytes = cut.whole(place, "bytes")?,
-            Field::Start => r.start = Some(cut.seconds(place, "start")?),
-            Field::End => r.end = Some(cut.seconds(place, "end")?),
+            Field::Interface => r.interface = row.text(i),
+            Field::Source => r.source = Some(ip(row, i, "srcaddr")?),
+            Field::Destination => r.destination = Some(ip(row, i, "dstaddr")?),
+            Field::SourcePort => r.source_port = Some(whole(row, i, "srcport")?),
+            Field::DestinationPort => r.destination_port = Some(whole(row, i, "dstport")?),
+            Field::Protocol => r.protocol = Some(whole(row, i, "protocol")?),
+            Field::Packets => r.packets = whole(row, i, "packets")?,
+            Field::Bytes => r.bytes = whole(row, i, "bytes")?,
+            Field::Start => r.start = Some(seconds(row, i, "start")?),
+            Field::End => r.end = Some(seconds(row, i, "end")?),
             Field::Action => {
-                r.accepted = match text {
+                r.accepted = match row.text(i) {
                     b"ACCEPT" => Some(true),
                     b"REJECT" => Some(false),
-                    _ => return wrong("word", "action", text, "ACCEPT or REJECT"),
+                    _ => return wrong("word", "action", row, i, "ACCEPT or REJECT"),
                 }
             }
             Field::Status => {
-                r.status = match text {
+                r.status = match row.text(i) {
                     b"OK" => LogStatus::Ok,
                     b"NODATA" => LogStatus::NoData,
                     b"SKIPDATA" => LogStatus::SkipData,
-                    _ => return wrong("word", "log-status", text, "OK, NODATA or SKIPDATA"),
+                    _ => return wrong("word", "log-status", row, i, "OK, NODATA or SKIPDATA"),
                 }
             }
-            Field::TcpFlags => r.tcp_flags = Some(cut.whole(place, "tcp-flags")?),
-            Field::PacketSource => packet_source = Some(cut.ip(place, "pkt-srcaddr")?),
-            Field::PacketDestination => packet_destination = Some(cut.ip(place, "pkt-dstaddr")?),
+            Field::TcpFlags => r.tcp_flags = Some(whole(row, i, "tcp-flags")?),
+            Field::PacketSource => packet_source = Some(ip(row, i, "pkt-srcaddr")?),
+            Field::PacketDestination => packet_destination = Some(ip(row, i, "pkt-dstaddr")?),
             Field::Direction => {
-                r.egress = match text {
+                r.egress = match row.text(i) {
                     b"egress" => Some(true),
                     b"ingress" => Some(false),
-                    _ => return wrong("word", "flow-direction", text, "ingress or egress"),
+                    _ => return wrong("word", "flow-direction", row, i, "ingress or egress"),
                 }
             }
-            Field::Resource => resource = text,
+            Field::Resource => resource = row.text(i),
             Field::TransitGateway => {
                 return Ok(Record { status: LogStatus::TransitGateway, ..Record::default() });
             }
-            Field::Number => drop(cut.whole::<u64>(place, "a number")?),
+            Field::Number => drop(whole::<u64>(row, i, "a number")?),
             Field::Text | Field::Unknown => {}
         }
     }
@@ -154,13 +196,16 @@ pub(super) fn record<'a>(format: &Format, cut: Cut<'a, '_>) -> Result<Record<'a>
     Ok(r)
 }
 
-fn shown(text: &[u8]) -> String {
-    String::from_utf8_lossy(&text[..text.len().min(60)]).into_owned()
-}
-
 #[cold]
-fn wrong<T>(kind: &'static str, name: &str, text: &[u8], right: &str) -> Result<T, Fault> {
-    Err(Fault { kind, what: format!("{name} is {:?}: {right} would be right", shown(text)) })
+fn wrong<'a, T>(
+    kind: &'static str,
+    name: &str,
+    row: &impl Fields<'a>,
+    field: usize,
+    right: &str,
+) -> Result<T, Fault> {
+    let shown: String = row.shown(field).chars().take(60).collect();
+    Err(Fault { kind, what: format!("{name} is {shown:?}: {right} would be right") })
 }
 
 #[cfg(test)]
@@ -170,7 +215,7 @@ mod tests {
     fn read<'a>(format: &Format, line: &'a str) -> Result<Record<'a>, Fault> {
         let start = |part: &str| (part.as_ptr() as usize - line.as_ptr() as usize) as u32;
         let fields: Vec<_> = line.split(' ').map(|p| (start(p), start(p) + p.len() as u32)).collect();
-        record(format, Cut { block: line.as_bytes(), fields: &fields })
+        record(format, &Cut { block: line.as_bytes(), fields: &fields })
     }
 
     #[test]
