@@ -25,7 +25,7 @@ tools:
 	@$(VENV)/bin/python -c "import duckdb, rfc8785, page, aiosmtpd, cryptography, moto.server, boto3" 2>/dev/null || $(VENV)/bin/pip install -q -r tests/requirements.txt
 
 soak: tools
-	PATH="$(VENV)/bin:$$PATH" ACTLEDGER_CRASHES=200 cargo test --locked --test it whatever_happens -- --nocapture
+	PATH="$(VENV)/bin:$$PATH" ACTLEDGER_CRASHES=200 cargo test --locked --test it -- whatever_happens a_pass_that_dies --nocapture
 	PATH="$(VENV)/bin:$$PATH" cargo test --locked --test it -- --nocapture --ignored a_million_entries a_disk_of
 
 bench: tools
@@ -39,3 +39,12 @@ demo:
 
 specimen: tools
 	ACTLEDGER_SPECIMEN=write PATH="$(VENV)/bin:$$PATH" cargo test --locked --test it -- the_specimen_is_what_the_demo_makes every_change_of_every_table
+
+# Seconds for each target. Needs a nightly compiler.
+TIME ?= 120
+fuzz:
+	command -v cargo-fuzz >/dev/null || cargo install -q --locked cargo-fuzz
+	cd fuzz && for target in delivered twin; do \
+	  cargo +nightly fuzz run --target-dir $(CARGO_TARGET_DIR)/fuzz $$target corpus/$$target -- -max_total_time=$(TIME) -max_len=65536 -timeout=20 -rss_limit_mb=4096 || exit 1; \
+	  mkdir -p $(CARGO_TARGET_DIR)/fuzz/small; rm -f $(CARGO_TARGET_DIR)/fuzz/small/*; \
+	done

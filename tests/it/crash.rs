@@ -30,7 +30,7 @@ fn faults() -> &'static Path {
 }
 
 /// Runs a command of the program with the library in front of libc.
-fn run(world: &World, arguments: &[&str], settings: &[(&str, &str)]) -> Output {
+pub(crate) fn run(world: &World, arguments: &[&str], settings: &[(&str, &str)]) -> Output {
     let folder = format!("{}/", world.dir.path().canonicalize().unwrap().display());
     let mut all = vec![("LD_PRELOAD", faults().to_str().unwrap()), ("FAULT_DIR", &folder)];
     all.extend(settings);
@@ -38,7 +38,7 @@ fn run(world: &World, arguments: &[&str], settings: &[(&str, &str)]) -> Output {
 }
 
 /// All evidence of sources, private values as their references; own entries and the places of all are left out.
-fn evidence(world: &World) -> BTreeSet<String> {
+pub(crate) fn evidence(world: &World) -> BTreeSet<String> {
     let reader = Reader::open(&world.ledger()).unwrap();
     let mut all = BTreeSet::new();
     let add = |p: actledger::ledger::entry::Placed| {

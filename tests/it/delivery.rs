@@ -1,6 +1,9 @@
 //! Flow logs where AWS puts them, on moto behind a network that can fail.
 
+use crate::crash;
 use crate::support::{AWS, Server, World, boto, sqlite, stderr, stdout};
+use actledger::evidence::Time;
+use actledger::evidence::flow_logs::{FlowRow, Traffic};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -138,16 +141,26 @@ fn count(world: &World, kind: &str) -> usize {
 /// Facts of flow logs: hour, interface, address, direction, class, protocol, port … and what was counted.
 fn facts(payloads: impl Iterator<Item = Value>) -> BTreeMap<String, [u64; 3]> {
     let mut sums = BTreeMap::<String, [u64; 3]>::new();
+    let mut add = |place: String, counts: [u64; 3]| {
+        let sum = sums.entry(place).or_default();
+        sum.iter_mut().zip(counts).for_each(|(s, n)| *s += n);
+    };
     for payload in payloads {
-        for row in payload["rows"].as_array().expect("rows stand in the entry").iter() {
-            let sum = sums.entry(row[0].to_string()).or_default();
-            let number = |v: &Value| v.as_str().map_or_else(|| v.as_u64().unwrap(), |t| t.parse().unwrap());
-            (0..3).for_each(|i| sum[i] += number(&row[1][i]));
+        let traffic: Traffic = serde_json::from_value(payload).expect("all stands in the entry");
+        for row in traffic.rows {
+            let sums = [row.flows, row.packets, row.bytes];
+            let nothing = Time::default();
+            add(
+                format!(
+                    "{:?}",
+                    FlowRow { flows: 0, packets: 0, bytes: 0, first: nothing, last: nothing, ..row }
+                ),
+                sums,
+            );
         }
-        for hour in payload["hours"].as_array().unwrap() {
-            for told in hour["interfaces"].as_array().unwrap() {
-                let sum = sums.entry(format!("{} {}", hour["hour"], told[0])).or_default();
-                (0..3).for_each(|i| sum[i] += told[i + 1].as_u64().unwrap());
+        for hour in traffic.hours {
+            for (interface, ok, nodata, skipdata) in hour.interfaces {
+                add(format!("{} {interface}", hour.hour), [ok, nodata, skipdata]);
             }
         }
     }
@@ -518,4 +531,45 @@ fn what_is_selected_later_is_read_once_more_on_demand() {
             stderr(&done)
         );
     }
+}
+
+/// `ACTLEDGER_CRASHES` deaths, 20 unless told, spread over all that a pass changes on the disk: in turn while a bucket and
+/// while a log group is read, each in several commits.
+#[test]
+fn a_pass_that_dies_is_taken_up_where_it_was() {
+    let wanted: usize = std::env::var("ACTLEDGER_CRASHES").map_or(20, |n| n.parse().unwrap());
+    let aws = Aws::start();
+    let (objects, records) = (delivered(9), logged(16));
+    aws.put(&objects);
+    log(&aws, &records);
+    let read = |world: &World| {
+        let evidence = crash::evidence(world).into_iter();
+        evidence.filter(|e| e.starts_with("flow_log.")).collect::<Vec<_>>()
+    };
+    let sources = [("s3://flow/logs", ""), ("cloudwatch:/vpc/flow", "since = \"1d\"")];
+    let whole = sources.map(|(location, more)| {
+        let world = aws.world_at(location, more);
+        let log = world.dir.path().with_extension("log");
+        let settings = [&AWS[..], &[("FAULT_LOG", log.to_str().unwrap())]].concat();
+        let done = crash::run(&world, &["ingest"], &settings);
+        assert_eq!(done.status.code(), Some(0), "{}{}", stdout(&done), stderr(&done));
+        assert!(count(&world, "source.run") > 3, "several commits");
+        let steps = std::fs::read_to_string(&log).unwrap().lines().count();
+        std::fs::remove_file(&log).unwrap();
+        (read(&world), steps)
+    });
+    for n in 0..wanted {
+        let ((location, more), (evidence, steps)) = (sources[n % 2], &whole[n % 2]);
+        let at = (1 + n * steps / wanted).to_string();
+        let mode = if n % 4 < 2 { "kill" } else { "torn" };
+        let world = aws.world_at(location, more);
+        let settings = [&AWS[..], &[("FAULT_AT", &at), ("FAULT_MODE", mode)]].concat();
+        let done = crash::run(&world, &["ingest"], &settings);
+        assert_eq!(done.status.code(), None, "{location}: not killed at {at} of {steps}");
+        let status = ingest(&world);
+        assert_eq!(status["failed"], Value::Null, "{status}");
+        assert!(read(&world) == *evidence, "{location}, {mode} at {at}: lost or doubled");
+        assert_eq!(world.run(&["verify"]).status.code(), Some(0));
+    }
+    println!("{wanted} deaths; a pass changes the disk {} and {} times", whole[0].1, whole[1].1);
 }

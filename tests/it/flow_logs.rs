@@ -4,7 +4,7 @@ use crate::support::{World, project, sqlite, stderr, stdout};
 use actledger::act::SourceKind;
 use actledger::config::{Network, Source};
 use actledger::evidence::Time;
-use actledger::evidence::flow_logs::HourRow;
+use actledger::evidence::flow_logs::Traffic;
 use actledger::evidence::record::Fault;
 use actledger::sources::flow_logs::Selection;
 use actledger::sources::{Context, Gathered, gather};
@@ -58,14 +58,16 @@ fn lines(n: u64) -> String {
     (0..n).map(|i| line(i) + "\n").collect()
 }
 
+/// What the objects counted.
+fn traffic(g: &Gathered) -> Vec<Traffic> {
+    g.evidence.iter().map(|e| serde_json::from_value(e.payload.clone()).unwrap()).collect()
+}
+
 /// Sums over all objects: records with traffic, and their packets.
 fn sums(g: &Gathered) -> (u64, u64) {
-    let objects = || g.evidence.iter().map(|e| &e.payload);
-    let ok = objects().map(|o| o["records"]["ok"].as_u64().unwrap()).sum();
-    let rows = objects().flat_map(|o| o["rows"].as_array().unwrap());
-    let packets: u64 = rows.map(|r| r[1][1].as_str().unwrap().parse::<u64>().unwrap()).sum();
-    let other = |o: &Value| o["other"]["packets"].as_str().unwrap().parse::<u64>().unwrap();
-    (ok, packets + objects().map(other).sum::<u64>())
+    let packets = |t: &Traffic| t.rows.iter().map(|r| r.packets).sum::<u64>() + t.other.packets;
+    let all = traffic(g);
+    (all.iter().map(|t| t.records.ok).sum(), all.iter().map(packets).sum())
 }
 
 #[test]
@@ -128,11 +130,11 @@ fn headers_that_name_what_nobody_knows_or_one_thing_twice_are_said() {
         "{said:?}"
     );
     assert_eq!((g.counts.kept, g.counts.quarantined), (1, 0));
-    assert_eq!(g.evidence[0].payload["rows"][0][1][2], json!("7"), "the first one counts");
+    assert_eq!(traffic(&g)[0].rows[0].bytes, 7, "the first one counts");
     // CloudWatch and some deliveries have no header: then the config says it, as AWS writes it.
     let text = b"eni-9 1790000000 1790000060 OK\n".to_vec();
     let g = read(Some("${interface-id} ${start} ${end} ${log-status}"), &[("a.log", text)]);
-    assert_eq!(g.evidence[0].payload["hours"][0]["interfaces"], json!([["eni-9", 1, 0, 0]]));
+    assert_eq!(traffic(&g)[0].hours[0].interfaces, [("eni-9".to_owned(), 1, 0, 0)]);
 }
 
 #[test]
@@ -164,8 +166,8 @@ fn quiet_and_lost_are_told_apart_and_transit_gateways_are_counted() {
         json!({ "ok": 0, "nodata": 1, "skipdata": 2, "transit_gateway": 0, "quarantined": 0, "odd": 1 })
     );
     assert_eq!(records(1)["transit_gateway"], 1);
-    assert_eq!(g.evidence[0].payload["hours"][0]["interfaces"], json!([["eni-1", 0, 1, 2]]));
-    assert_eq!(g.evidence[1].payload["hours"], json!([]));
+    assert_eq!(traffic(&g)[0].hours[0].interfaces, [("eni-1".to_owned(), 0, 1, 2)]);
+    assert_eq!(traffic(&g)[1].hours, []);
 }
 
 #[test]
@@ -249,8 +251,7 @@ fn duckdb_finds_the_same_sums() {
     for path in texts(folder.path()).into_iter().chain(parquet_samples()) {
         let name = path.file_name().unwrap().to_str().unwrap();
         let object = [(name, std::fs::read(&path).unwrap())];
-        let hours = read(None, &object).evidence[0].payload["hours"].clone();
-        let hours: Vec<HourRow> = serde_json::from_value(hours).unwrap();
+        let hours = traffic(&read(None, &object)).remove(0).hours;
         let names: Vec<String> = hours.into_iter().flat_map(|h| h.interfaces).map(|i| i.0).collect();
         let g = read_for(&names, None, &object);
         let right = |f: &Fault| ["protocol is", "there is no start"].iter().any(|w| f.what.starts_with(w));
@@ -327,4 +328,55 @@ fn parquet_gives_the_same_facts_as_text() {
         g.faults
     );
     assert_eq!(g.counts.read, g.counts.kept + g.counts.quarantined + g.counts.refused);
+}
+
+/// A day of five-minute objects of a thousand interfaces, one record in two hundred on a watched port, one object in
+/// twenty with a few interfaces that the others do not have.
+#[test]
+fn a_day_of_records_is_few_entries_and_few_megabytes() {
+    const OBJECTS: u64 = 24;
+    const RECORDS: u64 = 20_000_000 / 288;
+    let mut objects = Vec::new();
+    for n in 0..OBJECTS {
+        let mut text = String::new();
+        for i in 0..RECORDS {
+            let mixed = (n * RECORDS + i).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let eni = (mixed >> 3) % 1_000 + if n == 7 { 3 } else { 0 };
+            let port = if (mixed >> 11).is_multiple_of(200) { 6006 } else { 443 };
+            let start = 1_767_225_600 + n * 300 + mixed % 240;
+            text += &format!(
+                "2 123456789012 eni-{:017x} 10.0.{}.{} 10.{}.{}.9 {} {port} 6 {} {} {start} {} ACCEPT OK\n",
+                eni * 0x9E37_79B9_7F4A,
+                mixed >> 60,
+                4 + (mixed >> 50) % 8,
+                eni >> 8,
+                eni & 255,
+                32_768 + (mixed >> 40) % 28_000,
+                1 + (mixed >> 30) % 900,
+                40 + (mixed >> 20) % 1_000_000,
+                start + 40
+            );
+        }
+        objects.push((format!("{n:03}.log"), text.into_bytes()));
+    }
+    let objects: Vec<(&str, Vec<u8>)> = objects.iter().map(|(n, t)| (n.as_str(), t.clone())).collect();
+    let source: Source = toml::from_str("name = 'vpc'\nlocation = 'file:x'").unwrap();
+    let own = ["10.0.0.0/8".parse().unwrap()].to_vec();
+    let selection = Selection::new(Network { own, ..Network::default() }, &[6006]);
+    let at: Time = "2026-11-22T12:00:00Z".parse().unwrap();
+    let files = objects.iter().map(|(n, b)| ((*n).to_owned(), Ok(Cow::Borrowed(b.as_slice()))));
+    let g = gather(SourceKind::FlowLogs, &Context { source: &source, selection }, Some(at), at, files);
+    assert_eq!(g.counts.kept, OBJECTS * RECORDS);
+    // As the ledger keeps it: members over 8 KiB once each, by their digest.
+    let (mut entries, mut bytes, mut blobs) = (0, 0, std::collections::BTreeSet::new());
+    for evidence in &g.evidence {
+        let mut payload = evidence.payload.clone();
+        for blob in actledger::ledger::entry::take_blobs(&mut payload).unwrap() {
+            bytes += if blobs.insert(blob.sha256) { blob.bytes.len() } else { 0 };
+        }
+        (entries, bytes) = (entries + 1, bytes + payload.to_string().len());
+    }
+    let (entries, megabytes) = (entries * 288 / OBJECTS, bytes as f64 * 288.0 / OBJECTS as f64 / 1e6);
+    println!("20,000,000 records a day: {entries} entries, {megabytes:.1} MB");
+    assert!(entries <= 300 && megabytes <= 11.0, "{entries} entries, {megabytes:.1} MB");
 }

@@ -11,6 +11,7 @@ mod crash;
 mod delivery;
 mod demo;
 mod flow_logs;
+mod fuzz_corpus;
 mod ledger;
 mod mail;
 mod pages;

@@ -1,7 +1,9 @@
 //! Where AWS puts flow-log objects in a bucket: by account, service, region and day, in one of two manners.
 //!
-//!     [prefix/]AWSLogs/[o-…/]<account>/vpcflowlogs/<region>/YYYY/MM/DD/[HH/]<file>
-//!     [prefix/]AWSLogs/[o-…/]aws-account-id=<account>/aws-service=vpcflowlogs/aws-region=<region>/year=YYYY/month=MM/day=DD/[hour=HH/]<file>
+//! ```text
+//! [prefix/]AWSLogs/[o-…/]<account>/vpcflowlogs/<region>/YYYY/MM/DD/[HH/]<file>
+//! [prefix/]AWSLogs/[o-…/]aws-account-id=<account>/aws-service=vpcflowlogs/aws-region=<region>/year=YYYY/month=MM/day=DD/[hour=HH/]<file>
+//! ```
 //!
 //! AWS, "Flow log files" (VPC user guide).
 

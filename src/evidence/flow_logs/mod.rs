@@ -1,8 +1,11 @@
 //! What VPC flow logs state: per delivered object, never per record.
 
+mod written;
+
 use super::{Outside, Private, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use written::Written;
 
 /// One delivered flow-log object: where it came from and what it counted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -54,27 +57,24 @@ pub struct FlowWindow {
 
 /// What a number of records counted, and the hourly rows that rules read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
 pub struct Traffic {
     /// Field names in the order of the records.
     pub format: Vec<String>,
     /// Records by log status, and what could not be read.
     pub records: RecordCounts,
     /// Lines that are no record, by kind of fault.
-    #[serde(default)]
     pub faults: BTreeMap<String, u64>,
     /// Earliest start and latest end of its records.
     pub span: Option<(Time, Time)>,
     /// What was selected for rows (watched ports, systems, networks), as a digest: rows of another selection are other
     /// rows.
-    #[serde(default)]
     pub selection: String,
     /// Records by hour and interface, all of them.
     pub hours: Vec<HourRow>,
     /// Traffic of what is selected.
-    #[serde(default)]
     pub rows: Vec<FlowRow>,
     /// What was selected and did not fit into the limit of rows.
-    #[serde(default)]
     pub other: Other,
 }
 
@@ -116,7 +116,7 @@ impl RecordCounts {
 }
 
 /// What the interfaces had in one clock hour (UTC).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct HourRow {
     /// Start of the hour.
     pub hour: Time,
@@ -124,11 +124,8 @@ pub struct HourRow {
     pub interfaces: Vec<(String, u64, u64, u64)>,
 }
 
-/// Traffic of one hour between one address of ours and one class of peers, over one service port. Written as two arrays
-/// in the order of the members: the place up to `allowed`, and the sums; times in seconds since 1970, packets and bytes
-/// as text.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "FlowTuple", into = "FlowTuple")]
+/// Traffic of one hour between one address of ours and one class of peers, over one service port.
+#[derive(Clone, Debug, PartialEq)]
 pub struct FlowRow {
     /// Start of the hour, by start of the record.
     pub hour: Time,
@@ -164,73 +161,6 @@ pub struct FlowRow {
     pub last: Time,
     /// At most five peers by address, sealed, where the config asks for them.
     pub peers: Vec<Private>,
-}
-
-/// Place and sums, an array each.
-type FlowTuple = (
-    (i64, String, String, Direction, String, u8, u16, Side, Initiator, Option<bool>, Option<bool>),
-    (u64, String, String, i64, i64, Vec<Private>),
-);
-
-impl From<FlowTuple> for FlowRow {
-    fn from((place, (flows, packets, bytes, first, last, peers)): FlowTuple) -> Self {
-        let (
-            hour,
-            interface,
-            address,
-            direction,
-            peer,
-            protocol,
-            port,
-            service,
-            initiator,
-            accepted,
-            allowed,
-        ) = place;
-        let (hour, first, last) =
-            (Time::from_seconds(hour), Time::from_seconds(first), Time::from_seconds(last));
-        let (packets, bytes) = (packets.parse().unwrap_or(u64::MAX), bytes.parse().unwrap_or(u64::MAX));
-        FlowRow {
-            hour,
-            interface,
-            address,
-            direction,
-            peer,
-            protocol,
-            port,
-            service,
-            initiator,
-            accepted,
-            allowed,
-            flows,
-            packets,
-            bytes,
-            first,
-            last,
-            peers,
-        }
-    }
-}
-
-impl From<FlowRow> for FlowTuple {
-    fn from(r: FlowRow) -> Self {
-        let FlowRow { interface, address, direction, peer, protocol, port, service, initiator, .. } = r;
-        let hour = r.hour.seconds();
-        (
-            (
-                hour, interface, address, direction, peer, protocol, port, service, initiator, r.accepted,
-                r.allowed,
-            ),
-            (
-                r.flows,
-                r.packets.to_string(),
-                r.bytes.to_string(),
-                r.first.seconds(),
-                r.last.seconds(),
-                r.peers,
-            ),
-        )
-    }
 }
 
 impl FlowRow {
