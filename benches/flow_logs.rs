@@ -10,12 +10,14 @@ mod measure;
 use actledger::act::SourceKind;
 use actledger::config::{Network, Source};
 use actledger::evidence::Time;
+use actledger::ledger::entry::take_blobs;
 use actledger::sources::flow_logs::Selection;
 use actledger::sources::{Context, gather};
 use libdeflater::{CompressionLvl, Compressor};
 use measure::{Measured, measured, own_peak};
 use nix::sys::resource::UsageWho;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -103,6 +105,45 @@ fn day(records: usize) -> Vec<PathBuf> {
     paths
 }
 
+/// The same day as Parquet, made by DuckDB once.
+fn parquet(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let name = |p: &PathBuf| {
+        p.with_file_name(p.file_name().unwrap().to_string_lossy().replace(".log.gz", ".parquet"))
+    };
+    let made: Vec<PathBuf> = paths.iter().map(name).collect();
+    if !made.last().unwrap().exists() {
+        child("python3", &[&script("parquet_day")], paths);
+    }
+    made
+}
+
+/// Two hours of the day in one object, 190 MB of text, more than AWS ever puts into one: read as a stream. Made once.
+fn big(paths: &[PathBuf]) -> PathBuf {
+    let path = paths[0].with_file_name("two-hours.log.gz");
+    if !path.exists() {
+        let mut text = String::new();
+        let records = paths[0]
+            .parent()
+            .unwrap()
+            .to_string_lossy()
+            .rsplit('-')
+            .next()
+            .unwrap()
+            .parse::<usize>()
+            .unwrap();
+        (0..OBJECTS / 12).for_each(|n| text += &object(n, records / OBJECTS));
+        let mut gzip = Compressor::new(CompressionLvl::new(6).unwrap());
+        let mut packed = vec![0; gzip.gzip_compress_bound(text.len())];
+        let size = gzip.gzip_compress(text.as_bytes(), &mut packed).unwrap();
+        std::fs::write(&path, &packed[..size]).unwrap();
+    }
+    path
+}
+
+fn script(name: &str) -> String {
+    format!("{}/benches/{name}.py", env!("CARGO_MANIFEST_DIR"))
+}
+
 /// Reads objects as `ingest` does: SHA-256, inflate, every field of every record, sums, entries.
 fn read(paths: &[PathBuf], ports: &[u16]) -> (u64, usize) {
     let source: Source = toml::from_str("name = 'bench'\nlocation = 'file:x'").unwrap();
@@ -110,13 +151,17 @@ fn read(paths: &[PathBuf], ports: &[u16]) -> (u64, usize) {
     let selection = Selection::new(Network { own, ..Network::default() }, ports);
     let context = Context { source: &source, selection };
     let name = |p: &PathBuf| p.file_name().unwrap().to_string_lossy().into_owned();
-    let (mut kept, mut size) = (0, 0);
+    let (mut kept, mut size, mut blobs) = (0, 0, BTreeSet::new());
     for batch in paths.chunks(8) {
         let files = batch.iter().map(|p| (name(p), std::fs::read(p).map(Cow::Owned)));
         let at = Time::from_seconds(MIDNIGHT as i64 + 86_400);
         let gathered = gather(SourceKind::FlowLogs, &context, Some(at), at, files);
         kept += gathered.counts.kept;
-        size += gathered.evidence.iter().map(|e| e.payload.to_string().len()).sum::<usize>();
+        for mut payload in gathered.evidence.into_iter().map(|e| e.payload) {
+            let kept =
+                take_blobs(&mut payload).unwrap().into_iter().filter(|b| blobs.insert(b.sha256.clone()));
+            size += kept.map(|b| b.bytes.len()).sum::<usize>() + payload.to_string().len();
+        }
     }
     (kept, size)
 }
@@ -146,6 +191,7 @@ fn main() {
         let paths = day(arguments[i + 2].parse().unwrap());
         match arguments[i + 1].as_str() {
             "few" => drop(read(&paths, &WATCHED)),
+            "big" => drop(read(&[big(&paths)], &(0..=u16::MAX).collect::<Vec<_>>())),
             _ => drop(read(&paths, &(0..=u16::MAX).collect::<Vec<_>>())),
         }
         return println!("{}", own_peak());
@@ -175,15 +221,28 @@ fn main() {
         base,
         &format!("wall {:.2} of its own, at most 1.4", two.wall / base.wall),
     );
-    for (name, script) in [("DuckDB", "duckdb"), ("Polars", "polars")] {
-        let script = format!("{}/benches/{script}_peer.py", env!("CARGO_MANIFEST_DIR"));
-        let peer = child("python3", &[&script], &paths);
+    for (name, peer) in [("DuckDB", "duckdb_peer"), ("Polars", "polars_peer")] {
+        let peer = child("python3", &[&script(peer)], &paths);
         row(name, peer, base, &format!("actledger has {:.2} of its CPU", ours.cpu / peer.cpu));
     }
+    let one = [big(&paths)];
+    child("libdeflate-gunzip", &["-c"], &one);
+    let big_base = child("libdeflate-gunzip", &["-c"], &one);
+    row("libdeflate-gunzip -c, one object of two hours", big_base, big_base, "");
+    let streamed = measured(UsageWho::RUSAGE_SELF, || assert!(read(&one, &WATCHED).0 > 0));
+    row("actledger, that object as a stream", streamed, big_base, "at most 3.6");
+    let columns = parquet(&paths);
+    let ours = measured(UsageWho::RUSAGE_SELF, || said = (read(&columns, &WATCHED).0, said.1));
+    assert_eq!(said.0, (records / OBJECTS * OBJECTS) as u64, "every row is kept");
+    let peer = child("python3", &[&script("duckdb_parquet_peer")], &columns);
+    row("DuckDB, Parquet", peer, base, "");
+    let goal = format!("{:.2} of DuckDB's, at most 1.2", ours.cpu / peer.cpu);
+    row("actledger, Parquet", ours, base, &goal);
     println!("\n{} entries, {:.1} MB of payload for the day", paths.len(), said.1 as f64 / 1e6);
     println!(
-        "peak memory: {:.0} MiB, {:.0} MiB with all ports watched",
+        "peak memory: {:.0} MiB, {:.0} MiB with all ports watched, {:.0} MiB for one object of a million groups",
         peak("few", records),
-        peak("many", records)
+        peak("many", records),
+        peak("big", records)
     );
 }

@@ -1,8 +1,9 @@
 //! Did we see everything? Per source: what was expected, what was seen, what is missing and why. Never a verdict.
 
-use super::facts::{Facts, Look};
+use super::facts::{Facts, Look, Span};
 use crate::act::{Catalogue, SourceKind};
 use crate::evidence::Time;
+use crate::evidence::flow_logs::FlowLogConfiguration;
 use crate::evidence::record::{AssessmentConfig, SourceConfig};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -137,15 +138,18 @@ fn hours(facts: &Facts, coverage: &mut Coverage, window: Time) {
     let mut hour = span_start(begin, window);
     let inventory = facts.network.spans(coverage.horizon);
     let spans: Vec<_> = inventory.filter(|s| s.interface.source == coverage.source).collect();
+    let mut spoke: Vec<Option<(Time, bool)>> = vec![None; spans.len()];
     while hour.plus_seconds(HOUR) <= coverage.horizon {
         let sums = read.get(&hour);
         if sums.is_none() {
             coverage.lost_hours.insert(hour);
         }
-        for span in spans.iter().filter(|s| s.covers(hour)) {
+        for (span, seen) in spans.iter().zip(&mut spoke).filter(|(s, _)| s.covers(hour)) {
             coverage.expected += 1;
-            let seen = sums.is_some_and(|s| s.contains_key(&span.interface.value.interface));
-            coverage.seen += u64::from(seen);
+            let speaks = sums.is_some_and(|s| s.contains_key(&span.interface.value.interface));
+            coverage.seen += u64::from(speaks);
+            let (first, ever) = seen.unwrap_or((hour, false));
+            *seen = Some((first, ever || speaks));
         }
         for (interface, sum) in sums.into_iter().flatten().filter(|(_, s)| s.skipdata > 0) {
             coverage.gaps.push(Gap {
@@ -158,6 +162,7 @@ fn hours(facts: &Facts, coverage: &mut Coverage, window: Time) {
         }
         hour = hour.plus_seconds(HOUR);
     }
+    unheard(facts, coverage, &spans, &spoke);
     coverage.gaps.extend(joined(&coverage.lost_hours).map(|(from, to)| Gap {
         from,
         to,
@@ -165,6 +170,30 @@ fn hours(facts: &Facts, coverage: &mut Coverage, window: Time) {
         reason: "source-gap",
         entry: None,
     }));
+}
+
+/// Interfaces of the inventory that no record names, and flow logs that do not show all traffic or do not arrive.
+fn unheard(facts: &Facts, coverage: &mut Coverage, spans: &[Span<'_>], spoke: &[Option<(Time, bool)>]) {
+    let to = coverage.horizon;
+    let mut gap = |from: Time, what: String, entry: u64| {
+        coverage.gaps.push(Gap { from, to, what, reason: "source-gap", entry: Some(entry) });
+    };
+    for (span, seen) in spans.iter().zip(spoke) {
+        if let Some((first, false)) = seen {
+            let name = &span.interface.value.interface;
+            gap(*first, format!("{name} is in the inventory and in no record"), span.interface.seq);
+        }
+    }
+    for (_, log) in facts.network.configurations.at(to).filter(|(_, c)| c.source == coverage.source) {
+        let FlowLogConfiguration { id, resource, traffic, delivery, error, .. } = &log.value;
+        if traffic != "ALL" {
+            gap(log.at, format!("{id} of {resource} records {traffic} traffic only"), log.seq);
+        }
+        if delivery.as_deref() == Some("FAILED") {
+            let why = error.as_deref().unwrap_or("no reason given");
+            gap(log.at, format!("{id} of {resource} is not delivered: {why}"), log.seq);
+        }
+    }
 }
 
 /// First whole hour that is in the window and in the record.

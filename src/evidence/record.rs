@@ -226,6 +226,9 @@ pub struct AssessmentConfig {
     pub profile: String,
     /// Own networks.
     pub own: Vec<String>,
+    /// Named ranges.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub ranges: BTreeMap<String, String>,
     /// Seconds between two scheduled passes.
     pub ingest_interval: i64,
     /// Configured sources: name to kind; one that is switched off says why.

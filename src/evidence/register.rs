@@ -54,6 +54,9 @@ pub struct System {
     pub was: Option<String>,
     /// Ports on which it serves.
     pub serving_ports: Vec<u16>,
+    /// Public networks, or named ranges of the config, that it may open connections to; none when nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub egress: Option<Vec<String>>,
     /// What it says of Art. 50, per paragraph.
     pub art50: Vec<Art50>,
     /// The file of Art. 6(4): on record, declared none, or silent.

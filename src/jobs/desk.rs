@@ -119,6 +119,7 @@ impl Desk {
             timezone: c.timezone.clone(),
             profile: c.act.profile.clone(),
             own: c.network.own.iter().map(ToString::to_string).collect(),
+            ranges: c.network.range.iter().map(|r| (r.name.clone(), r.cidr.to_string())).collect(),
             ingest_interval: crate::config::cron::interval(&c.schedule.ingest, &c.timezone),
             sources: sources.chain(register).collect(),
             demonstration: c.demo.is_some(),

@@ -126,6 +126,8 @@ pub struct System {
     /// Ports on which it serves.
     #[serde(default)]
     pub serving_ports: Vec<u16>,
+    /// Public networks, or named ranges of the config, that it may open connections to; an empty list says none.
+    pub egress: Option<Vec<String>>,
     /// The risk assessment.
     pub risk_assessment: Option<RecordField>,
     /// The file of Art. 6(4).

@@ -58,6 +58,7 @@ fn system(s: &System, at: Time) -> Vec<Evidence> {
         adopts: s.adopts.clone(),
         was: s.was.clone(),
         serving_ports: s.serving_ports.clone(),
+        egress: s.egress.clone(),
         art50: s.art50.iter().map(art50).collect(),
         not_high_assessment: record(s.not_high_assessment.as_ref()),
     };

@@ -380,3 +380,106 @@ fn a_day_of_records_is_few_entries_and_few_megabytes() {
     println!("20,000,000 records a day: {entries} entries, {megabytes:.1} MB");
     assert!(entries <= 300 && megabytes <= 11.0, "{entries} entries, {megabytes:.1} MB");
 }
+
+/// Who talks to whom, in a format that shows who opened.
+fn flow(eni: &str, from: &str, to: &str, ports: (u16, u16), flags: u8, start: i64) -> String {
+    let (a, b) = ports;
+    format!("{eni} {from} {to} {a} {b} 6 9 9000 {start} {} ACCEPT OK {flags}\n", start + 50)
+}
+
+#[test]
+fn where_a_system_connects_to_is_compared_with_what_it_declares() {
+    let world =
+        World::init("[[flow_logs]]\nname = \"vpc\"\nlocation = \"file:looks\"\n[act]\nprofile = \"full\"\n");
+    let register = |egress: &str| {
+        let text =
+            format!("[[system]]\nid = \"credit\"\nteam = \"lending\"\nrisk_level = \"high\"\n{egress}\n");
+        std::fs::write(world.path("systems.toml"), text).unwrap();
+    };
+    let now = actledger::clock::Clock::System.now().hour();
+    let ago = |hours: i64| now.plus_seconds(-3_600 * hours);
+    let header = "interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status tcp-flags\n";
+    let look = |at: Time, text: String, enis: &[&str]| {
+        let name = at.timestamp().strftime("%Y%m%dT%H%M%SZ").to_string();
+        let folder = world.path("looks").join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(format!("{}.log", at.seconds())), format!("{header}{text}")).unwrap();
+        let eni = |id: &&str| {
+            let system = if *id == "eni-1" { "credit" } else { "" };
+            json!({ "NetworkInterfaceId": id, "OwnerId": "111122223333", "VpcId": "vpc-1", "SubnetId": "s",
+                "AvailabilityZone": "eu-central-1a", "PrivateIpAddresses": [{ "PrivateIpAddress": "10.0.0.9" }],
+                "Attachment": { "AttachTime": "2026-01-01T00:00:00Z" },
+                "TagSet": [{ "Key": "ai-system", "Value": system }] })
+        };
+        let all: Vec<Value> = enis.iter().map(eni).collect();
+        std::fs::write(
+            folder.join("describe-network-interfaces.json"),
+            json!({ "NetworkInterfaces": all }).to_string(),
+        )
+        .unwrap();
+        let log = json!({ "FlowLogs": [{ "FlowLogId": "fl-1", "ResourceId": "vpc-1", "TrafficType": "ALL", "DeliverLogsStatus": "FAILED", "DeliverLogsErrorMessage": "Access error" }] });
+        std::fs::write(folder.join("describe-flow-logs.json"), log.to_string()).unwrap();
+    };
+    let out =
+        |to: &str, hours: i64| flow("eni-1", "10.0.0.9", to, (40_000, 443), 2, ago(hours).seconds() + 5);
+    register("egress = [\"203.0.113.0/24\"]");
+    // Before anybody knew the system, its traffic was kept in totals only.
+    look(ago(9), out("198.51.100.7", 12), &["eni-1"]);
+    assert_eq!(world.run(&["ingest"]).status.code(), Some(0));
+    assert_eq!(world.run(&["assess"]).status.code(), Some(0));
+    let answer = flow("eni-1", "10.0.0.9", "192.0.2.8", (443, 50_000), 18, ago(5).seconds() + 5);
+    let unknown = flow("eni-1", "10.0.0.9", "198.51.100.9", (40_000, 443), 0, ago(4).seconds() + 5);
+    let later =
+        [out("203.0.113.77", 7), out("198.51.100.7", 6), answer, unknown, out("10.2.3.4", 3)].concat();
+    look(ago(1), later, &["eni-1", "eni-2"]);
+    let judged = || {
+        assert_eq!(world.run(&["ingest"]).status.code(), Some(0));
+        let done = world.run(&["report", "--format", "json", "--out", "r"]);
+        assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+        let report: Value =
+            serde_json::from_slice(&std::fs::read(world.path("r/report.json")).unwrap()).unwrap();
+        let system =
+            report["systems"].as_array().unwrap().iter().find(|s| s["id"] == "credit").unwrap().clone();
+        let finding = system["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|f| f["control"] == "egress-declared")
+            .unwrap()
+            .clone();
+        (finding, report["coverage"].to_string())
+    };
+    let (finding, coverage) = judged();
+    let unit = |hours: i64| {
+        let id = ago(hours).to_string();
+        let units = finding["units"].as_array().unwrap();
+        units.iter().find(|u| u["id"] == id.as_str()).unwrap_or_else(|| panic!("{id}: {units:#?}")).clone()
+    };
+    let notes = finding.to_string();
+    assert_eq!(finding["status"], "not-satisfied", "{finding:#}");
+    assert_eq!(unit(6)["status"], "not-satisfied");
+    assert!(notes.contains("to port 443 in 198.51.100.0/24"), "{notes}");
+    assert_eq!(
+        (unit(12)["status"].clone(), unit(12)["reason"].clone()),
+        (json!("not-assessed"), json!("source-gap"))
+    );
+    assert!(notes.contains("kept in total only"), "{notes}");
+    assert!(coverage.contains("eni-2 is in the inventory and in no record"), "{coverage}");
+    assert!(coverage.contains("fl-1 of vpc-1 is not delivered: Access error"), "{coverage}");
+    let _ = (unit(7), unit(5), unit(4), unit(3));
+    // What was read before is read once more, for what is selected now.
+    let from = ago(30).to_string();
+    assert_eq!(world.run(&["ingest", "vpc", "--again", "--from", &from]).status.code(), Some(0));
+    let (finding, _) = judged();
+    let units = finding["units"].as_array().unwrap();
+    let early = units.iter().find(|u| u["id"] == ago(12).to_string().as_str()).unwrap();
+    assert_eq!(early["status"], "not-satisfied", "{early:#}");
+    // A register that says nothing is not assessed.
+    register("");
+    let (finding, _) = judged();
+    assert_eq!(
+        (&finding["status"], &finding["reason"]),
+        (&json!("not-assessed"), &json!("register-incomplete"))
+    );
+    assert_eq!(world.run(&["verify"]).status.code(), Some(0));
+}

@@ -6,7 +6,7 @@ mod own;
 mod terraform;
 
 pub use cluster::Cluster;
-pub use network::{HourSum, NetworkFacts, PortUse, Span};
+pub use network::{Egress, HourSum, NetworkFacts, PortUse, Span};
 pub use own::{Look, Own, UnitState};
 pub use terraform::{RunFacts, Terraform};
 
@@ -140,6 +140,7 @@ impl Facts {
             | Kind::TerraformResource => self.terraform.fold(placed),
             Kind::FlowLogConfiguration
             | Kind::FlowLogObject
+            | Kind::FlowLogSelection
             | Kind::FlowLogWindow
             | Kind::NetworkInterface => self.network.fold(placed),
             Kind::LedgerOpened
@@ -152,7 +153,6 @@ impl Facts {
             | Kind::PrivateErased
             | Kind::DaemonStarted
             | Kind::ConfigChanged
-            | Kind::FlowLogSelection
             | Kind::SourceRun
             | Kind::AssessmentRiskLevel
             | Kind::AssessmentFinding

@@ -2,12 +2,12 @@
 
 use super::{Seen, States, push, read};
 use crate::evidence::flow_logs::{
-    Direction, FlowLogConfiguration, FlowObject, FlowRow, FlowWindow, Initiator, NetworkInterface, Side,
-    Traffic,
+    Direction, FlowLogConfiguration, FlowObject, FlowRow, FlowSelection, FlowWindow, Initiator,
+    NetworkInterface, Side, Traffic,
 };
 use crate::evidence::{Kind, Time};
 use crate::ledger::entry::Placed;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What one interface had in one hour, summed over objects and windows.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +20,8 @@ pub struct HourSum {
     pub skipdata: u64,
     /// Whether a record's format leaves out what a connection is told by.
     pub blind: bool,
+    /// Whether some of it was read before all traffic of the interface was selected: it is kept in totals only.
+    pub totals_only: bool,
     parts: Vec<Part>,
 }
 
@@ -29,6 +31,7 @@ struct Part {
     seq: u64,
     counts: [u32; 3],
     blind: bool,
+    totals_only: bool,
 }
 
 impl HourSum {
@@ -44,6 +47,7 @@ impl HourSum {
         self.nodata += nodata;
         self.skipdata += skipdata;
         self.blind |= part.blind;
+        self.totals_only |= part.totals_only;
     }
 
     /// Takes back what an entry told. Whether anything is left.
@@ -69,6 +73,42 @@ impl Span<'_> {
     pub fn covers(&self, hour: Time) -> bool {
         self.from <= hour && self.until.is_none_or(|u| hour.plus_seconds(3600) <= u)
     }
+}
+
+/// Accepted traffic of one object from an interface to one class of peers in one hour.
+pub struct Egress {
+    /// Start of the hour.
+    pub hour: Time,
+    /// `eni-…`
+    pub interface: String,
+    /// Class of the peers.
+    pub peer: String,
+    /// The service port.
+    pub port: u16,
+    /// Whether the records show that our side opened the connections; none where they do not tell.
+    pub ours: Option<bool>,
+    /// Records from our side.
+    pub flows: u64,
+    /// Bytes from our side.
+    pub bytes: u64,
+}
+
+/// Rows of what goes out, further than the own networks.
+fn egress(rows: &[FlowRow]) -> impl Iterator<Item = Egress> {
+    let outward = |r: &&FlowRow| {
+        r.accepted == Some(true)
+            && r.direction == Direction::Out
+            && !["own", "private"].contains(&r.peer.as_str())
+    };
+    rows.iter().filter(outward).map(|r| {
+        let ours = match (r.initiator, r.service) {
+            (Initiator::Unknown, _) => None,
+            (Initiator::Peer, service) => Some(service == Side::Peer),
+            (Initiator::Port, service) => Some(service == Side::Ours),
+        };
+        let (hour, interface, peer) = (r.hour, r.interface.clone(), r.peer.clone());
+        Egress { hour, interface, peer, port: r.port, ours, flows: r.flows, bytes: r.bytes }
+    })
 }
 
 /// Accepted TCP records of one object between a watched port of ours and one class of peers in one hour.
@@ -132,6 +172,10 @@ pub struct NetworkFacts {
     pub hours: BTreeMap<String, BTreeMap<Time, BTreeMap<String, HourSum>>>,
     /// Accepted TCP traffic of watched ports on our side, by entry.
     ports: BTreeMap<u64, Vec<Seen<PortUse>>>,
+    /// Accepted traffic to public addresses, by entry.
+    egress: BTreeMap<u64, Vec<Seen<Egress>>>,
+    /// Interfaces by source all of whose traffic is kept, as of the last selection.
+    selected: BTreeMap<String, BTreeSet<String>>,
     /// The entry that told an object or window last, by source and subject.
     told: BTreeMap<(String, String), Told>,
 }
@@ -148,6 +192,14 @@ impl NetworkFacts {
         match placed.entry.kind {
             Kind::FlowLogConfiguration => push(&mut self.configurations, placed),
             Kind::NetworkInterface => push(&mut self.interfaces, placed),
+            Kind::FlowLogSelection => {
+                if let (Some(seen), Some(source)) =
+                    (read::<FlowSelection>(placed), placed.entry.subject.strip_prefix("selection:"))
+                {
+                    let interfaces = seen.value.interfaces.into_iter().map(|(i, _)| i).collect();
+                    self.selected.insert(source.to_owned(), interfaces);
+                }
+            }
             Kind::FlowLogObject => {
                 if let Some(seen) = read::<FlowObject>(placed) {
                     self.delivered(placed, seen.value.revision, seen.value.traffic);
@@ -167,6 +219,11 @@ impl NetworkFacts {
         self.ports.values().flatten()
     }
 
+    /// Accepted traffic to public addresses.
+    pub fn egress(&self) -> impl Iterator<Item = &Seen<Egress>> {
+        self.egress.values().flatten()
+    }
+
     /// Adds what an object or window counted; a revision stands in the place of what was told before.
     fn delivered(&mut self, placed: &Placed, revision: u64, traffic: Traffic) {
         let (seq, at, source) = (placed.seq, placed.entry.occurred_at, placed.entry.source.clone());
@@ -178,22 +235,27 @@ impl NetworkFacts {
         let has = |name: &str| traffic.format.iter().any(|f| f == name);
         let ends = (has("srcaddr") || has("pkt-srcaddr")) && (has("dstaddr") || has("pkt-dstaddr"));
         let blind = !(ends && ["action", "protocol", "srcport", "dstport"].into_iter().all(has));
+        let selected = self.selected.get(&source);
         let hours = self.hours.entry(source.clone()).or_default();
         for row in traffic.hours {
             let sums = hours.entry(row.hour).or_default();
             for (interface, ok, nodata, skipdata) in row.interfaces {
                 let counts = [ok, nodata, skipdata].map(|n| u32::try_from(n).unwrap_or(u32::MAX));
-                sums.entry(interface).or_default().add(Part { seq, counts, blind });
+                let totals_only = ok > 0 && !selected.is_some_and(|s| s.contains(&interface));
+                sums.entry(interface).or_default().add(Part { seq, counts, blind, totals_only });
             }
         }
-        let used =
-            uses(traffic.rows).map(|value| Seen { seq, at, source: source.clone(), gone: false, value });
+        let seen = |value| Seen { seq, at, source: source.clone(), gone: false, value };
+        self.egress.insert(seq, egress(&traffic.rows).map(seen).collect());
+        let used = uses(traffic.rows);
+        let used = used.map(|value| Seen { seq, at, source: source.clone(), gone: false, value });
         self.ports.insert(seq, used.collect());
     }
 
     /// Takes back what an entry told.
     fn forget(&mut self, source: &str, told: &Told) {
         self.ports.remove(&told.seq);
+        self.egress.remove(&told.seq);
         let Some(hours) = self.hours.get_mut(source) else { return };
         for hour in &told.hours {
             let Some(sums) = hours.get_mut(hour) else { continue };

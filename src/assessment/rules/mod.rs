@@ -5,6 +5,7 @@
 
 mod artifacts;
 mod cluster;
+mod egress;
 mod network;
 mod register;
 mod terraform;
@@ -87,6 +88,7 @@ pub(super) fn judge(case: &Case<'_>) -> Vec<Judged> {
         "deployed-version-has-artifact" => artifacts::stored(case),
         "flow-logs-audit-trail" => network::audit_trail(case),
         "ml-port-segmentation" => network::segmentation(case),
+        "egress-declared" => egress::declared(case),
         _ => Vec::new(),
     }
 }

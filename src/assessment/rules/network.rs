@@ -21,7 +21,7 @@ fn hours(case: &Case<'_>, source: &str) -> Vec<Time> {
 }
 
 /// Interfaces of the system, those that were deleted within the window included.
-fn interfaces<'a>(case: &Case<'a>) -> Vec<(&'a str, Span<'a>)> {
+pub(super) fn interfaces<'a>(case: &Case<'a>) -> Vec<(&'a str, Span<'a>)> {
     let Some(system) = case.system else { return Vec::new() };
     let ours = |i: &Seen<NetworkInterface>| {
         system.interfaces.contains(&(i.source.clone(), i.value.interface.clone()))
@@ -100,29 +100,71 @@ pub(super) fn segmentation(case: &Case<'_>) -> Vec<Judged> {
             rows.entry(row.value.hour).or_default().push(row);
         }
     }
-    let mut all: Vec<Time> = ours.iter().flat_map(|(source, _)| hours(case, source)).collect();
-    all.sort_unstable();
-    all.dedup();
-    all.into_iter()
+    all_hours(case, &ours)
+        .into_iter()
         .map(|hour| segment(case, &ours, hour, rows.get(&hour).map_or(&[], Vec::as_slice)))
         .collect()
 }
 
+/// Hours of the window that any source of these interfaces was read for.
+pub(super) fn all_hours(case: &Case<'_>, ours: &[(&str, Span<'_>)]) -> Vec<Time> {
+    let mut all: Vec<Time> = ours.iter().flat_map(|(source, _)| hours(case, source)).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// How much of an hour was seen of the interfaces that were there.
+pub(super) struct Sight<'a> {
+    /// Whether none was there from its first minute to its last.
+    pub absent: bool,
+    /// Whether a format does not show what is asked.
+    pub blind: bool,
+    /// Whether records of one are missing.
+    pub missing: bool,
+    /// Whether AWS lost some.
+    pub lost: bool,
+    /// Whether some of it is kept in totals only.
+    pub totals_only: bool,
+    sums: Vec<&'a HourSum>,
+}
+
+impl<'a> Sight<'a> {
+    pub(super) fn of(case: &Case<'a>, ours: &[(&str, Span<'_>)], hour: Time) -> Sight<'a> {
+        let used: Vec<_> = ours.iter().filter(|(_, s)| s.covers(hour)).collect();
+        let covers =
+            |(source, s): &&(&str, Span<'_>)| covered(case, source, &s.interface.value) != Some(false);
+        let sums: Vec<_> =
+            used.iter().map(|(source, s)| sum(case, source, hour, &s.interface.value.interface)).collect();
+        let any = |has: fn(&HourSum) -> bool| sums.iter().flatten().any(|s| has(s));
+        Sight {
+            absent: used.is_empty(),
+            blind: any(|s| s.blind),
+            missing: sums.iter().any(Option::is_none) || !used.iter().copied().all(|u| covers(&u)),
+            lost: any(|s| s.skipdata > 0),
+            totals_only: any(|s| s.totals_only),
+            sums: sums.into_iter().flatten().collect(),
+        }
+    }
+
+    /// Entries that told it.
+    pub(super) fn entries(&self) -> Vec<u64> {
+        self.sums.iter().flat_map(|s| s.entries()).collect()
+    }
+}
+
 fn segment(case: &Case<'_>, ours: &[(&str, Span<'_>)], hour: Time, rows: &[&Seen<PortUse>]) -> Judged {
     let hits = |who: Initiator| rows.iter().filter(move |r| !r.value.allowed && r.value.initiator == who);
-    let used: Vec<_> = ours.iter().filter(|(_, s)| s.covers(hour)).collect();
-    let covers = |(source, s): &&(&str, Span<'_>)| covered(case, source, &s.interface.value) != Some(false);
-    let sums: Vec<_> =
-        used.iter().map(|(source, s)| sum(case, source, hour, &s.interface.value.interface)).collect();
+    let sight = Sight::of(case, ours, hour);
     let line = if hits(Initiator::Peer).next().is_some() {
         1
-    } else if used.is_empty() {
+    } else if sight.absent {
         2
-    } else if sums.iter().flatten().any(|s| s.blind) {
+    } else if sight.blind {
         4
-    } else if sums.iter().any(Option::is_none) || !used.iter().all(covers) {
+    } else if sight.missing {
         5
-    } else if sums.iter().flatten().any(|s| s.skipdata > 0) {
+    } else if sight.lost {
         6
     } else if hits(Initiator::Unknown).next().is_some() {
         7
@@ -132,7 +174,7 @@ fn segment(case: &Case<'_>, ours: &[(&str, Span<'_>)], hour: Time, rows: &[&Seen
     let shown = if line == 1 { Initiator::Peer } else { Initiator::Unknown };
     let entries: Vec<u64> = match line {
         1 | 7 => hits(shown).map(|r| r.seq).collect(),
-        _ => sums.iter().flatten().flat_map(|s| s.entries()).collect(),
+        _ => sight.entries(),
     };
     let mut judged = Judged::line(hour.to_string(), line).note(told(line, hour, hits(shown)));
     judged.public = line == 1 && hits(shown).any(|r| r.value.peer.starts_with("public "));

@@ -4,8 +4,9 @@
 use super::aggregate::Aggregate;
 use super::fields::Format;
 use super::record::{Cut, record};
-use super::scan::breaks;
+use super::scan::{Addresses, breaks};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// Longest line: a record of all fields has less than two kilobytes.
 const LONGEST_LINE: usize = 65_536;
@@ -22,6 +23,7 @@ pub(super) struct Lines<'s, 'n> {
     rest: Vec<u8>,
     /// Whether the line that is being read is too long, and is left out up to its end.
     skipping: bool,
+    addresses: Rc<Addresses>,
     /// Room for the places of a line's fields.
     fields: Vec<(u32, u32)>,
     number: u64,
@@ -48,7 +50,8 @@ impl Faults {
 impl<'s, 'n> Lines<'s, 'n> {
     pub(super) fn new(format: Format, sums: &'s mut Aggregate<'n>) -> Lines<'s, 'n> {
         let (rest, fields, faults) = (Vec::new(), Vec::new(), Faults::default());
-        Lines { format, sums, rest, skipping: false, fields, number: 0, any: false, faults }
+        let addresses = Rc::default();
+        Lines { format, sums, rest, skipping: false, addresses, fields, number: 0, any: false, faults }
     }
 
     /// Takes some text, cut anywhere.
@@ -99,7 +102,7 @@ impl<'s, 'n> Lines<'s, 'n> {
 
     /// Takes lines that end.
     fn whole(&mut self, text: &[u8]) {
-        let mut fields = std::mem::take(&mut self.fields);
+        let (mut fields, addresses) = (std::mem::take(&mut self.fields), Rc::clone(&self.addresses));
         let (mut from, mut start, mut strange) = (0, 0, false);
         breaks(text, |at| {
             if at > from {
@@ -112,7 +115,7 @@ impl<'s, 'n> Lines<'s, 'n> {
                     self.number += 1;
                     self.line(
                         &text[start as usize..at as usize],
-                        Cut { block: text, fields: &fields },
+                        Cut { block: text, fields: &fields, addresses: &addresses },
                         strange,
                     );
                     fields.clear();

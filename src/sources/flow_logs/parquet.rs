@@ -7,6 +7,7 @@ use super::aggregate::Aggregate;
 use super::fields::Format;
 use super::lines::Faults;
 use super::record::{Fields, record};
+use super::scan::Addresses;
 use bytes::Bytes;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType};
@@ -14,6 +15,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, RowGroupReader};
 use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::schema::types::ColumnDescriptor;
+use std::net::IpAddr;
 
 /// Rows that are looked at together.
 const BATCH: usize = 8_192;
@@ -41,6 +43,7 @@ const NULL: u32 = u32::MAX;
 struct Row<'b, 'c> {
     columns: &'b [Column<'c>],
     row: usize,
+    addresses: &'b Addresses,
 }
 
 impl<'c> Fields<'c> for Row<'_, 'c> {
@@ -75,6 +78,11 @@ impl<'c> Fields<'c> for Row<'_, 'c> {
             }
             Column::Strange => None,
         }
+    }
+
+    fn address(&self, column: usize) -> Option<IpAddr> {
+        let text = self.text(column);
+        self.addresses.read(text, 0, text.len())
     }
 
     fn shown(&self, column: usize) -> String {
@@ -160,6 +168,7 @@ fn group(
         readers.push(if read(i) { Some(group.get_column_reader(i)?) } else { None });
     }
     let mut rooms: Vec<Room> = readers.iter().map(|_| Room::default()).collect();
+    let addresses = Addresses::default();
     let mut left = usize::try_from(about.num_rows()).unwrap_or(0);
     while left > 0 {
         let n = left.min(BATCH);
@@ -175,7 +184,7 @@ fn group(
             readers.iter().zip(&rooms).map(|(reader, room)| room.column(reader.as_ref())).collect();
         for row in 0..n {
             *rows += 1;
-            match record(format, &Row { columns: &columns, row }) {
+            match record(format, &Row { columns: &columns, row, addresses: &addresses }) {
                 Ok(record) => sums.add(&record),
                 Err(fault) => {
                     sums.counts.quarantined += 1;

@@ -1,7 +1,7 @@
 //! One flow-log record: a line, cut into fields, becomes values of their types; or it is said what is wrong with it.
 
 use super::fields::{Field, Format};
-use super::scan::{address, number};
+use super::scan::{Addresses, address, number};
 use std::net::IpAddr;
 
 /// What a record says of delivery.
@@ -49,6 +49,7 @@ pub(super) struct Fault {
 pub(super) struct Cut<'a, 'c> {
     pub block: &'a [u8],
     pub fields: &'c [(u32, u32)],
+    pub addresses: &'c Addresses,
 }
 
 impl<'a> Cut<'a, '_> {
@@ -67,6 +68,10 @@ pub(super) trait Fields<'a> {
     fn text(&self, field: usize) -> &'a [u8];
     /// A field as a whole number.
     fn number(&self, field: usize) -> Option<u64>;
+    /// A field as an IP address.
+    fn address(&self, field: usize) -> Option<IpAddr> {
+        address(self.text(field))
+    }
     /// A field as people are shown it.
     fn shown(&self, field: usize) -> String;
 }
@@ -94,6 +99,12 @@ impl<'a> Fields<'a> for Cut<'a, '_> {
         number(self.block, from as usize, to as usize)
     }
 
+    #[inline]
+    fn address(&self, field: usize) -> Option<IpAddr> {
+        let (from, to) = self.fields[field];
+        self.addresses.read(self.block, from as usize, to as usize)
+    }
+
     fn shown(&self, field: usize) -> String {
         String::from_utf8_lossy(Fields::text(self, field)).into_owned()
     }
@@ -109,7 +120,7 @@ fn whole<'a, T: TryFrom<u64>>(row: &impl Fields<'a>, field: usize, name: &str) -
 
 #[inline]
 fn ip<'a>(row: &impl Fields<'a>, field: usize, name: &str) -> Result<IpAddr, Fault> {
-    match address(row.text(field)) {
+    match row.address(field) {
         Some(address) => Ok(address),
         None => wrong("address", name, row, field, "an IP address"),
     }
@@ -215,7 +226,8 @@ mod tests {
     fn read<'a>(format: &Format, line: &'a str) -> Result<Record<'a>, Fault> {
         let start = |part: &str| (part.as_ptr() as usize - line.as_ptr() as usize) as u32;
         let fields: Vec<_> = line.split(' ').map(|p| (start(p), start(p) + p.len() as u32)).collect();
-        record(format, &Cut { block: line.as_bytes(), fields: &fields })
+        let addresses = Addresses::default();
+        record(format, &Cut { block: line.as_bytes(), fields: &fields, addresses: &addresses })
     }
 
     #[test]

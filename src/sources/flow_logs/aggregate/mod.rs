@@ -29,16 +29,21 @@ pub(super) struct Aggregate<'a> {
     pub counts: RecordCounts,
     span: Option<(i64, i64)>,
     interfaces: Numbers<Box<[u8]>>,
-    /// Whether all traffic of an interface is selected, by its number.
-    selected: Vec<bool>,
+    /// What is known of each interface, by its number.
+    known: Vec<Known>,
     addresses: Numbers<IpAddr>,
     hours: HashMap<u64, [u64; 3], FixedState>,
-    /// The hour and interface of the record before, which is often that of the next.
-    latest: (u64, [u64; 3]),
     places: HashTable<u32>,
     groups: Vec<(Key, Sum)>,
     peers: BTreeMap<u32, Vec<IpAddr>>,
     other: Other,
+}
+
+/// An interface: whether all its traffic is selected, and the hour of its last record with what it had in it so far.
+struct Known {
+    selected: bool,
+    hour: u64,
+    counts: [u64; 3],
 }
 
 /// Numbers for values, in the order in which they come.
@@ -74,10 +79,9 @@ impl<'a> Aggregate<'a> {
             counts: RecordCounts::default(),
             span: None,
             interfaces: Numbers::default(),
-            selected: Vec::new(),
+            known: Vec::new(),
             addresses: Numbers::default(),
             hours: HashMap::default(),
-            latest: (u64::MAX, [0; 3]),
             places: HashTable::new(),
             groups: Vec::new(),
             peers: BTreeMap::new(),
@@ -108,12 +112,14 @@ impl<'a> Aggregate<'a> {
         let end = record.end.unwrap_or(start);
         self.span = Some(self.span.map_or((start, end), |(a, b)| (a.min(start), b.max(end))));
         let interface = self.interface(record.interface);
-        let hour_and_interface = ((start / HOUR) as u64) << 32 | u64::from(interface);
-        if self.latest.0 != hour_and_interface {
-            self.settle();
-            self.latest.0 = hour_and_interface;
+        let hour = (start / HOUR) as u64;
+        let hour_and_interface = hour << 32 | u64::from(interface);
+        let known = &mut self.known[interface as usize];
+        if known.hour != hour {
+            settle(&mut self.hours, interface, known);
+            known.hour = hour;
         }
-        self.latest.1[place] += 1;
+        known.counts[place] += 1;
         if record.status == LogStatus::Ok {
             self.flow(record, hour_and_interface, (start, end));
         } else if record.source.is_some() {
@@ -121,26 +127,18 @@ impl<'a> Aggregate<'a> {
         }
     }
 
-    /// Adds the sums of the latest hour and interface to the others.
-    fn settle(&mut self) {
-        let (key, sums) = std::mem::replace(&mut self.latest, (u64::MAX, [0; 3]));
-        if key != u64::MAX {
-            let all = self.hours.entry(key).or_default();
-            all.iter_mut().zip(sums).for_each(|(a, n)| *a += n);
-        }
-    }
-
     fn interface(&mut self, name: &[u8]) -> u32 {
         if let Some(number) = self.interfaces.numbers.get(name) {
             return *number;
         }
-        self.selected.push(str::from_utf8(name).is_ok_and(|n| self.selection.interfaces.contains_key(n)));
+        let selected = str::from_utf8(name).is_ok_and(|n| self.selection.interfaces.contains_key(n));
+        self.known.push(Known { selected, hour: 0, counts: [0; 3] });
         self.interfaces.of(name.into())
     }
 
     fn flow(&mut self, r: &Record<'_>, hour_and_interface: u64, (start, end): (i64, i64)) {
         let selection = self.selection;
-        let whole = self.selected[(hour_and_interface & 0xFFFF_FFFF) as usize];
+        let whole = self.known[(hour_and_interface & 0xFFFF_FFFF) as usize].selected;
         let Some(sides) = Sides::of(selection, r, whole) else { return };
         let Sides { ours, peer, port, inward, service, both_watched } = sides;
         let watched = service == Side::Ours && selection.watches(port) && selection.is_ours(ours);
@@ -197,6 +195,15 @@ impl<'a> Aggregate<'a> {
     /// Earliest start and latest end.
     pub(super) fn span(&self) -> Option<(Time, Time)> {
         self.span.map(|(from, to)| (Time::from_seconds(from), Time::from_seconds(to)))
+    }
+}
+
+/// Adds what an interface had in its last hour to the sums.
+fn settle(hours: &mut HashMap<u64, [u64; 3], FixedState>, interface: u32, known: &mut Known) {
+    let counts = std::mem::take(&mut known.counts);
+    if counts != [0; 3] {
+        let all = hours.entry(known.hour << 32 | u64::from(interface)).or_default();
+        all.iter_mut().zip(counts).for_each(|(a, n)| *a += n);
     }
 }
 

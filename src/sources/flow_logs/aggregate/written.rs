@@ -1,7 +1,7 @@
 //! The sums of an object, as they are written down.
 
 use super::key::{Key, Marks, Sum};
-use super::{Aggregate, HOUR};
+use super::{Aggregate, HOUR, settle};
 use crate::evidence::flow_logs::{FlowRow, HourRow, Other};
 use crate::evidence::{Private, Time};
 use std::cmp::Reverse;
@@ -37,7 +37,9 @@ fn hour(hour_and_interface: u64) -> i64 {
 impl Aggregate<'_> {
     /// Ends the object.
     pub(in super::super) fn finish(mut self) -> Written {
-        self.settle();
+        for (interface, known) in (0..).zip(&mut self.known) {
+            settle(&mut self.hours, interface, known);
+        }
         let interfaces = self.interfaces.in_order().map(|n| String::from_utf8_lossy(n).into_owned());
         let names = Names {
             interfaces: interfaces.collect(),

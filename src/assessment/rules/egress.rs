@@ -1,0 +1,102 @@
+//! Where connections of a system go: public networks, hour by hour, against what the register declares.
+
+use super::super::facts::{Egress, Seen, Span};
+use super::super::findings::Case;
+use super::network::{Sight, all_hours, interfaces};
+use super::{Judged, utc};
+use crate::config::Network;
+use crate::evidence::Time;
+use ipnet::IpNet;
+use std::collections::BTreeMap;
+
+/// Rows of an hour that go beyond what is declared.
+type Beyond<'a> = Vec<&'a Seen<Egress>>;
+
+pub(super) fn declared(case: &Case<'_>) -> Vec<Judged> {
+    let Some(system) = case.system else { return Vec::new() };
+    let Some(egress) = &system.register.egress else {
+        let note = "the register says nothing of its egress, not even an empty list";
+        return vec![Judged::line("every hour", 1).note(note).evidence(system.registered)];
+    };
+    let ours = interfaces(case);
+    if ours.is_empty() {
+        let listed = case.facts.network.interfaces.at(case.estate.at).map(|(_, i)| i.seq).next();
+        let line = if listed.is_some() { 3 } else { 4 };
+        return vec![Judged::line("every hour", line).evidence(listed)];
+    }
+    let mut rows: BTreeMap<Time, Beyond<'_>> = BTreeMap::new();
+    for row in case.facts.network.egress().filter(|r| is_of(r, &ours)) {
+        if row.value.ours != Some(false) && !is_declared(case, egress, &row.value.peer) {
+            rows.entry(row.value.hour).or_default().push(row);
+        }
+    }
+    let beyond = |hour: &Time| rows.get(hour).map_or(&[][..], Vec::as_slice);
+    all_hours(case, &ours).into_iter().map(|hour| judge(case, &ours, hour, beyond(&hour))).collect()
+}
+
+fn is_of(row: &Seen<Egress>, ours: &[(&str, Span<'_>)]) -> bool {
+    ours.iter().any(|(source, s)| *source == row.source && s.interface.value.interface == row.value.interface)
+}
+
+/// Whether a class of peers lies within what is declared, by its network or by its name. A named range that is private is
+/// no public address.
+fn is_declared(case: &Case<'_>, egress: &[String], peer: &str) -> bool {
+    let range = case.estate.config.ranges.get(peer);
+    let network = range.map_or(peer.trim_start_matches("public "), String::as_str);
+    let network: Option<IpNet> = network.parse().ok();
+    let private = range.is_some() && network.is_some_and(|n| Network::is_private(n.addr()));
+    let within = |declared: &String| {
+        declared == peer || declared.parse::<IpNet>().is_ok_and(|d| network.is_some_and(|n| d.contains(&n)))
+    };
+    private || egress.iter().any(within)
+}
+
+fn judge(case: &Case<'_>, ours: &[(&str, Span<'_>)], hour: Time, beyond: &[&Seen<Egress>]) -> Judged {
+    let opened = |known: bool| beyond.iter().filter(move |r| r.value.ours.is_some() == known);
+    let sight = Sight::of(case, ours, hour);
+    let line = if opened(true).next().is_some() {
+        2
+    } else if sight.absent {
+        3
+    } else if sight.blind {
+        5
+    } else if sight.missing || sight.totals_only {
+        6
+    } else if sight.lost {
+        7
+    } else if opened(false).next().is_some() {
+        8
+    } else {
+        9
+    };
+    let (entries, note) = match line {
+        2 | 8 => (opened(line == 2).map(|r| r.seq).collect(), told(hour, opened(line == 2))),
+        _ => (sight.entries(), why(line, hour, sight.totals_only && !sight.missing)),
+    };
+    let mut judged = Judged::line(hour.to_string(), line).note(note);
+    judged.public = line == 2;
+    judged.evidence(entries).happened(hour)
+}
+
+fn told<'r>(hour: Time, rows: impl Iterator<Item = &'r &'r Seen<Egress>>) -> String {
+    let row = |r: &&Seen<Egress>| {
+        let v = &r.value;
+        let network = v.peer.trim_start_matches("public ");
+        let (kib, port, n) = (v.bytes / 1024, v.port, v.flows);
+        format!("{n} records to port {port} in {network} in the hour from {}, {kib} KiB out", utc(hour))
+    };
+    rows.map(row).collect::<Vec<_>>().join("; ")
+}
+
+fn why(line: usize, hour: Time, totals_only: bool) -> String {
+    let hour = utc(hour);
+    match line {
+        5 => "the format of the flow log does not show ports, addresses or action".into(),
+        6 if totals_only => format!(
+            "kept in total only in the hour from {hour}: read before the system's interfaces were selected; ingest --again reads it once more"
+        ),
+        6 => format!("an interface of the system has no record in the hour from {hour}"),
+        7 => format!("AWS lost records (SKIPDATA) in the hour from {hour}"),
+        _ => String::new(),
+    }
+}
