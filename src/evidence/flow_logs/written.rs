@@ -13,7 +13,7 @@
 use super::{Direction, FlowRow, HourRow, Initiator, Other, RecordCounts, Side, Traffic};
 use crate::evidence::{Private, Time};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(super) struct Written {
@@ -40,14 +40,16 @@ type Sums = (u64, String, String, i64, i64, Vec<Private>);
 
 impl From<Traffic> for Written {
     fn from(t: Traffic) -> Written {
-        let names: BTreeSet<&String> =
-            t.hours.iter().flat_map(|h| &h.interfaces).map(|(name, ..)| name).collect();
-        let interfaces: Vec<String> = names.into_iter().cloned().collect();
-        let number = |name: &String| interfaces.binary_search(name).unwrap_or(usize::MAX);
+        let mut names: Vec<&str> = t.hours.iter().flat_map(|h| &h.interfaces).map(|i| i.0.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let numbers: HashMap<&str, usize> = names.iter().enumerate().map(|(i, n)| (*n, i)).collect();
+        let number = |name: &str| numbers.get(name).copied().unwrap_or(usize::MAX);
+        let interfaces: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
         let starts: Vec<Time> = t.hours.iter().map(|h| h.hour).collect();
         let hour = |time: &Time| starts.iter().position(|s| s == time).unwrap_or(usize::MAX);
         let hours = t.hours.iter().map(|h| written_hour(h, interfaces.len(), &number)).collect();
-        let rows = t.rows.into_iter().map(|r| {
+        let rows = t.rows.iter().cloned().map(|r| {
             let at = r.hour.seconds();
             let place =
                 (hour(&r.hour), number(&r.interface), r.address, r.direction, r.peer, r.protocol, r.port);
@@ -62,7 +64,7 @@ impl From<Traffic> for Written {
     }
 }
 
-fn written_hour(h: &HourRow, interfaces: usize, number: &dyn Fn(&String) -> usize) -> Hour {
+fn written_hour(h: &HourRow, interfaces: usize, number: &dyn Fn(&str) -> usize) -> Hour {
     let mut lists = [vec![0; interfaces], vec![0; interfaces], vec![0; interfaces]];
     for (name, ok, nodata, skipdata) in &h.interfaces {
         for (list, n) in lists.iter_mut().zip([ok, nodata, skipdata]) {

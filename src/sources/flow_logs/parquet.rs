@@ -47,6 +47,12 @@ struct Row<'b, 'c> {
 }
 
 impl<'c> Fields<'c> for Row<'_, 'c> {
+    type Cell = usize;
+
+    fn cell(&self, n: usize) -> usize {
+        n
+    }
+
     fn count(&self) -> usize {
         self.columns.len()
     }

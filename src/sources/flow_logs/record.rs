@@ -60,81 +60,87 @@ impl<'a> Cut<'a, '_> {
 
 /// The fields of one record, wherever they stand.
 pub(super) trait Fields<'a> {
+    /// Where one stands.
+    type Cell: Copy;
     /// How many there are.
     fn count(&self) -> usize;
-    /// Whether a field says nothing.
-    fn is_absent(&self, field: usize) -> bool;
-    /// A field as text.
-    fn text(&self, field: usize) -> &'a [u8];
-    /// A field as a whole number.
-    fn number(&self, field: usize) -> Option<u64>;
-    /// A field as an IP address.
-    fn address(&self, field: usize) -> Option<IpAddr> {
-        address(self.text(field))
-    }
-    /// A field as people are shown it.
-    fn shown(&self, field: usize) -> String;
+    /// Where the n-th one stands.
+    fn cell(&self, n: usize) -> Self::Cell;
+    /// Whether it says nothing.
+    fn is_absent(&self, cell: Self::Cell) -> bool;
+    /// What it says, as text.
+    fn text(&self, cell: Self::Cell) -> &'a [u8];
+    /// As a whole number.
+    fn number(&self, cell: Self::Cell) -> Option<u64>;
+    /// As an IP address.
+    fn address(&self, cell: Self::Cell) -> Option<IpAddr>;
+    /// As people are shown it.
+    fn shown(&self, cell: Self::Cell) -> String;
 }
 
 impl<'a> Fields<'a> for Cut<'a, '_> {
+    type Cell = (u32, u32);
+
     #[inline]
     fn count(&self) -> usize {
         self.fields.len()
     }
 
     #[inline]
-    fn is_absent(&self, field: usize) -> bool {
-        let (from, to) = self.fields[field];
+    fn cell(&self, n: usize) -> (u32, u32) {
+        self.fields[n]
+    }
+
+    #[inline]
+    fn is_absent(&self, (from, to): (u32, u32)) -> bool {
         to - from == 1 && self.block[from as usize] == b'-'
     }
 
     #[inline]
-    fn text(&self, field: usize) -> &'a [u8] {
-        Cut::text(self, self.fields[field])
+    fn text(&self, cell: (u32, u32)) -> &'a [u8] {
+        Cut::text(self, cell)
     }
 
     #[inline]
-    fn number(&self, field: usize) -> Option<u64> {
-        let (from, to) = self.fields[field];
+    fn number(&self, (from, to): (u32, u32)) -> Option<u64> {
         number(self.block, from as usize, to as usize)
     }
 
     #[inline]
-    fn address(&self, field: usize) -> Option<IpAddr> {
-        let (from, to) = self.fields[field];
+    fn address(&self, (from, to): (u32, u32)) -> Option<IpAddr> {
         self.addresses.read(self.block, from as usize, to as usize)
     }
 
-    fn shown(&self, field: usize) -> String {
-        String::from_utf8_lossy(Fields::text(self, field)).into_owned()
+    fn shown(&self, cell: (u32, u32)) -> String {
+        String::from_utf8_lossy(Cut::text(self, cell)).into_owned()
     }
 }
 
 #[inline]
-fn whole<'a, T: TryFrom<u64>>(row: &impl Fields<'a>, field: usize, name: &str) -> Result<T, Fault> {
-    match row.number(field).and_then(|n| T::try_from(n).ok()) {
+fn whole<'a, T: TryFrom<u64>, R: Fields<'a>>(row: &R, cell: R::Cell, name: &str) -> Result<T, Fault> {
+    match row.number(cell).and_then(|n| T::try_from(n).ok()) {
         Some(n) => Ok(n),
-        None => wrong("number", name, row, field, "a number in its range"),
+        None => wrong("number", name, row.shown(cell), "a number in its range"),
     }
 }
 
 #[inline]
-fn ip<'a>(row: &impl Fields<'a>, field: usize, name: &str) -> Result<IpAddr, Fault> {
-    match row.address(field) {
+fn ip<'a, R: Fields<'a>>(row: &R, cell: R::Cell, name: &str) -> Result<IpAddr, Fault> {
+    match row.address(cell) {
         Some(address) => Ok(address),
-        None => wrong("address", name, row, field, "an IP address"),
+        None => wrong("address", name, row.shown(cell), "an IP address"),
     }
 }
 
 /// Unix seconds; rows of 2017 have milliseconds.
 #[inline]
-fn seconds<'a>(row: &impl Fields<'a>, field: usize, name: &str) -> Result<i64, Fault> {
-    let written: u64 = whole(row, field, name)?;
+fn seconds<'a, R: Fields<'a>>(row: &R, cell: R::Cell, name: &str) -> Result<i64, Fault> {
+    let written: u64 = whole(row, cell, name)?;
     let seconds = if written > 100_000_000_000 { written / 1_000 } else { written };
     if seconds < END_OF_TIME {
         Ok(seconds as i64)
     } else {
-        wrong("number", name, row, field, "a time before the year 10000")
+        wrong("number", name, row.shown(cell), "a time before the year 10000")
     }
 }
 
@@ -151,50 +157,51 @@ pub(super) fn record<'a>(format: &Format, row: &impl Fields<'a>) -> Result<Recor
     let mut r = Record::default();
     let (mut packet_source, mut packet_destination, mut resource) = (None, None, &b""[..]);
     for (i, field) in columns.iter().enumerate() {
-        if row.is_absent(i) {
+        let cell = row.cell(i);
+        if row.is_absent(cell) {
             continue;
         }
         match field {
-            Field::Interface => r.interface = row.text(i),
-            Field::Source => r.source = Some(ip(row, i, "srcaddr")?),
-            Field::Destination => r.destination = Some(ip(row, i, "dstaddr")?),
-            Field::SourcePort => r.source_port = Some(whole(row, i, "srcport")?),
-            Field::DestinationPort => r.destination_port = Some(whole(row, i, "dstport")?),
-            Field::Protocol => r.protocol = Some(whole(row, i, "protocol")?),
-            Field::Packets => r.packets = whole(row, i, "packets")?,
-            Field::Bytes => r.bytes = whole(row, i, "bytes")?,
-            Field::Start => r.start = Some(seconds(row, i, "start")?),
-            Field::End => r.end = Some(seconds(row, i, "end")?),
+            Field::Interface => r.interface = row.text(cell),
+            Field::Source => r.source = Some(ip(row, cell, "srcaddr")?),
+            Field::Destination => r.destination = Some(ip(row, cell, "dstaddr")?),
+            Field::SourcePort => r.source_port = Some(whole(row, cell, "srcport")?),
+            Field::DestinationPort => r.destination_port = Some(whole(row, cell, "dstport")?),
+            Field::Protocol => r.protocol = Some(whole(row, cell, "protocol")?),
+            Field::Packets => r.packets = whole(row, cell, "packets")?,
+            Field::Bytes => r.bytes = whole(row, cell, "bytes")?,
+            Field::Start => r.start = Some(seconds(row, cell, "start")?),
+            Field::End => r.end = Some(seconds(row, cell, "end")?),
             Field::Action => {
-                r.accepted = match row.text(i) {
+                r.accepted = match row.text(cell) {
                     b"ACCEPT" => Some(true),
                     b"REJECT" => Some(false),
-                    _ => return wrong("word", "action", row, i, "ACCEPT or REJECT"),
+                    _ => return wrong("word", "action", row.shown(cell), "ACCEPT or REJECT"),
                 }
             }
             Field::Status => {
-                r.status = match row.text(i) {
+                r.status = match row.text(cell) {
                     b"OK" => LogStatus::Ok,
                     b"NODATA" => LogStatus::NoData,
                     b"SKIPDATA" => LogStatus::SkipData,
-                    _ => return wrong("word", "log-status", row, i, "OK, NODATA or SKIPDATA"),
+                    _ => return wrong("word", "log-status", row.shown(cell), "OK, NODATA or SKIPDATA"),
                 }
             }
-            Field::TcpFlags => r.tcp_flags = Some(whole(row, i, "tcp-flags")?),
-            Field::PacketSource => packet_source = Some(ip(row, i, "pkt-srcaddr")?),
-            Field::PacketDestination => packet_destination = Some(ip(row, i, "pkt-dstaddr")?),
+            Field::TcpFlags => r.tcp_flags = Some(whole(row, cell, "tcp-flags")?),
+            Field::PacketSource => packet_source = Some(ip(row, cell, "pkt-srcaddr")?),
+            Field::PacketDestination => packet_destination = Some(ip(row, cell, "pkt-dstaddr")?),
             Field::Direction => {
-                r.egress = match row.text(i) {
+                r.egress = match row.text(cell) {
                     b"egress" => Some(true),
                     b"ingress" => Some(false),
-                    _ => return wrong("word", "flow-direction", row, i, "ingress or egress"),
+                    _ => return wrong("word", "flow-direction", row.shown(cell), "ingress or egress"),
                 }
             }
-            Field::Resource => resource = row.text(i),
+            Field::Resource => resource = row.text(cell),
             Field::TransitGateway => {
                 return Ok(Record { status: LogStatus::TransitGateway, ..Record::default() });
             }
-            Field::Number => drop(whole::<u64>(row, i, "a number")?),
+            Field::Number => drop(whole::<u64, _>(row, cell, "a number")?),
             Field::Text | Field::Unknown => {}
         }
     }
@@ -208,14 +215,8 @@ pub(super) fn record<'a>(format: &Format, row: &impl Fields<'a>) -> Result<Recor
 }
 
 #[cold]
-fn wrong<'a, T>(
-    kind: &'static str,
-    name: &str,
-    row: &impl Fields<'a>,
-    field: usize,
-    right: &str,
-) -> Result<T, Fault> {
-    let shown: String = row.shown(field).chars().take(60).collect();
+fn wrong<T>(kind: &'static str, name: &str, shown: String, right: &str) -> Result<T, Fault> {
+    let shown: String = shown.chars().take(60).collect();
     Err(Fault { kind, what: format!("{name} is {shown:?}: {right} would be right") })
 }
 

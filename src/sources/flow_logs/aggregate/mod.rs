@@ -19,6 +19,8 @@ use std::net::IpAddr;
 
 /// Most groups that are held while an object is read; records of further ones are summed as the rest is.
 const MAX_GROUPS: usize = 1 << 20;
+/// Interfaces that are remembered, a power of two.
+const RECENT: usize = 4_096;
 const HOUR: i64 = 3600;
 const TCP: u8 = 6;
 const PEERS: usize = 5;
@@ -29,6 +31,8 @@ pub(super) struct Aggregate<'a> {
     pub counts: RecordCounts,
     span: Option<(i64, i64)>,
     interfaces: Numbers<Box<[u8]>>,
+    /// Numbers of interfaces that were seen lately, by length, first and last bytes of their names.
+    recent: Vec<((usize, u64, u128), u32)>,
     /// What is known of each interface, by its number.
     known: Vec<Known>,
     addresses: Numbers<IpAddr>,
@@ -79,6 +83,7 @@ impl<'a> Aggregate<'a> {
             counts: RecordCounts::default(),
             span: None,
             interfaces: Numbers::default(),
+            recent: vec![((0, 0, 0), 0); RECENT],
             known: Vec::new(),
             addresses: Numbers::default(),
             hours: HashMap::default(),
@@ -128,6 +133,22 @@ impl<'a> Aggregate<'a> {
     }
 
     fn interface(&mut self, name: &[u8]) -> u32 {
+        // Names of 16 to 24 bytes, as AWS gives them (`eni-` and 17 digits), are told by their two ends.
+        let ends = name.first_chunk::<8>().zip(name.last_chunk::<16>()).filter(|_| name.len() <= 24);
+        let Some((first, last)) = ends else { return self.named(name) };
+        let key = (name.len(), u64::from_le_bytes(*first), u128::from_le_bytes(*last));
+        let mixed = (key.2 as u64 ^ (key.2 >> 64) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let slot = (mixed >> 52) as usize % self.recent.len();
+        if self.recent[slot].0 == key {
+            return self.recent[slot].1;
+        }
+        let number = self.named(name);
+        self.recent[slot] = (key, number);
+        number
+    }
+
+    /// The number of an interface; a new one gets the next.
+    fn named(&mut self, name: &[u8]) -> u32 {
         if let Some(number) = self.interfaces.numbers.get(name) {
             return *number;
         }
