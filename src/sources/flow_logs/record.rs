@@ -1,7 +1,7 @@
 //! One flow-log record: a line, cut into fields, becomes values of their types; or it is said what is wrong with it.
 
 use super::fields::{Field, Format};
-use super::scan::{Addresses, address, number};
+use super::scan::{Addresses, number};
 use std::net::IpAddr;
 
 /// What a record says of delivery.
