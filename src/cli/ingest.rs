@@ -49,7 +49,10 @@ pub(super) fn run(desk: &Desk, options: &Ingest) -> Result<Ended, CliError> {
 /// The one source that is to be read once more, and from when on.
 fn again(desk: &Desk, options: &Ingest) -> Result<Option<(Source, Time)>, CliError> {
     let Some(from) = options.from.as_deref().filter(|_| options.again) else { return Ok(None) };
-    let from = from.parse().map_err(|e| CliError::Usage(format!("--from {from}: {e}")))?;
+    let from: Time = from.parse().map_err(|e| CliError::Usage(format!("--from {from}: {e}")))?;
+    if from > desk.clock.now() {
+        return Err(CliError::Usage(format!("--from {from} is in the future")));
+    }
     let [name] = options.names.as_slice() else {
         return Err(CliError::Usage("--again reads one source: ingest NAME --again --from T".into()));
     };

@@ -12,6 +12,7 @@ use crate::ledger::verify::root_base64;
 use crate::ledger::{Broken, Checkpoint, Intact, Verification, Verifier};
 use crate::store::{Fold, Reader};
 use base64::{Engine, engine::general_purpose::STANDARD};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 pub(super) fn run(config: &Config, o: &Verify) -> Result<Ended, CliError> {
@@ -79,12 +80,12 @@ fn ledger(
     }
     let copy = o.since.as_ref().map(|f| outside_copy(f)).transpose()?;
     let mut made: Vec<AnchorMade> = Vec::new();
-    let mut objects: Vec<u64> = Vec::new();
+    let mut objects: BTreeMap<String, u64> = BTreeMap::new();
     let result = reader.verify(key(o)?, Fold::Only(&[Kind::AnchorMade, Kind::FlowLogObject]), |p| {
         if p.entry.kind == Kind::AnchorMade {
             made.extend(serde_json::from_value::<AnchorMade>(p.entry.payload.clone()).ok());
         } else if p.entry.subject.starts_with("s3:") {
-            objects.push(p.seq);
+            objects.insert(p.entry.subject.clone(), p.seq);
         }
     })?;
     if !o.json {
@@ -99,6 +100,8 @@ fn ledger(
         _ => false,
     };
     let witnesses = Witnesses::of(&reader, &made, config.and_then(|c| c.timestamp.as_ref()));
+    // An object that was replaced is there as what it is now.
+    let objects: Vec<u64> = objects.into_values().collect();
     let refetched = refetched(config, &reader, &objects, o.refetch.unwrap_or(0))?;
     let since = copy.map(|text| Since::of(&reader, &result, &text, given.as_ref())).transpose()?;
     if o.json {

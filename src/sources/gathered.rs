@@ -35,6 +35,8 @@ pub struct Gathered {
     pub read: String,
     /// What a live source was asked.
     pub requests: Vec<String>,
+    /// Whether this is a step of a pass that goes on, or that lacked something before.
+    pub unfinished: bool,
 }
 
 impl Gathered {

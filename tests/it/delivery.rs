@@ -512,17 +512,21 @@ fn what_is_selected_later_is_read_once_more_on_demand() {
     let config = std::fs::read_to_string(world.config()).unwrap();
     std::fs::write(world.config(), config.replace("ports = [443, 6006]", "ports = [6006]")).unwrap();
     let from = jiff::Timestamp::from_second(now() - 3 * 86_400).unwrap().to_string();
+    let cursor = || sqlite(&world.path("var/state.db"), "SELECT look FROM cursor WHERE source = 'vpc'");
+    let before = cursor();
     for n in [32, 0] {
         let done = world.run_with(&AWS, &["ingest", "vpc", "--again", "--from", &from, "--json"]);
         let status: Value = serde_json::from_slice(&done.stdout).unwrap();
         assert_eq!(status["sources"][0]["entries"], n, "{status}");
     }
+    assert_eq!(cursor(), before, "reading once more moves no cursor");
     let told = entries(&world, "flow_log.object");
     assert!(told.values().all(|o| o["revision"] == 1 && !o["rows"].to_string().contains(",443,")));
     for (arguments, why) in [
         (&["ingest", "--again", "--from", "2026-01-01"][..], "reads one source"),
         (&["ingest", "register", "--again", "--from", "2026-01-01"], "no source of flow logs"),
         (&["ingest", "vpc", "--again"], "--from"),
+        (&["ingest", "vpc", "--again", "--from", "2999-01-01"], "in the future"),
     ] {
         let done = world.run_with(&AWS, arguments);
         assert!(

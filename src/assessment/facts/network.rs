@@ -235,7 +235,7 @@ impl NetworkFacts {
         let has = |name: &str| traffic.format.iter().any(|f| f == name);
         let ends = (has("srcaddr") || has("pkt-srcaddr")) && (has("dstaddr") || has("pkt-dstaddr"));
         let blind = !(ends && ["action", "protocol", "srcport", "dstport"].into_iter().all(has));
-        let selected = self.selected.get(&source);
+        let selected = self.selected.get(&source).filter(|_| traffic.other.rows == 0);
         let hours = self.hours.entry(source.clone()).or_default();
         for row in traffic.hours {
             let sums = hours.entry(row.hour).or_default();

@@ -26,6 +26,7 @@ pub(super) fn live(
     let now = start.now;
     let context = Context { source, selection: selected(desk, store, source)? };
     let (started, limit) = (Instant::now(), Duration::from_secs(60 * desk.config.schedule.pass_minutes));
+    let before = cursor(store, source)?.unwrap_or_default();
     let mut pass = match Live::open(&context, start) {
         Ok(pass) => pass,
         Err(why) => return failed(desk, store, kind, status, why),
@@ -40,10 +41,15 @@ pub(super) fn live(
         };
         fits::set_aside(&mut gathered);
         let late = !last && started.elapsed() > limit;
-        if late {
+        if late && again.is_some() {
+            gathered.gap(format!("the pass took longer than its limit: go on with --again --from {look}"));
+        } else if late {
             gathered.gap(format!("the pass took longer than its limit; the next one goes on from {look}"));
         }
         status.add_step(&gathered, pass.unit());
+        // A step is complete when the pass is, and none before it lacked anything. Reading once more moves no cursor.
+        gathered.unfinished = !last || !status.not_seen.is_empty();
+        let look = if again.is_some() { before.clone() } else { look };
         commit(desk, store, &mut status, (kind, &look, Some(now)), gathered)?;
         progress(&source.name, step, step + u64::from(!last));
         if last || late {

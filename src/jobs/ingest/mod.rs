@@ -193,7 +193,7 @@ fn run_of(kind: SourceKind, look: &str, at: Option<Time>, gathered: &Gathered) -
         look: look.to_owned(),
         looked_at: at,
         counts: gathered.counts,
-        complete: gathered.gaps.is_empty() && at.is_some(),
+        complete: gathered.gaps.is_empty() && !gathered.unfinished && at.is_some(),
         gaps: gathered.gaps.clone(),
         truncated: gathered.truncated.clone(),
         faults: gathered.faults.clone(),

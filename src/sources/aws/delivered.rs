@@ -21,6 +21,8 @@ const STEP_BYTES: u64 = 96 << 20;
 const AHEAD: usize = 8;
 const AHEAD_BYTES: u64 = 64 << 20;
 const DAY: i64 = 86_400;
+/// AWS has had flow logs since June 2015.
+const BEGINNING: i64 = 1_433_116_800;
 
 /// A pass over the flow logs of a bucket.
 pub struct Objects<'a> {
@@ -63,7 +65,7 @@ impl<'a> Objects<'a> {
             let first = if start.from().is_none() { earliest(&bucket, &places).await? } else { None };
             Ok::<_, String>((bucket, places, first))
         })?;
-        let day = midnight(start.from().or(first).unwrap_or(start.now));
+        let day = midnight(start.from().or(first).unwrap_or(start.now)).max(Time::from_seconds(BEGINNING));
         let requests =
             vec![format!("ListObjectsV2 s3://{name}/{prefix}: {} accounts and regions", places.len())];
         let (queue, open) = (VecDeque::new(), None);
@@ -247,7 +249,9 @@ async fn places(bucket: &Bucket, prefix: &str) -> Result<Vec<Place>, String> {
 async fn earliest(bucket: &Bucket, places: &[Place]) -> Result<Option<Time>, String> {
     let mut first: Option<Time> = None;
     for place in places {
-        let day = bucket.first(&place.prefix).await?.and_then(|o| place.day_of(&o.key));
+        let objects = bucket.first(&place.prefix).await?;
+        // Other files may lie there as well; flow logs are there since 2015.
+        let day = objects.iter().filter_map(|o| place.day_of(&o.key)).find(|day| day.seconds() >= BEGINNING);
         first = first.into_iter().chain(day).min();
     }
     Ok(first)

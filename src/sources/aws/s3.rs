@@ -72,12 +72,12 @@ impl Bucket {
         Ok(self.pages(prefix, Some("/"), PAGES).await?.1)
     }
 
-    /// The first object below a prefix, in the order of the keys.
+    /// The first objects below a prefix, in the order of the keys: a page of them.
     ///
     /// # Errors
     /// See [`Bucket::list`].
-    pub async fn first(&self, prefix: &str) -> Result<Option<Listed>, String> {
-        Ok(self.pages(prefix, None, 1).await?.0.into_iter().next())
+    pub async fn first(&self, prefix: &str) -> Result<Vec<Listed>, String> {
+        Ok(self.pages(prefix, None, 1).await?.0)
     }
 
     /// Every object below a prefix, in the order of the keys.

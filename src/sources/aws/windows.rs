@@ -51,23 +51,23 @@ impl<'a> Windows<'a> {
         let source = context.source;
         let group = source.location.strip_prefix("cloudwatch:").unwrap_or_default().to_owned();
         let runtime = runtime()?;
-        let (client, region, since) = runtime.block_on(async {
+        let (client, region, (since, kept_since)) = runtime.block_on(async {
             let access = source.access();
             let config = super::config(&access).await;
             let region = config.region().map(ToString::to_string).unwrap_or_default();
             let mut builder = aws_sdk_cloudwatchlogs::config::Builder::from(&config);
             builder.set_endpoint_url(access.endpoint.map(str::to_owned));
             let client = Client::from_conf(builder.build());
-            let since = match start.from() {
-                None => oldest(&client, &group, start.now).await?,
-                Some(from) => from,
-            };
-            Ok::<_, String>((client, region, since))
+            let (made, kept_since) = bounds(&client, &group, start.now).await?;
+            let since = start.from().unwrap_or(made.max(kept_since));
+            Ok::<_, String>((client, region, (since, kept_since)))
         })?;
         let from_start = start.again || start.cursor.is_none();
         let upto = if from_start { before(since) } else { since };
         let mut due = due(upto, start.now);
         due.retain(|(window, _)| !from_start || *window >= since.plus_seconds(-WINDOW));
+        // What the group no longer keeps would only take back what was counted.
+        due.retain(|(window, _)| *window >= kept_since);
         Ok(Windows { runtime, client, group, region, context, start, due: due.into(), upto })
     }
 
@@ -85,7 +85,7 @@ impl<'a> Windows<'a> {
         let (mut replies, mut requests) = (Vec::new(), Vec::new());
         let mut coming = VecDeque::<((Time, Time), JoinHandle<Result<Read, String>>)>::new();
         let mut left = STEP;
-        let mut trouble = None;
+        let (mut trouble, mut done) = (None, self.upto);
         loop {
             while left > 0 && coming.len() < AHEAD && trouble.is_none() {
                 let Some(next) = self.due.pop_front() else { break };
@@ -103,10 +103,15 @@ impl<'a> Windows<'a> {
                     replies.push(format!("{window} {}", read.digest));
                     self.take(&mut parser, window, read, known)?;
                     self.upto = due;
+                    done = due;
                 }
                 Ok(_) => {}
                 Err(why) => trouble = trouble.or(Some(why)),
             }
+        }
+        // Windows that are due at the same time as the last one, and were not read, are due for the next pass.
+        if trouble.is_some() || self.due.front().is_some_and(|(_, due)| *due == done) {
+            self.upto = self.upto.plus_seconds(-1);
         }
         // What is read is committed; the window that is not is the next pass's first.
         let mut gathered = parser.finish();
@@ -131,6 +136,10 @@ impl<'a> Windows<'a> {
         let subject = format!("logs:{}:{}@{from}", self.region, self.group);
         let revision = match known(&subject)? {
             None if events == 0 => return Ok(()),
+            Some(_) if events == 0 => {
+                return Ok(parser
+                    .gap(format!("{} from {from}: no events any more; what was counted stays", self.group)));
+            }
             None => 0,
             Some(k) if k.mark != digest => k.revision + 1,
             Some(k) if self.start.again && k.selection != parser.selection() => k.revision + 1,
@@ -149,8 +158,8 @@ impl<'a> Windows<'a> {
     }
 }
 
-/// Since when the group can hold anything: when it was made, and how long it keeps events.
-async fn oldest(client: &Client, group: &str, now: Time) -> Result<Time, String> {
+/// When the group was made, and since when it keeps events: starts of windows.
+async fn bounds(client: &Client, group: &str, now: Time) -> Result<(Time, Time), String> {
     let asked = format!("DescribeLogGroups {group}");
     let reply = client.describe_log_groups().log_group_name_prefix(group).send().await;
     let reply = reply.map_err(|e| why(&asked, &e))?;
@@ -158,8 +167,8 @@ async fn oldest(client: &Client, group: &str, now: Time) -> Result<Time, String>
     let found = found.ok_or_else(|| format!("{asked}: there is no such log group"))?;
     let made = Time::from_millis(found.creation_time().unwrap_or(0));
     let kept = found.retention_in_days().map(|d| now.plus_seconds(-86_400 * i64::from(d)));
-    let start = kept.map_or(made, |k| k.max(made)).seconds().div_euclid(WINDOW) * WINDOW;
-    Ok(Time::from_seconds(start))
+    let window = |t: Time| Time::from_seconds(t.seconds().div_euclid(WINDOW) * WINDOW);
+    Ok((window(made), kept.map_or(Time::from_seconds(0), |k| window(k).plus_seconds(WINDOW))))
 }
 
 /// Every event of a window, to the real end of the listing.

@@ -130,6 +130,11 @@ impl<'a> Parser<'a> {
         self.out.keep(records);
     }
 
+    /// Notes what was not seen.
+    pub fn gap(&mut self, what: String) {
+        self.out.gap(what);
+    }
+
     /// Digest of what is selected.
     pub fn selection(&self) -> &str {
         &self.selection

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::{FileReader, RowGroupReader};
 use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::schema::types::ColumnDescriptor;
@@ -110,7 +111,10 @@ pub(super) fn read(
     let no = |e: ParquetError| format!("is no Parquet: {e}");
     let file = SerializedFileReader::new(Bytes::copy_from_slice(delivered)).map_err(no)?;
     let about = file.metadata();
-    let unpacked: i64 = about.row_groups().iter().map(|g| g.total_byte_size().max(0)).sum();
+    let unpacked = about.row_groups().iter().fold(0i64, |n, g| n.saturating_add(g.total_byte_size().max(0)));
+    if about.row_groups().iter().flat_map(|g| g.columns()).any(is_impossible) {
+        return Err("is no Parquet: its footer names places before the beginning of the file".into());
+    }
     if unpacked > MAX_UNPACKED {
         return Err(format!(
             "says that it unpacks to {unpacked} bytes, more than the limit of {MAX_UNPACKED}"
@@ -125,6 +129,9 @@ pub(super) fn read(
             faults.add("column-type", format!("column {}", column.path()), what);
         }
     }
+    if !(0..columns.len()).any(|i| format.is_read(i) && strange(&columns[i]).is_none()) {
+        return Err("has no column of a flow log that can be read".into());
+    }
     let mut rows = 0;
     for i in 0..file.num_row_groups() {
         let read = file.get_row_group(i).and_then(|g| group(&*g, &format, sums, &mut faults, &mut rows));
@@ -136,6 +143,13 @@ pub(super) fn read(
         }
     }
     Ok((format, faults, None))
+}
+
+/// Whether a column's place in the file cannot be.
+fn is_impossible(column: &ColumnChunkMetaData) -> bool {
+    column.data_page_offset() < 0
+        || column.compressed_size() < 0
+        || column.dictionary_page_offset().is_some_and(|at| at < 0)
 }
 
 /// What is wrong with the type of a column that is read.
