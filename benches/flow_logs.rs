@@ -149,7 +149,7 @@ fn read(paths: &[PathBuf], ports: &[u16]) -> (u64, usize) {
     let source: Source = toml::from_str("name = 'bench'\nlocation = 'file:x'").unwrap();
     let own = ["10.0.0.0/8".parse().unwrap()].to_vec();
     let selection = Selection::new(Network { own, ..Network::default() }, ports);
-    let context = Context { source: &source, selection };
+    let context = Context::new(&source, selection);
     let name = |p: &PathBuf| p.file_name().unwrap().to_string_lossy().into_owned();
     let (mut kept, mut size, mut blobs) = (0, 0, BTreeSet::new());
     for batch in paths.chunks(8) {

@@ -15,8 +15,7 @@ fn read(name: &str, bytes: &[u8]) -> Gathered {
     let source: Source = toml::from_str("name = 'vpc'\nlocation = 'file:x'").expect("a source");
     let own = ["0.0.0.0/0", "::/0"].map(|n| n.parse().expect("a network")).to_vec();
     let ports: Vec<u16> = (0..=u16::MAX).collect();
-    let context =
-        Context { source: &source, selection: Selection::new(Network { own, ..Network::default() }, &ports) };
+    let context = Context::new(&source, Selection::new(Network { own, ..Network::default() }, &ports));
     let at: Time = Time::from_seconds(1_790_000_000);
     let file = [(name.to_owned(), Ok(Cow::Borrowed(bytes)))];
     gather(SourceKind::FlowLogs, &context, Some(at), at, file.into_iter())

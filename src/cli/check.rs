@@ -112,7 +112,7 @@ fn sources(desk: &Desk) -> Vec<Line> {
             lines.push(line(kind.name(), &source.name, false, format!("switched off: {why}")));
             continue;
         }
-        let context = Context { source, selection: desk.watched() };
+        let context = Context::new(source, desk.watched());
         if !source.is_folder() {
             lines.push(live(desk, kind, &context));
             continue;

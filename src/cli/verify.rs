@@ -81,7 +81,9 @@ fn ledger(
     let copy = o.since.as_ref().map(|f| outside_copy(f)).transpose()?;
     let mut made: Vec<AnchorMade> = Vec::new();
     let mut objects: BTreeMap<String, u64> = BTreeMap::new();
-    let result = reader.verify(key(o)?, Fold::Only(&[Kind::AnchorMade, Kind::FlowLogObject]), |p| {
+    let kinds = [Kind::AnchorMade, Kind::FlowLogObject];
+    let folded = if o.refetch.is_some() { &kinds[..] } else { &kinds[..1] };
+    let result = reader.verify(key(o)?, Fold::Only(folded), |p| {
         if p.entry.kind == Kind::AnchorMade {
             made.extend(serde_json::from_value::<AnchorMade>(p.entry.payload.clone()).ok());
         } else if p.entry.subject.starts_with("s3:") {

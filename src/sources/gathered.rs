@@ -1,7 +1,7 @@
 //! What one look gave: evidence, counts that add up, located faults, and what was not seen.
 
 use crate::evidence::record::{Counts, Fault};
-use crate::evidence::{Evidence, Kind, lossless};
+use crate::evidence::{Evidence, Kind, lossless, sha256_hex};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -110,6 +110,13 @@ impl Gathered {
         let within =
             self.only.get(&kind).is_none_or(|only| only.iter().any(|b| subject.starts_with(b.as_str())));
         within && !open.iter().any(|o| subject.contains(o.as_str()))
+    }
+
+    /// States which replies were read: a line for each, its name and its digest.
+    pub fn replied(&mut self, mut replies: Vec<String>) {
+        replies.sort();
+        self.files = replies.len() as u64;
+        self.replies = sha256_hex(replies.join("\n").as_bytes());
     }
 
     /// Adds the counts, faults and gaps of another.

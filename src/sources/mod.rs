@@ -60,12 +60,36 @@ pub struct Known {
 /// Tells what the ledger knows of a subject; the error is the store's reason.
 pub type Knows<'k> = dyn Fn(&str) -> Result<Option<Known>, String> + 'k;
 
+impl Known {
+    /// Which revision what is there now is, by its mark and what it would be read for; none when it was read as it is.
+    /// `again` reads once more what was read for something else.
+    pub fn next(&self, mark: &str, again: Option<&str>) -> Option<u64> {
+        let is_new = self.mark != mark || again.is_some_and(|selection| self.selection != selection);
+        is_new.then_some(self.revision + 1)
+    }
+}
+
 /// What parsers need from the config.
 pub struct Context<'a> {
     /// The configured source.
     pub source: &'a Source,
     /// What flow logs are read for.
     pub selection: Selection,
+    /// Its digest.
+    pub selected: String,
+}
+
+impl<'a> Context<'a> {
+    /// A source, and what its flow logs are read for.
+    pub fn new(source: &'a Source, selection: Selection) -> Context<'a> {
+        let selected = selection.digest();
+        Context { source, selection, selected }
+    }
+
+    /// The digest of the selection, when a pass reads once more what was read for another one.
+    fn again(&self, start: Start) -> Option<&str> {
+        start.again.then_some(self.selected.as_str())
+    }
 }
 
 /// A pass over a live source.
@@ -156,11 +180,9 @@ pub fn gather<'f>(
             Err(e) => troubles.refuse(&path, format!("cannot be read: {e}")),
         }
     }
-    digests.sort();
     let mut gathered = parser.finish();
     gathered.absorb(troubles);
-    gathered.files = digests.len() as u64;
-    gathered.replies = crate::evidence::sha256_hex(digests.join("\n").as_bytes());
+    gathered.replied(digests);
     if gathered.files == 0 && gathered.counts.refused == 0 {
         gathered.fault("", "", "the look holds no file".into());
         gathered.gap("the look holds no file");

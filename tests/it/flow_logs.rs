@@ -31,7 +31,7 @@ fn read_for(interfaces: &[String], format: Option<&str>, objects: &[(&str, Vec<u
     selection.interfaces = interfaces.iter().map(|i| (i.clone(), [].into())).collect();
     let at: Time = "2026-11-22T12:00:00Z".parse().unwrap();
     let files = objects.iter().map(|(n, b)| ((*n).to_owned(), Ok(Cow::Borrowed(b.as_slice()))));
-    gather(SourceKind::FlowLogs, &Context { source: &source, selection }, Some(at), at, files)
+    gather(SourceKind::FlowLogs, &Context::new(&source, selection), Some(at), at, files)
 }
 
 fn gzip(text: &[u8]) -> Vec<u8> {
@@ -365,7 +365,7 @@ fn a_day_of_records_is_few_entries_and_few_megabytes() {
     let selection = Selection::new(Network { own, ..Network::default() }, &[6006]);
     let at: Time = "2026-11-22T12:00:00Z".parse().unwrap();
     let files = objects.iter().map(|(n, b)| ((*n).to_owned(), Ok(Cow::Borrowed(b.as_slice()))));
-    let g = gather(SourceKind::FlowLogs, &Context { source: &source, selection }, Some(at), at, files);
+    let g = gather(SourceKind::FlowLogs, &Context::new(&source, selection), Some(at), at, files);
     assert_eq!(g.counts.kept, OBJECTS * RECORDS);
     // As the ledger keeps it: members over 8 KiB once each, by their digest.
     let (mut entries, mut bytes, mut blobs) = (0, 0, std::collections::BTreeSet::new());

@@ -99,7 +99,7 @@ fn read(dir: &str, name: &str, bytes: Vec<u8>) -> Gathered {
     let source: Source = toml::from_str(text).unwrap();
     let (network, ports) = (Network::default(), [5000, 6006]);
     let selection = Selection::new(network, &ports);
-    let context = Context { source: &source, selection };
+    let context = Context::new(&source, selection);
     let at: Time = "2026-11-22T12:00:00Z".parse().unwrap();
     let files = replies(dir, name, bytes).into_iter().map(|(n, b)| (n, Ok(Cow::Owned(b))));
     gather(kind(dir), &context, Some(at), at, files)

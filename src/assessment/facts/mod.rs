@@ -31,6 +31,14 @@ pub struct Seen<T> {
     pub value: T,
 }
 
+impl<T> Seen<T> {
+    /// Something that an entry tells, which is there.
+    pub(super) fn of(placed: &Placed, value: T) -> Seen<T> {
+        let e = &placed.entry;
+        Seen { seq: placed.seq, at: e.occurred_at, source: e.source.clone(), gone: false, value }
+    }
+}
+
 /// All states of each subject, oldest first.
 #[derive(Clone, Debug)]
 pub struct States<T>(pub BTreeMap<String, Vec<Seen<T>>>);
@@ -97,7 +105,7 @@ pub(super) fn read<T: DeserializeOwned>(placed: &Placed) -> Option<Seen<T>> {
     let e = &placed.entry;
     let value = serde_json::from_value(e.payload.clone()).ok()?;
     let gone = e.payload.get("gone").and_then(serde_json::Value::as_bool).unwrap_or(false);
-    Some(Seen { seq: placed.seq, at: e.occurred_at, source: e.source.clone(), gone, value })
+    Some(Seen { gone, ..Seen::of(placed, value) })
 }
 
 /// Adds a state to its subject's history.

@@ -226,7 +226,7 @@ impl NetworkFacts {
 
     /// Adds what an object or window counted; a revision stands in the place of what was told before.
     fn delivered(&mut self, placed: &Placed, revision: u64, traffic: Traffic) {
-        let (seq, at, source) = (placed.seq, placed.entry.occurred_at, placed.entry.source.clone());
+        let (seq, source) = (placed.seq, placed.entry.source.clone());
         let told = Told { seq, hours: traffic.hours.iter().map(|h| h.hour).collect() };
         let before = self.told.insert((source.clone(), placed.entry.subject.clone()), told);
         if let Some(before) = before.filter(|_| revision > 0) {
@@ -245,11 +245,8 @@ impl NetworkFacts {
                 sums.entry(interface).or_default().add(Part { seq, counts, blind, totals_only });
             }
         }
-        let seen = |value| Seen { seq, at, source: source.clone(), gone: false, value };
-        self.egress.insert(seq, egress(&traffic.rows).map(seen).collect());
-        let used = uses(traffic.rows);
-        let used = used.map(|value| Seen { seq, at, source: source.clone(), gone: false, value });
-        self.ports.insert(seq, used.collect());
+        self.egress.insert(seq, egress(&traffic.rows).map(|e| Seen::of(placed, e)).collect());
+        self.ports.insert(seq, uses(traffic.rows).map(|u| Seen::of(placed, u)).collect());
     }
 
     /// Takes back what an entry told.

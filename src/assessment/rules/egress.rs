@@ -2,7 +2,7 @@
 
 use super::super::facts::{Egress, Seen, Span};
 use super::super::findings::Case;
-use super::network::{Sight, all_hours, interfaces};
+use super::network::{Sight, all_hours, interfaces, is_of, without};
 use super::{Judged, utc};
 use crate::config::Network;
 use crate::evidence::Time;
@@ -20,22 +20,16 @@ pub(super) fn declared(case: &Case<'_>) -> Vec<Judged> {
     };
     let ours = interfaces(case);
     if ours.is_empty() {
-        let listed = case.facts.network.interfaces.at(case.estate.at).map(|(_, i)| i.seq).next();
-        let line = if listed.is_some() { 3 } else { 4 };
-        return vec![Judged::line("every hour", line).evidence(listed)];
+        return vec![without(case, 3)];
     }
     let mut rows: BTreeMap<Time, Beyond<'_>> = BTreeMap::new();
-    for row in case.facts.network.egress().filter(|r| is_of(r, &ours)) {
+    for row in case.facts.network.egress().filter(|r| is_of(&ours, &r.source, &r.value.interface)) {
         if row.value.ours != Some(false) && !is_declared(case, egress, &row.value.peer) {
             rows.entry(row.value.hour).or_default().push(row);
         }
     }
     let beyond = |hour: &Time| rows.get(hour).map_or(&[][..], Vec::as_slice);
     all_hours(case, &ours).into_iter().map(|hour| judge(case, &ours, hour, beyond(&hour))).collect()
-}
-
-fn is_of(row: &Seen<Egress>, ours: &[(&str, Span<'_>)]) -> bool {
-    ours.iter().any(|(source, s)| *source == row.source && s.interface.value.interface == row.value.interface)
 }
 
 /// Whether a class of peers lies within what is declared, by its network or by its name. A named range that is private is

@@ -87,16 +87,11 @@ pub(super) fn audit_trail(case: &Case<'_>) -> Vec<Judged> {
 pub(super) fn segmentation(case: &Case<'_>) -> Vec<Judged> {
     let ours = interfaces(case);
     if ours.is_empty() {
-        let listed = case.facts.network.interfaces.at(case.estate.at).map(|(_, i)| i.seq).next();
-        let line = if listed.is_some() { 2 } else { 3 };
-        return vec![Judged::line("every hour", line).evidence(listed)];
+        return vec![without(case, 2)];
     }
     let mut rows: BTreeMap<Time, Vec<&Seen<PortUse>>> = BTreeMap::new();
     for row in case.facts.network.ports() {
-        if ours
-            .iter()
-            .any(|(source, s)| *source == row.source && s.interface.value.interface == row.value.interface)
-        {
+        if is_of(&ours, &row.source, &row.value.interface) {
             rows.entry(row.value.hour).or_default().push(row);
         }
     }
@@ -104,6 +99,17 @@ pub(super) fn segmentation(case: &Case<'_>) -> Vec<Judged> {
         .into_iter()
         .map(|hour| segment(case, &ours, hour, rows.get(&hour).map_or(&[], Vec::as_slice)))
         .collect()
+}
+
+/// A system without any interface: `line` where an inventory tells so, the one after it where none was read.
+pub(super) fn without(case: &Case<'_>, line: usize) -> Judged {
+    let listed = case.facts.network.interfaces.at(case.estate.at).map(|(_, i)| i.seq).next();
+    Judged::line("every hour", if listed.is_some() { line } else { line + 1 }).evidence(listed)
+}
+
+/// Whether an interface is one of these.
+pub(super) fn is_of(ours: &[(&str, Span<'_>)], source: &str, interface: &str) -> bool {
+    ours.iter().any(|(s, span)| *s == source && span.interface.value.interface == interface)
 }
 
 /// Hours of the window that any source of these interfaces was read for.

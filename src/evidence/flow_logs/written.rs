@@ -40,26 +40,25 @@ type Sums = (u64, String, String, i64, i64, Vec<Private>);
 
 impl From<Traffic> for Written {
     fn from(t: Traffic) -> Written {
-        let mut names: Vec<&str> = t.hours.iter().flat_map(|h| &h.interfaces).map(|i| i.0.as_str()).collect();
+        let Traffic { format, records, faults, span, selection, hours, rows, other } = t;
+        let mut names: Vec<&str> = hours.iter().flat_map(|h| &h.interfaces).map(|i| i.0.as_str()).collect();
         names.sort_unstable();
         names.dedup();
         let numbers: HashMap<&str, usize> = names.iter().enumerate().map(|(i, n)| (*n, i)).collect();
         let number = |name: &str| numbers.get(name).copied().unwrap_or(usize::MAX);
         let interfaces: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
-        let starts: Vec<Time> = t.hours.iter().map(|h| h.hour).collect();
-        let hour = |time: &Time| starts.iter().position(|s| s == time).unwrap_or(usize::MAX);
-        let hours = t.hours.iter().map(|h| written_hour(h, interfaces.len(), &number)).collect();
-        let rows = t.rows.iter().cloned().map(|r| {
+        let hour = |time: Time| hours.iter().position(|h| h.hour == time).unwrap_or(usize::MAX);
+        let row = |r: FlowRow| {
             let at = r.hour.seconds();
             let place =
-                (hour(&r.hour), number(&r.interface), r.address, r.direction, r.peer, r.protocol, r.port);
+                (hour(r.hour), number(&r.interface), r.address, r.direction, r.peer, r.protocol, r.port);
             let (a, b, c, d, e, f, g) = place;
             let place = (a, b, c, d, e, f, g, r.service, r.initiator, r.accepted, r.allowed);
             let (first, last) = (r.first.seconds() - at, r.last.seconds() - at);
             (place, (r.flows, r.packets.to_string(), r.bytes.to_string(), first, last, r.peers))
-        });
-        let rows = rows.collect();
-        let Traffic { format, records, faults, span, selection, other, .. } = t;
+        };
+        let rows = rows.into_iter().map(row).collect();
+        let hours = hours.iter().map(|h| written_hour(h, interfaces.len(), &number)).collect();
         Written { format, records, faults, span, selection, interfaces, hours, rows, other }
     }
 }

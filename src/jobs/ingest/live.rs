@@ -1,6 +1,6 @@
 //! A live source: a pass in steps, each one commit with its cursor.
 
-use super::{SourceStatus, commit, cursor, fail, fits, selected};
+use super::{SourceStatus, commit, cursor, failed, fits, selected};
 use crate::act::SourceKind;
 use crate::config::Source;
 use crate::evidence::Time;
@@ -19,14 +19,14 @@ pub(super) fn live(
     progress: &dyn Fn(&str, u64, u64),
 ) -> Result<SourceStatus, JobError> {
     let mut status = SourceStatus { source: source.name.clone(), ..SourceStatus::default() };
-    let mut start = start(desk, store, source)?;
+    let before = cursor(store, source)?;
+    let mut start = start(desk, source, before.as_deref());
     if again.is_some() {
         start = Start { since: again, again: true, ..start };
     }
-    let now = start.now;
-    let context = Context { source, selection: selected(desk, store, source)? };
+    let (now, before) = (start.now, before.unwrap_or_default());
+    let context = Context::new(source, selected(desk, store, source)?);
     let (started, limit) = (Instant::now(), Duration::from_secs(60 * desk.config.schedule.pass_minutes));
-    let before = cursor(store, source)?.unwrap_or_default();
     let mut pass = match Live::open(&context, start) {
         Ok(pass) => pass,
         Err(why) => return failed(desk, store, kind, status, why),
@@ -59,11 +59,10 @@ pub(super) fn live(
     Ok(status)
 }
 
-fn start(desk: &Desk, store: &Store, source: &Source) -> Result<Start, JobError> {
+fn start(desk: &Desk, source: &Source, cursor: Option<&str>) -> Start {
     let now = desk.clock.now();
     let since = source.since_days().map(|d| now.plus_seconds(-86_400 * d));
-    let cursor = cursor(store, source)?.and_then(|look| look.parse().ok());
-    Ok(Start { now, cursor, since, again: false })
+    Start { now, cursor: cursor.and_then(|look| look.parse().ok()), since, again: false }
 }
 
 /// Reaches a live source without reading it: what a pass would read, in words.
@@ -73,26 +72,12 @@ fn start(desk: &Desk, store: &Store, source: &Source) -> Result<Start, JobError>
 pub fn waiting(desk: &Desk, context: &Context<'_>) -> Result<String, String> {
     let source = context.source;
     let told = |e: JobError| e.to_string();
-    let now = desk.clock.now();
     if !desk.config.ledger.path.exists() {
-        let since = source.since_days().map(|d| now.plus_seconds(-86_400 * d));
-        let start = Start { now, cursor: None, since, again: false };
-        return Live::open(context, start)?.waiting(&|_| Ok(None));
+        return Live::open(context, start(desk, source, None))?.waiting(&|_| Ok(None));
     }
     let store = desk.store().map_err(told)?;
-    let start = start(desk, &store, source).map_err(told)?;
+    let before = cursor(&store, source).map_err(told)?;
+    let start = start(desk, source, before.as_deref());
     let known = |subject: &str| store.state().delivered(&source.name, subject).map_err(|e| e.to_string());
     Live::open(context, start)?.waiting(&known)
-}
-
-fn failed(
-    desk: &Desk,
-    store: &mut Store,
-    kind: SourceKind,
-    mut status: SourceStatus,
-    why: String,
-) -> Result<SourceStatus, JobError> {
-    fail(desk, store, kind, &status.source, &why)?;
-    status.failed = Some(why);
-    Ok(status)
 }

@@ -1,6 +1,6 @@
 //! Looks in a folder: each new one becomes one batch.
 
-use super::{SourceStatus, commit, cursor, fail, fits, selected};
+use super::{SourceStatus, commit, cursor, failed, fits, selected};
 use crate::act::SourceKind;
 use crate::config::Source;
 use crate::evidence::{Kind, Time};
@@ -22,11 +22,7 @@ pub(super) fn looks(
     let mut status = SourceStatus { source: source.name.clone(), ..SourceStatus::default() };
     let looks = match files::looks(&source.folder(&desk.config.base)) {
         Ok(looks) => looks,
-        Err(why) => {
-            fail(desk, store, kind, &source.name, &why)?;
-            status.failed = Some(why);
-            return Ok(status);
-        }
+        Err(why) => return failed(desk, store, kind, status, why),
     };
     let cursor = cursor(store, source)?;
     let now = desk.clock.now();
@@ -46,7 +42,7 @@ pub(super) fn looks(
         .filter(|l| again.is_some() || unread(l))
         .collect();
     let (started, limit) = (Instant::now(), Duration::from_secs(60 * desk.config.schedule.pass_minutes));
-    let context = Context { source, selection: selected(desk, store, source)? };
+    let context = Context::new(source, selected(desk, store, source)?);
     let all = new.len() as u64;
     for (i, look) in new.iter().enumerate() {
         if started.elapsed() > limit {
@@ -61,7 +57,7 @@ pub(super) fn looks(
         fits::set_aside(&mut gathered);
         let mut name = &look.name;
         if again.is_some() {
-            revise(store, &source.name, &context.selection.digest(), &mut gathered)?;
+            revise(store, &source.name, &context.selected, &mut gathered)?;
             name = cursor.as_ref().unwrap_or(name);
         }
         status.add(&gathered);

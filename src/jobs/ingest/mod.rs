@@ -209,18 +209,25 @@ fn run_of(kind: SourceKind, look: &str, at: Option<Time>, gathered: &Gathered) -
 }
 
 /// A failed collection is itself evidence. The cursor stays where it was.
-fn fail(desk: &Desk, store: &mut Store, kind: SourceKind, source: &str, why: &str) -> Result<(), JobError> {
-    let look = store.state().cursor(source)?.unwrap_or_default();
+fn failed(
+    desk: &Desk,
+    store: &mut Store,
+    kind: SourceKind,
+    mut status: SourceStatus,
+    why: String,
+) -> Result<SourceStatus, JobError> {
+    let look = store.state().cursor(&status.source)?.unwrap_or_default();
     let run = SourceRun {
         source_kind: kind.name().into(),
         look,
         looked_at: Some(desk.clock.now()),
-        error: Some(why.to_owned()),
+        error: Some(why.clone()),
         version: crate::assessment::RULES.into(),
         ..SourceRun::default()
     };
-    store.append_look(&desk.writer(), source, Vec::new(), run)?;
-    Ok(())
+    store.append_look(&desk.writer(), &status.source, Vec::new(), run)?;
+    status.failed = Some(why);
+    Ok(status)
 }
 
 impl SourceStatus {

@@ -1,6 +1,6 @@
 //! The register: files that people keep in their git, read as one look.
 
-use super::{SourceStatus, fail, gone, run_of};
+use super::{SourceStatus, failed, gone, run_of};
 use crate::act::SourceKind;
 use crate::config::Paths;
 use crate::evidence::record::Counts;
@@ -18,62 +18,47 @@ pub(super) fn register(desk: &Desk, store: &mut Store) -> Result<SourceStatus, J
     let mut status = SourceStatus { source: "register".into(), looks: 1, ..SourceStatus::default() };
     let now = desk.clock.now();
     let paths = register_paths(desk.config.register.as_ref());
-    match read_register(&desk.config.base, &paths) {
-        Err(why) => {
-            fail(desk, store, SourceKind::Register, "register", &why)?;
-            status.failed = Some(why);
-        }
-        Ok((register, files, text)) => {
-            let sha256 = sha256_hex(text.as_bytes());
-            let look = format!("sha256-{}", &sha256[..16]);
-            let unchanged = store.state().cursor("register")?.as_ref() == Some(&look);
-            let items = evidence(&register, now);
-            let n = items.len() as u64;
-            status.counts = Counts { read: n, kept: n, ..Counts::default() };
-            status.read = if unchanged {
-                format!("{} unchanged", files.join(", "))
-            } else {
-                format!("{}, {n} items", files.join(", "))
-            };
-            if unchanged && !register_look_is_old(store, now)? {
-                return Ok(status);
-            }
-            let mut g = Gathered {
-                evidence: items,
-                read: status.read.clone(),
-                files: files.len() as u64,
-                ..Gathered::default()
-            };
-            g.keep(n);
-            g.replies.clone_from(&sha256);
-            for kind in Kind::ALL
-                .iter()
-                .filter(|k| k.name().starts_with("register.") && **k != Kind::RegisterRevision)
-            {
-                g.listed_whole(*kind);
-            }
-            let commit = repository(&desk.config.base, &paths);
-            let revision = Revision {
-                files,
-                sha256,
-                text: Some(Private::of(text)),
-                commit,
-                attestation: "unattested".into(),
-            };
-            let mut batch = vec![Evidence::state(
-                Kind::RegisterRevision,
-                "register",
-                "register:files".into(),
-                now,
-                &revision,
-            )];
-            batch.extend(gone(store, "register", &g, now)?);
-            batch.extend(g.evidence.clone());
-            let run = run_of(SourceKind::Register, &look, Some(now), &g);
-            let appended = store.append_look(&desk.writer(), "register", batch, run)?;
-            status.entries = appended.entries - 1;
-        }
+    let (register, files, text) = match read_register(&desk.config.base, &paths) {
+        Ok(read) => read,
+        Err(why) => return failed(desk, store, SourceKind::Register, status, why),
+    };
+    let sha256 = sha256_hex(text.as_bytes());
+    let look = format!("sha256-{}", &sha256[..16]);
+    let unchanged = store.state().cursor("register")?.as_ref() == Some(&look);
+    let items = evidence(&register, now);
+    let n = items.len() as u64;
+    status.counts = Counts { read: n, kept: n, ..Counts::default() };
+    status.read = if unchanged {
+        format!("{} unchanged", files.join(", "))
+    } else {
+        format!("{}, {n} items", files.join(", "))
+    };
+    if unchanged && !register_look_is_old(store, now)? {
+        return Ok(status);
     }
+    let mut g = Gathered {
+        evidence: items,
+        read: status.read.clone(),
+        files: files.len() as u64,
+        ..Gathered::default()
+    };
+    g.keep(n);
+    g.replies.clone_from(&sha256);
+    for kind in
+        Kind::ALL.iter().filter(|k| k.name().starts_with("register.") && **k != Kind::RegisterRevision)
+    {
+        g.listed_whole(*kind);
+    }
+    let commit = repository(&desk.config.base, &paths);
+    let revision =
+        Revision { files, sha256, text: Some(Private::of(text)), commit, attestation: "unattested".into() };
+    let mut batch =
+        vec![Evidence::state(Kind::RegisterRevision, "register", "register:files".into(), now, &revision)];
+    batch.extend(gone(store, "register", &g, now)?);
+    batch.extend(g.evidence.clone());
+    let run = run_of(SourceKind::Register, &look, Some(now), &g);
+    let appended = store.append_look(&desk.writer(), "register", batch, run)?;
+    status.entries = appended.entries - 1;
     Ok(status)
 }
 

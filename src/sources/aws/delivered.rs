@@ -124,9 +124,7 @@ impl<'a> Objects<'a> {
         }
         let mut gathered = parser.finish();
         gathered.absorb(troubles);
-        replies.sort();
-        gathered.files = replies.len() as u64;
-        gathered.replies = sha256_hex(replies.join("\n").as_bytes());
+        gathered.replied(replies);
         let listed = self.fill(known);
         gathered.requests = std::mem::take(&mut self.requests);
         let last = listed.is_ok() && self.queue.is_empty();
@@ -166,15 +164,10 @@ impl<'a> Objects<'a> {
         let (all, before) = (objects.len(), self.queue.len());
         for listed in objects.into_iter().filter(|o| is_delivered(&o.key)) {
             let before = known(&self.subject(&listed.key))?;
-            let revision = match before {
-                None => 0,
-                Some(k) if k.mark != listed.etag => k.revision + 1,
-                Some(k) if self.start.again && k.selection != self.context.selection.digest() => {
-                    k.revision + 1
-                }
-                Some(_) => continue,
-            };
-            self.queue.push_back(Wanted { listed, day, revision });
+            let revision = before.map_or(Some(0), |k| k.next(&listed.etag, self.context.again(self.start)));
+            if let Some(revision) = revision {
+                self.queue.push_back(Wanted { listed, day, revision });
+            }
         }
         let (date, new) = (&day.to_string()[..10], self.queue.len() - before);
         self.requests.push(format!("ListObjectsV2 day {date}: {all} objects, {new} to read"));
@@ -203,18 +196,36 @@ impl<'a> Objects<'a> {
     }
 }
 
-/// The bytes of an object that was read once: of the same version, or, where the bucket keeps none, with the same tag.
-///
-/// # Errors
-/// It is not there any more, is another one, or cannot be fetched.
-pub fn refetch(source: &Source, bucket: &str, key: &str, object: &FlowObject) -> Result<Vec<u8>, String> {
-    let etag = object.etag.clone().filter(|_| object.version_id.is_none()).unwrap_or_default();
-    let listed = Listed { key: key.to_owned(), etag, size: object.size, modified: object.modified };
-    super::runtime()?.block_on(async {
-        let access = source.access();
-        let bucket = Bucket::new(&super::config(&access).await, &access, bucket);
-        Ok(bucket.get(&listed, object.version_id.as_deref()).await?.bytes)
-    })
+/// Fetches objects of a source that were read once.
+pub struct Refetch {
+    runtime: Runtime,
+    bucket: Bucket,
+}
+
+impl Refetch {
+    /// Makes a client.
+    ///
+    /// # Errors
+    /// The source is no bucket, or there is nothing to wait in.
+    pub fn of(source: &Source) -> Result<Refetch, String> {
+        let (name, _) = bucket(&source.location).ok_or("its source is no bucket any more")?;
+        let (runtime, access) = (super::runtime()?, source.access());
+        let config = runtime.block_on(super::config(&access));
+        Ok(Refetch { bucket: Bucket::new(&config, &access, name), runtime })
+    }
+
+    /// The bytes of an object: of the same version, or, where the bucket keeps none, with the same tag.
+    ///
+    /// # Errors
+    /// It is not there any more, is another one, or cannot be fetched.
+    pub fn bytes(&self, subject: &str, object: &FlowObject) -> Result<Vec<u8>, String> {
+        let key = subject.strip_prefix(&format!("s3:{}/", self.bucket.name));
+        let key = key.ok_or("its source is another bucket now")?.to_owned();
+        let etag = object.etag.clone().filter(|_| object.version_id.is_none()).unwrap_or_default();
+        let listed = Listed { key, etag, size: object.size, modified: object.modified };
+        let fetched = self.runtime.block_on(self.bucket.get(&listed, object.version_id.as_deref()))?;
+        Ok(fetched.bytes)
+    }
 }
 
 async fn fetch(bucket: Bucket, listed: Listed) -> Result<(Fetched, String), String> {

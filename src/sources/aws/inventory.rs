@@ -1,5 +1,6 @@
 //! Which interfaces and flow logs there are, as EC2 lists them, in the form in which the AWS command line prints them.
 
+use super::pages::Pages;
 use super::{runtime, why};
 use crate::evidence::{Kind, Time};
 use crate::sources::flow_logs::Parser;
@@ -10,8 +11,6 @@ use serde_json::{Value, json};
 
 /// Items of a page.
 const PAGE: i32 = 1_000;
-/// Most pages of a listing.
-const PAGES: usize = 10_000;
 
 /// Lists interfaces and flow logs of the account and region that the source's credentials reach.
 ///
@@ -25,65 +24,54 @@ pub fn inventory(context: &Context<'_>, now: Time) -> Result<Gathered, String> {
         let client = Client::from_conf(builder.build());
         (interfaces(&client).await, flow_logs(&client).await)
     });
-    let mut parser = Parser::new(context, now);
-    let (mut listed, mut requests, mut gaps) = (Vec::new(), Vec::new(), Vec::new());
-    for (kind, list) in [(Kind::NetworkInterface, interfaces), (Kind::FlowLogConfiguration, flow_logs)] {
-        match list {
-            Ok(list) if kind == Kind::NetworkInterface => {
-                requests.push(format!("DescribeNetworkInterfaces: {} interfaces", list.len()));
-                parser.interfaces("DescribeNetworkInterfaces", &list);
-                listed.push(kind);
-            }
-            Ok(list) => {
-                requests.push(format!("DescribeFlowLogs: {} flow logs", list.len()));
-                parser.flow_logs("DescribeFlowLogs", &list);
-                listed.push(kind);
-            }
-            Err(why) => gaps.push(why),
+    let (mut parser, mut listed, mut requests) = (Parser::new(context, now), Vec::new(), Vec::new());
+    match interfaces {
+        Ok(list) => {
+            requests.push(format!("DescribeNetworkInterfaces: {} interfaces", list.len()));
+            parser.interfaces("DescribeNetworkInterfaces", &list);
+            listed.push(Kind::NetworkInterface);
         }
+        Err(why) => parser.gap(why),
+    }
+    match flow_logs {
+        Ok(list) => {
+            requests.push(format!("DescribeFlowLogs: {} flow logs", list.len()));
+            parser.flow_logs("DescribeFlowLogs", &list);
+            listed.push(Kind::FlowLogConfiguration);
+        }
+        Err(why) => parser.gap(why),
     }
     let mut gathered = parser.finish();
     listed.into_iter().for_each(|kind| gathered.listed_whole(kind));
-    gaps.into_iter().for_each(|why| gathered.gap(why));
     gathered.requests = requests;
     Ok(gathered)
 }
 
 async fn interfaces(client: &Client) -> Result<Vec<Value>, String> {
-    let (mut all, mut token): (Vec<Value>, Option<String>) = (Vec::new(), None);
-    for _ in 0..PAGES {
-        let request = client.describe_network_interfaces().max_results(PAGE).set_next_token(token.clone());
-        let reply = request.send().await.map_err(|e| why("DescribeNetworkInterfaces", &e))?;
+    const ASKED: &str = "DescribeNetworkInterfaces";
+    let (mut all, mut token, mut pages) = (Vec::new(), None, Pages::of(ASKED));
+    loop {
+        let request = client.describe_network_interfaces().max_results(PAGE).set_next_token(token);
+        let reply = request.send().await.map_err(|e| why(ASKED, &e))?;
         all.extend(reply.network_interfaces().iter().map(interface));
-        match next(&token, reply.next_token()) {
-            Ok(None) => return Ok(all),
-            Ok(more) => token = more,
-            Err(why) => return Err(format!("DescribeNetworkInterfaces: {why}")),
+        token = pages.next(reply.next_token())?;
+        if token.is_none() {
+            return Ok(all);
         }
     }
-    Err(format!("DescribeNetworkInterfaces: more than {PAGES} pages"))
 }
 
 async fn flow_logs(client: &Client) -> Result<Vec<Value>, String> {
-    let (mut all, mut token): (Vec<Value>, Option<String>) = (Vec::new(), None);
-    for _ in 0..PAGES {
-        let request = client.describe_flow_logs().max_results(PAGE).set_next_token(token.clone());
-        let reply = request.send().await.map_err(|e| why("DescribeFlowLogs", &e))?;
+    const ASKED: &str = "DescribeFlowLogs";
+    let (mut all, mut token, mut pages) = (Vec::new(), None, Pages::of(ASKED));
+    loop {
+        let request = client.describe_flow_logs().max_results(PAGE).set_next_token(token);
+        let reply = request.send().await.map_err(|e| why(ASKED, &e))?;
         all.extend(reply.flow_logs().iter().map(flow_log));
-        match next(&token, reply.next_token()) {
-            Ok(None) => return Ok(all),
-            Ok(more) => token = more,
-            Err(why) => return Err(format!("DescribeFlowLogs: {why}")),
+        token = pages.next(reply.next_token())?;
+        if token.is_none() {
+            return Ok(all);
         }
-    }
-    Err(format!("DescribeFlowLogs: more than {PAGES} pages"))
-}
-
-/// The token of the next page, if there is one.
-fn next(before: &Option<String>, token: Option<&str>) -> Result<Option<String>, &'static str> {
-    match token.filter(|t| !t.is_empty()) {
-        Some(t) if before.as_deref() == Some(t) => Err("a page leads to itself: the listing has no end"),
-        other => Ok(other.map(str::to_owned)),
     }
 }
 

@@ -2,10 +2,11 @@
 
 mod delivered;
 mod inventory;
+mod pages;
 pub mod s3;
 mod windows;
 
-pub use delivered::{Objects, refetch};
+pub use delivered::{Objects, Refetch};
 pub use inventory::inventory;
 pub use windows::Windows;
 

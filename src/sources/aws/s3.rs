@@ -1,13 +1,14 @@
 //! A bucket: what lies below a prefix, and the bytes of an object as they were listed.
 
+use super::pages::Pages;
 use super::{told, why};
 use crate::config::Access;
 use crate::evidence::Time;
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::ChecksumMode;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Objects larger than this are not fetched. AWS closes a flow-log object at 75 MB of text.
@@ -16,8 +17,6 @@ pub const MAX_OBJECT_BYTES: u64 = 1 << 30;
 const BODIES: u32 = 3;
 /// The slowest that a body may come, in bytes a second, beside a minute for whatever its size.
 const SLOWEST: u64 = 65_536;
-/// Most pages of one listing: ten million objects of one day.
-const PAGES: usize = 10_000;
 
 /// One bucket.
 #[derive(Clone, Debug)]
@@ -69,7 +68,7 @@ impl Bucket {
     /// # Errors
     /// See [`Bucket::list`].
     pub async fn folders(&self, prefix: &str) -> Result<Vec<String>, String> {
-        Ok(self.pages(prefix, Some("/"), PAGES).await?.1)
+        Ok(self.pages(prefix, Some("/")).await?.1)
     }
 
     /// The first objects below a prefix, in the order of the keys: a page of them.
@@ -77,7 +76,7 @@ impl Bucket {
     /// # Errors
     /// See [`Bucket::list`].
     pub async fn first(&self, prefix: &str) -> Result<Vec<Listed>, String> {
-        Ok(self.pages(prefix, None, 1).await?.0)
+        Ok(self.page(prefix, None, None).await?.contents().iter().filter_map(listed).collect())
     }
 
     /// Every object below a prefix, in the order of the keys.
@@ -85,36 +84,40 @@ impl Bucket {
     /// # Errors
     /// The listing is refused, broken off or without end.
     pub async fn list(&self, prefix: &str) -> Result<Vec<Listed>, String> {
-        Ok(self.pages(prefix, None, PAGES).await?.0)
+        Ok(self.pages(prefix, None).await?.0)
     }
 
     async fn pages(
         &self,
         prefix: &str,
         delimiter: Option<&str>,
-        most: usize,
     ) -> Result<(Vec<Listed>, Vec<String>), String> {
-        let asked = format!("ListObjectsV2 s3://{}/{prefix}", self.name);
-        let (mut objects, mut folders) = (Vec::new(), Vec::new());
-        let (mut token, mut before) = (None, BTreeSet::new());
-        for page in 1.. {
-            let request = self.client.list_objects_v2().bucket(&self.name).prefix(prefix);
-            let request = request.set_delimiter(delimiter.map(str::to_owned)).set_continuation_token(token);
-            let reply = request.send().await.map_err(|e| why(&asked, &e))?;
-            objects.extend(reply.contents().iter().filter_map(listed));
-            folders.extend(reply.common_prefixes().iter().filter_map(|p| p.prefix().map(str::to_owned)));
-            token = reply.next_continuation_token().map(str::to_owned);
-            let Some(next) = token.clone().filter(|_| page < most) else { break };
-            if !before.insert(next) {
-                return Err(format!(
-                    "{asked}: page {page} leads back to a page before: the listing has no end"
-                ));
+        let (mut objects, mut folders, mut token) = (Vec::new(), Vec::new(), None);
+        let mut pages = Pages::of(&self.asked(prefix));
+        loop {
+            let page = self.page(prefix, delimiter, token).await?;
+            objects.extend(page.contents().iter().filter_map(listed));
+            folders.extend(page.common_prefixes().iter().filter_map(|p| p.prefix().map(str::to_owned)));
+            token = pages.next(page.next_continuation_token())?;
+            if token.is_none() {
+                return Ok((objects, folders));
             }
         }
-        match token {
-            Some(_) if most == PAGES => Err(format!("{asked}: more than {PAGES} pages")),
-            _ => Ok((objects, folders)),
-        }
+    }
+
+    async fn page(
+        &self,
+        prefix: &str,
+        delimiter: Option<&str>,
+        token: Option<String>,
+    ) -> Result<ListObjectsV2Output, String> {
+        let request = self.client.list_objects_v2().bucket(&self.name).prefix(prefix);
+        let request = request.set_delimiter(delimiter.map(str::to_owned)).set_continuation_token(token);
+        request.send().await.map_err(|e| why(&self.asked(prefix), &e))
+    }
+
+    fn asked(&self, prefix: &str) -> String {
+        format!("ListObjectsV2 s3://{}/{prefix}", self.name)
     }
 
     /// Fetches what was listed, or one version of it.

@@ -1,8 +1,9 @@
 //! Flow logs in a CloudWatch Logs group, window by window. The cursor is the time up to which what is due was read.
 
+use super::pages::Pages;
 use super::{runtime, why};
 use crate::evidence::flow_logs::FlowWindow;
-use crate::evidence::{Time, hex, sha256_hex};
+use crate::evidence::{Time, hex};
 use crate::sources::flow_logs::Parser;
 use crate::sources::flow_logs::window::{WINDOW, before, due};
 use crate::sources::{Context, Knows, Start, Step};
@@ -18,8 +19,6 @@ const STEP: usize = 12;
 const AHEAD: usize = 3;
 /// Events of a page, the most that the service gives.
 const PAGE: i32 = 10_000;
-/// Most pages of a window. One without events is not the last one.
-const PAGES: usize = 10_000;
 
 /// A pass over the flow logs of a log group.
 pub struct Windows<'a> {
@@ -85,7 +84,7 @@ impl<'a> Windows<'a> {
         let (mut replies, mut requests) = (Vec::new(), Vec::new());
         let mut coming = VecDeque::<((Time, Time), JoinHandle<Result<Read, String>>)>::new();
         let mut left = STEP;
-        let (mut trouble, mut done) = (None, self.upto);
+        let mut trouble = None;
         loop {
             while left > 0 && coming.len() < AHEAD && trouble.is_none() {
                 let Some(next) = self.due.pop_front() else { break };
@@ -103,14 +102,13 @@ impl<'a> Windows<'a> {
                     replies.push(format!("{window} {}", read.digest));
                     self.take(&mut parser, window, read, known)?;
                     self.upto = due;
-                    done = due;
                 }
                 Ok(_) => {}
                 Err(why) => trouble = trouble.or(Some(why)),
             }
         }
         // Windows that are due at the same time as the last one, and were not read, are due for the next pass.
-        if trouble.is_some() || self.due.front().is_some_and(|(_, due)| *due == done) {
+        if trouble.is_some() || self.due.front().is_some_and(|(_, due)| *due == self.upto) {
             self.upto = self.upto.plus_seconds(-1);
         }
         // What is read is committed; the window that is not is the next pass's first.
@@ -124,8 +122,7 @@ impl<'a> Windows<'a> {
         } else if self.due.is_empty() {
             self.upto = self.start.now;
         }
-        gathered.files = replies.len() as u64;
-        gathered.replies = sha256_hex(replies.join("\n").as_bytes());
+        gathered.replied(replies);
         gathered.requests = requests;
         Ok(Step { look: self.upto.to_string(), gathered, last: self.due.is_empty() })
     }
@@ -141,12 +138,13 @@ impl<'a> Windows<'a> {
                 return Ok(());
             }
             None => 0,
-            Some(k) if k.mark != digest => k.revision + 1,
-            Some(k) if self.start.again && k.selection != parser.selection() => k.revision + 1,
-            Some(_) => {
-                parser.known(events);
-                return Ok(());
-            }
+            Some(k) => match k.next(&digest, self.context.again(self.start)) {
+                Some(revision) => revision,
+                None => {
+                    parser.known(events);
+                    return Ok(());
+                }
+            },
         };
         let group = self.group.clone();
         parser.window(
@@ -175,8 +173,8 @@ async fn bounds(client: &Client, group: &str, now: Time) -> Result<(Time, Time),
 async fn read(client: Client, group: String, from: Time) -> Result<Read, String> {
     let asked = format!("FilterLogEvents {group} from {from}");
     let (mut text, mut ids, mut sum) = (Vec::new(), HashSet::new(), 0_u128);
-    let (mut token, mut before): (Option<String>, _) = (None, HashSet::new());
-    for page in 1..=PAGES {
+    let (mut token, mut pages) = (None, Pages::of(&asked));
+    loop {
         let request = client.filter_log_events().log_group_name(&group).limit(PAGE);
         let request = request.start_time(from.millis()).end_time(from.plus_seconds(WINDOW).millis() - 1);
         let reply = request.set_next_token(token).send().await.map_err(|e| why(&asked, &e))?;
@@ -189,13 +187,10 @@ async fn read(client: Client, group: String, from: Time) -> Result<Read, String>
                 sum = sum.wrapping_add(digest.first_chunk::<16>().map_or(0, |c| u128::from_be_bytes(*c)));
             }
         }
-        token = reply.next_token().map(str::to_owned);
-        let Some(next) = token.clone() else {
-            return Ok(Read { text, events: ids.len() as u64, digest: hex(&sum.to_be_bytes()), pages: page });
-        };
-        if !before.insert(next) {
-            return Err(format!("{asked}: page {page} leads back to a page before: the listing has no end"));
+        token = pages.next(reply.next_token())?;
+        if token.is_none() {
+            let (events, digest) = (ids.len() as u64, hex(&sum.to_be_bytes()));
+            return Ok(Read { text, events, digest, pages: pages.count() });
         }
     }
-    Err(format!("{asked}: more than {PAGES} pages"))
 }

@@ -40,22 +40,13 @@ pub struct Parser<'a> {
     objects: u64,
     records: u64,
     unpacker: Unpacker,
-    /// Digest of the selection.
-    selection: String,
 }
 
 impl<'a> Parser<'a> {
     /// A parser of a look taken at a time.
     pub fn new(context: &'a Context<'a>, at: Time) -> Parser<'a> {
-        Parser {
-            context,
-            at,
-            out: Gathered::default(),
-            objects: 0,
-            records: 0,
-            unpacker: Unpacker::default(),
-            selection: context.selection.digest(),
-        }
+        let (out, unpacker) = (Gathered::default(), Unpacker::default());
+        Parser { context, at, out, objects: 0, records: 0, unpacker }
     }
 
     /// Takes one delivered object or one reply of a describe call, with its SHA-256.
@@ -135,11 +126,6 @@ impl<'a> Parser<'a> {
         self.out.gap(what);
     }
 
-    /// Digest of what is selected.
-    pub fn selection(&self) -> &str {
-        &self.selection
-    }
-
     /// Sums the records of an object.
     ///
     /// # Errors
@@ -197,7 +183,7 @@ impl<'a> Parser<'a> {
             records,
             faults: faults.kinds.into_iter().map(|(kind, n)| (kind.to_owned(), n)).collect(),
             span,
-            selection: self.selection.clone(),
+            selection: self.context.selected.clone(),
             hours,
             rows,
             other,

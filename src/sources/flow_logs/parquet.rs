@@ -8,6 +8,7 @@ use super::fields::Format;
 use super::lines::Faults;
 use super::record::{Fields, record};
 use super::scan::Addresses;
+use super::unpack::MAX_UNPACKED;
 use bytes::Bytes;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType};
@@ -20,8 +21,6 @@ use std::net::IpAddr;
 
 /// Rows that are looked at together.
 const BATCH: usize = 8_192;
-/// Most bytes that one object may have once unpacked, as it says itself.
-const MAX_UNPACKED: i64 = 4 << 30;
 
 /// One column of a batch. What is null is none.
 enum Column<'c> {
@@ -111,7 +110,10 @@ pub(super) fn read(
     let no = |e: ParquetError| format!("is no Parquet: {e}");
     let file = SerializedFileReader::new(Bytes::copy_from_slice(delivered)).map_err(no)?;
     let about = file.metadata();
-    let unpacked = about.row_groups().iter().fold(0i64, |n, g| n.saturating_add(g.total_byte_size().max(0)));
+    let unpacked = about
+        .row_groups()
+        .iter()
+        .fold(0, |n: u64, g| n.saturating_add(u64::try_from(g.total_byte_size()).unwrap_or(0)));
     if about.row_groups().iter().flat_map(|g| g.columns()).any(is_impossible) {
         return Err("is no Parquet: its footer names places before the beginning of the file".into());
     }

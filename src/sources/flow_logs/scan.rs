@@ -64,8 +64,15 @@ pub(super) struct Addresses {
     slots: Box<[Cell<(u128, u32)>]>,
 }
 
-/// Slots, a power of two. Together they stay in the second level of a processor's cache.
-const SLOTS: usize = 4_096;
+/// Slots of a cache, a power of two. Together they stay in the second level of a processor's cache.
+pub(super) const SLOTS: usize = 4_096;
+
+/// The slot of a text.
+#[inline]
+pub(super) fn slot(text: u128) -> usize {
+    let mixed = (text as u64 ^ (text >> 64) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed >> 52) as usize % SLOTS
+}
 
 impl Default for Addresses {
     fn default() -> Self {
@@ -87,8 +94,7 @@ impl Addresses {
             window
         });
         let key = u128::from_le_bytes(window) & ((1 << (8 * len)) - 1);
-        let mixed = (key as u64 ^ (key >> 64) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let slot = &self.slots[(mixed >> 52) as usize % SLOTS];
+        let slot = &self.slots[slot(key)];
         let (known, bits) = slot.get();
         if known == key {
             return Some(IpAddr::V4(Ipv4Addr::from_bits(bits)));

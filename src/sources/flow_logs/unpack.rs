@@ -7,7 +7,7 @@ use std::io::Read;
 /// Objects up to this size are inflated at once.
 const AT_ONCE: usize = 64 << 20;
 /// Most bytes that one object may have once unpacked. AWS closes an object at 75 MB of text.
-const MAX_UNPACKED: u64 = 4 << 30;
+pub(super) const MAX_UNPACKED: u64 = 4 << 30;
 /// Most that an object may grow: flow logs grow five- to tenfold; deflate ends at about a thousandfold.
 const MAX_RATIO: u64 = 200;
 /// Small objects may grow as they like.

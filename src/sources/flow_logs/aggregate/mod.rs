@@ -7,6 +7,7 @@ mod written;
 pub(super) use written::Written;
 
 use super::record::{LogStatus, Record};
+use super::scan::{SLOTS, slot};
 use super::selection::Selection;
 use crate::evidence::Time;
 use crate::evidence::flow_logs::{Direction, Other, RecordCounts, Side};
@@ -19,8 +20,6 @@ use std::net::IpAddr;
 
 /// Most groups that are held while an object is read; records of further ones are summed as the rest is.
 const MAX_GROUPS: usize = 1 << 20;
-/// Interfaces that are remembered, a power of two.
-const RECENT: usize = 4_096;
 const HOUR: i64 = 3600;
 const TCP: u8 = 6;
 const PEERS: usize = 5;
@@ -83,7 +82,7 @@ impl<'a> Aggregate<'a> {
             counts: RecordCounts::default(),
             span: None,
             interfaces: Numbers::default(),
-            recent: vec![((0, 0, 0), 0); RECENT],
+            recent: vec![((0, 0, 0), 0); SLOTS],
             known: Vec::new(),
             addresses: Numbers::default(),
             hours: HashMap::default(),
@@ -137,8 +136,7 @@ impl<'a> Aggregate<'a> {
         let ends = name.first_chunk::<8>().zip(name.last_chunk::<16>()).filter(|_| name.len() <= 24);
         let Some((first, last)) = ends else { return self.named(name) };
         let key = (name.len(), u64::from_le_bytes(*first), u128::from_le_bytes(*last));
-        let mixed = (key.2 as u64 ^ (key.2 >> 64) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let slot = (mixed >> 52) as usize % self.recent.len();
+        let slot = slot(key.2);
         if self.recent[slot].0 == key {
             return self.recent[slot].1;
         }
