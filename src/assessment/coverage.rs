@@ -5,7 +5,7 @@ use crate::act::{Catalogue, SourceKind};
 use crate::evidence::Time;
 use crate::evidence::flow_logs::FlowLogConfiguration;
 use crate::evidence::record::{AssessmentConfig, SourceConfig};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 const HOUR: i64 = 3600;
 
@@ -49,8 +49,17 @@ pub struct Coverage {
     pub gaps: Vec<Gap>,
     /// Listings that are shorter than the total they state, as of the last look.
     pub truncated: Vec<String>,
-    /// Hours of a flow log in which nothing at all was read.
-    pub lost_hours: BTreeSet<Time>,
+    /// Hours of a flow log that were not read through.
+    pub unread: BTreeMap<Time, Unread>,
+}
+
+/// Why an hour was not read through.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unread {
+    /// In words.
+    pub why: &'static str,
+    /// The entry that tells it, where one does.
+    pub entry: Option<u64>,
 }
 
 /// Coverage of all sources.
@@ -102,10 +111,13 @@ fn one(
         off: source.off.clone(),
         gaps: Vec::new(),
         truncated: told.last().map(|l| l.value.truncated.clone()).unwrap_or_default(),
-        lost_hours: BTreeSet::new(),
+        unread: BTreeMap::new(),
     };
     match kind {
-        SourceKind::FlowLogs => hours(facts, &mut coverage, window),
+        SourceKind::FlowLogs => {
+            let through = told.iter().filter_map(|l| l.value.through).max();
+            hours(facts, &mut coverage, window, through.map(|t| t.plus_seconds(-delay)));
+        }
         SourceKind::Sentinel => runs(facts, &mut coverage, window),
         _ => passes(&mut coverage, &told, config.ingest_interval, window),
     }
@@ -128,8 +140,9 @@ fn one(
     coverage
 }
 
-/// Flow logs count interface-hours: interfaces of the inventory, whole hours up to the horizon.
-fn hours(facts: &Facts, coverage: &mut Coverage, window: Time) {
+/// Flow logs count interface-hours: interfaces of the inventory, whole hours up to the horizon. `through` is up to when
+/// all was read.
+fn hours(facts: &Facts, coverage: &mut Coverage, window: Time, through: Option<Time>) {
     coverage.unit = "interface-hours";
     let Some(begin) = facts.network.begin(&coverage.source) else { return };
     coverage.begin = Some(begin);
@@ -141,13 +154,13 @@ fn hours(facts: &Facts, coverage: &mut Coverage, window: Time) {
     let mut spoke: Vec<Option<(Time, bool)>> = vec![None; spans.len()];
     while hour.plus_seconds(HOUR) <= coverage.horizon {
         let sums = read.get(&hour);
-        if sums.is_none() {
-            coverage.lost_hours.insert(hour);
-        }
+        let unread = unread(facts, coverage, hour, through);
+        let whole = unread.is_none();
+        coverage.unread.extend(unread.map(|why| (hour, why)));
         for (span, seen) in spans.iter().zip(&mut spoke).filter(|(s, _)| s.covers(hour)) {
             coverage.expected += 1;
             let speaks = sums.is_some_and(|s| s.contains_key(&span.interface.value.interface));
-            coverage.seen += u64::from(speaks);
+            coverage.seen += u64::from(speaks && whole);
             let (first, ever) = seen.unwrap_or((hour, false));
             *seen = Some((first, ever || speaks));
         }
@@ -163,14 +176,24 @@ fn hours(facts: &Facts, coverage: &mut Coverage, window: Time) {
         hour = hour.plus_seconds(HOUR);
     }
     unheard(facts, coverage, &spans, &spoke);
-    coverage.gaps.extend(joined(&coverage.lost_hours).map(|(from, to)| Gap {
-        from,
-        to,
-        what: "no record of any interface".into(),
-        reason: "source-gap",
-        entry: None,
-    }));
+    coverage.gaps.extend(joined(&coverage.unread));
 }
+
+/// Why an hour was not read through, if it was not.
+fn unread(facts: &Facts, coverage: &Coverage, hour: Time, through: Option<Time>) -> Option<Unread> {
+    let network = &facts.network;
+    let lost = network.unread.get(&coverage.source).and_then(|hours| hours.get(&hour));
+    if let Some(entries) = lost {
+        return Some(Unread { why: PART, entry: entries.first().copied() });
+    }
+    if through.is_none_or(|t| t < hour.plus_seconds(HOUR)) {
+        return Some(Unread { why: "not read to its end", entry: None });
+    }
+    let any = network.hours.get(&coverage.source).is_some_and(|hours| hours.contains_key(&hour));
+    (!any).then_some(Unread { why: "no record of any interface", entry: None })
+}
+
+const PART: &str = "records were delivered that could not be read";
 
 /// Interfaces of the inventory that no record names, and flow logs that do not show all traffic or do not arrive.
 fn unheard(facts: &Facts, coverage: &mut Coverage, spans: &[Span<'_>], spoke: &[Option<(Time, bool)>]) {
@@ -202,15 +225,20 @@ pub fn span_start(begin: Time, window: Time) -> Time {
     if from.hour() == from { from } else { from.hour().plus_seconds(HOUR) }
 }
 
-fn joined(hours: &BTreeSet<Time>) -> impl Iterator<Item = (Time, Time)> {
-    let mut found: Vec<(Time, Time)> = Vec::new();
-    for hour in hours {
+/// Hours in a row that are unread for the same reason, as gaps.
+fn joined(hours: &BTreeMap<Time, Unread>) -> Vec<Gap> {
+    let mut found: Vec<Gap> = Vec::new();
+    for (hour, Unread { why, entry }) in hours {
+        let to = hour.plus_seconds(HOUR);
         match found.last_mut() {
-            Some((_, to)) if *to == *hour => *to = hour.plus_seconds(HOUR),
-            _ => found.push((*hour, hour.plus_seconds(HOUR))),
+            Some(gap) if gap.to == *hour && gap.what == *why => gap.to = to,
+            _ => {
+                let (what, entry) = ((*why).to_owned(), *entry);
+                found.push(Gap { from: *hour, to, what, reason: "source-gap", entry });
+            }
         }
     }
-    found.into_iter()
+    found
 }
 
 /// Sentinel counts applied runs: seen are those whose plan and policy outcomes were read.

@@ -1,6 +1,6 @@
 //! Which thing belongs to which system: the register's selectors first, then the conventions, else it is discovered.
 
-use super::coverage::{self, All};
+use super::coverage::{self, All, Unread};
 use super::facts::{Facts, Seen, States};
 use super::level::{Levels, Statement, decision};
 use crate::act::{Catalogue, Level, Role, Route, SourceKind};
@@ -106,6 +106,11 @@ impl Estate {
     /// Coverage of the configured sources of a kind.
     pub fn sources(&self, kind: SourceKind) -> impl Iterator<Item = &super::Coverage> {
         self.coverage.values().filter(move |c| c.kind == kind)
+    }
+
+    /// Why an hour of a source was not read through, if it was not.
+    pub fn unread(&self, source: &str, hour: Time) -> Option<&Unread> {
+        self.coverage.get(source)?.unread.get(&hour)
     }
 
     /// Horizon of a source; `at` for one that is not configured.

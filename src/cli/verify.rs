@@ -86,6 +86,8 @@ fn ledger(
     let result = reader.verify(key(o)?, Fold::Only(folded), |p| {
         if p.entry.kind == Kind::AnchorMade {
             made.extend(serde_json::from_value::<AnchorMade>(p.entry.payload.clone()).ok());
+        } else if p.entry.payload["sha256"] == "" {
+            objects.remove(&p.entry.subject);
         } else if p.entry.subject.starts_with("s3:") {
             objects.insert(p.entry.subject.clone(), p.seq);
         }

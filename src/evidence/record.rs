@@ -138,6 +138,9 @@ pub struct SourceRun {
     pub counts: Counts,
     /// Whether everything asked for was read.
     pub complete: bool,
+    /// Up to when everything that a source of flow logs delivered was read, or has an entry that says why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub through: Option<Time>,
     /// What a complete look would have shown and this one did not.
     pub gaps: Vec<String>,
     /// Listings shorter than the total they state.

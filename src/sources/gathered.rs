@@ -1,7 +1,7 @@
 //! What one look gave: evidence, counts that add up, located faults, and what was not seen.
 
 use crate::evidence::record::{Counts, Fault};
-use crate::evidence::{Evidence, Kind, lossless, sha256_hex};
+use crate::evidence::{Evidence, Kind, Time, lossless, sha256_hex};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,6 +35,8 @@ pub struct Gathered {
     pub read: String,
     /// What a live source was asked.
     pub requests: Vec<String>,
+    /// Up to when everything that flow logs delivered was read, or has an entry that says why not.
+    pub through: Option<Time>,
     /// Whether this is a step of a pass that goes on, or that lacked something before.
     pub unfinished: bool,
 }

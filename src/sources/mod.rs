@@ -177,11 +177,18 @@ pub fn gather<'f>(
                 parser.file(&path, &bytes, &sha256);
                 digests.push(format!("{path} {sha256}"));
             }
-            Err(e) => troubles.refuse(&path, format!("cannot be read: {e}")),
+            Err(e) => {
+                let why = format!("cannot be read: {e}");
+                match &mut parser {
+                    Parser::FlowLogs(p) => p.unreadable(&path, why),
+                    _ => troubles.refuse(&path, why),
+                }
+            }
         }
     }
     let mut gathered = parser.finish();
     gathered.absorb(troubles);
+    gathered.through = (kind == SourceKind::FlowLogs).then_some(at);
     gathered.replied(digests);
     if gathered.files == 0 && gathered.counts.refused == 0 {
         gathered.fault("", "", "the look holds no file".into());

@@ -466,7 +466,16 @@ fn where_a_system_connects_to_is_compared_with_what_it_declares() {
     assert!(notes.contains("kept in total only"), "{notes}");
     assert!(coverage.contains("eni-2 is in the inventory and in no record"), "{coverage}");
     assert!(coverage.contains("fl-1 of vpc-1 is not delivered: Access error"), "{coverage}");
-    let _ = (unit(7), unit(5), unit(4), unit(3));
+    let _ = (unit(7), unit(5), unit(4));
+    assert_eq!(unit(3)["status"], "satisfied");
+    // The last look came before all records of this hour were delivered.
+    assert_eq!(
+        (unit(2)["status"].clone(), unit(2)["reason"].clone()),
+        (json!("not-assessed"), json!("source-gap"))
+    );
+    assert!(
+        notes.contains("not read to its end in the hour from") && coverage.contains("not read to its end")
+    );
     // What was read before is read once more, for what is selected now.
     let from = ago(30).to_string();
     assert_eq!(world.run(&["ingest", "vpc", "--again", "--from", &from]).status.code(), Some(0));
@@ -474,6 +483,24 @@ fn where_a_system_connects_to_is_compared_with_what_it_declares() {
     let units = finding["units"].as_array().unwrap();
     let early = units.iter().find(|u| u["id"] == ago(12).to_string().as_str()).unwrap();
     assert_eq!(early["status"], "not-satisfied", "{early:#}");
+    // An object that cannot be read leaves its hour open.
+    look(ago(0), String::new(), &["eni-1", "eni-2"]);
+    let minute = ago(3).plus_seconds(1_800).timestamp().strftime("%Y%m%dT%H%MZ").to_string();
+    let damaged = format!("111122223333_vpcflowlogs_eu-central-1_fl-1_{minute}_a.log.gz");
+    std::fs::write(
+        world.path("looks").join(ago(0).timestamp().strftime("%Y%m%dT%H%M%SZ").to_string()).join(damaged),
+        "no gzip",
+    )
+    .unwrap();
+    let (finding, coverage) = judged();
+    let units = finding["units"].as_array().unwrap();
+    let open = units.iter().find(|u| u["id"] == ago(3).to_string().as_str()).unwrap();
+    assert_eq!(
+        (&open["status"], &open["reason"]),
+        (&json!("not-assessed"), &json!("source-gap")),
+        "{open:#}"
+    );
+    assert!(coverage.contains("records were delivered that could not be read"), "{coverage}");
     // A register that says nothing is not assessed.
     register("");
     let (finding, _) = judged();

@@ -7,6 +7,7 @@ use crate::evidence::flow_logs::{
 };
 use crate::evidence::{Kind, Time};
 use crate::ledger::entry::Placed;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one interface had in one hour, summed over objects and windows.
@@ -170,6 +171,8 @@ pub struct NetworkFacts {
     pub configurations: States<FlowLogConfiguration>,
     /// Sums by source, hour and interface.
     pub hours: BTreeMap<String, BTreeMap<Time, BTreeMap<String, HourSum>>>,
+    /// Hours of which objects or windows were not read, or not whole, by source; with the entries that tell so.
+    pub unread: BTreeMap<String, BTreeMap<Time, BTreeSet<u64>>>,
     /// Accepted TCP traffic of watched ports on our side, by entry.
     ports: BTreeMap<u64, Vec<Seen<PortUse>>>,
     /// Accepted traffic to public addresses, by entry.
@@ -185,6 +188,7 @@ pub struct NetworkFacts {
 struct Told {
     seq: u64,
     hours: Vec<Time>,
+    unread: Vec<Time>,
 }
 
 impl NetworkFacts {
@@ -201,13 +205,14 @@ impl NetworkFacts {
                 }
             }
             Kind::FlowLogObject => {
-                if let Some(seen) = read::<FlowObject>(placed) {
-                    self.delivered(placed, seen.value.revision, seen.value.traffic);
+                if let Some(FlowObject { revision, unread, traffic, .. }) = read(placed).map(|s| s.value) {
+                    self.delivered(placed, revision, unread, traffic);
                 }
             }
             Kind::FlowLogWindow => {
-                if let Some(seen) = read::<FlowWindow>(placed) {
-                    self.delivered(placed, seen.value.revision, seen.value.traffic);
+                if let Some(FlowWindow { revision, from, traffic, .. }) = read(placed).map(|s| s.value) {
+                    let unread = (traffic.records.quarantined > 0).then_some((from, from));
+                    self.delivered(placed, revision, unread, traffic);
                 }
             }
             _ => {}
@@ -225,12 +230,18 @@ impl NetworkFacts {
     }
 
     /// Adds what an object or window counted; a revision stands in the place of what was told before.
-    fn delivered(&mut self, placed: &Placed, revision: u64, traffic: Traffic) {
+    fn delivered(&mut self, placed: &Placed, revision: u64, unread: Option<(Time, Time)>, traffic: Traffic) {
         let (seq, source) = (placed.seq, placed.entry.source.clone());
-        let told = Told { seq, hours: traffic.hours.iter().map(|h| h.hour).collect() };
+        let unread = unread.map_or_else(Vec::new, |(from, to)| hours_of(from, to));
+        let told =
+            Told { seq, hours: traffic.hours.iter().map(|h| h.hour).collect(), unread: unread.clone() };
         let before = self.told.insert((source.clone(), placed.entry.subject.clone()), told);
         if let Some(before) = before.filter(|_| revision > 0) {
             self.forget(&source, &before);
+        }
+        let not_read = self.unread.entry(source.clone()).or_default();
+        for hour in unread {
+            not_read.entry(hour).or_default().insert(seq);
         }
         let has = |name: &str| traffic.format.iter().any(|f| f == name);
         let ends = (has("srcaddr") || has("pkt-srcaddr")) && (has("dstaddr") || has("pkt-dstaddr"));
@@ -253,6 +264,15 @@ impl NetworkFacts {
     fn forget(&mut self, source: &str, told: &Told) {
         self.ports.remove(&told.seq);
         self.egress.remove(&told.seq);
+        let not_read = self.unread.entry(source.to_owned()).or_default();
+        for hour in &told.unread {
+            if let Entry::Occupied(mut entries) = not_read.entry(*hour) {
+                entries.get_mut().remove(&told.seq);
+                if entries.get().is_empty() {
+                    entries.remove();
+                }
+            }
+        }
         let Some(hours) = self.hours.get_mut(source) else { return };
         for hour in &told.hours {
             let Some(sums) = hours.get_mut(hour) else { continue };
@@ -275,8 +295,16 @@ impl NetworkFacts {
         })
     }
 
-    /// First hour that any object of a source tells of.
+    /// First hour that any object of a source tells of, or would have told of.
     pub fn begin(&self, source: &str) -> Option<Time> {
-        self.hours.get(source)?.keys().next().copied()
+        let read = self.hours.get(source).and_then(|hours| hours.keys().next());
+        read.into_iter().chain(self.unread.get(source).and_then(|hours| hours.keys().next())).min().copied()
     }
+}
+
+/// The hours of a span.
+fn hours_of(from: Time, to: Time) -> Vec<Time> {
+    std::iter::successors(Some(from.hour()), |h| Some(h.plus_seconds(3600)))
+        .take_while(|h| *h <= to)
+        .collect()
 }

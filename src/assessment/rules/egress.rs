@@ -54,7 +54,7 @@ fn judge(case: &Case<'_>, ours: &[(&str, Span<'_>)], hour: Time, beyond: &[&Seen
         3
     } else if sight.blind {
         5
-    } else if sight.missing || sight.totals_only {
+    } else if sight.missing.is_some() || sight.totals_only {
         6
     } else if sight.lost {
         7
@@ -65,7 +65,7 @@ fn judge(case: &Case<'_>, ours: &[(&str, Span<'_>)], hour: Time, beyond: &[&Seen
     };
     let (entries, note) = match line {
         2 | 8 => (opened(line == 2).map(|r| r.seq).collect(), told(hour, opened(line == 2))),
-        _ => (sight.entries(), why(line, hour, sight.totals_only && !sight.missing)),
+        _ => (sight.entries(), why(line, hour, sight.missing)),
     };
     let mut judged = Judged::line(hour.to_string(), line).note(note);
     judged.public = line == 2;
@@ -82,14 +82,13 @@ fn told<'r>(hour: Time, rows: impl Iterator<Item = &'r &'r Seen<Egress>>) -> Str
     rows.map(row).collect::<Vec<_>>().join("; ")
 }
 
-fn why(line: usize, hour: Time, totals_only: bool) -> String {
+fn why(line: usize, hour: Time, missing: Option<String>) -> String {
     let hour = utc(hour);
     match line {
         5 => "the format of the flow log does not show ports, addresses or action".into(),
-        6 if totals_only => format!(
+        6 => missing.unwrap_or_else(|| format!(
             "kept in total only in the hour from {hour}: read before the system's interfaces were selected; ingest --again reads it once more"
-        ),
-        6 => format!("an interface of the system has no record in the hour from {hour}"),
+        )),
         7 => format!("AWS lost records (SKIPDATA) in the hour from {hour}"),
         _ => String::new(),
     }

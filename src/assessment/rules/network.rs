@@ -1,6 +1,6 @@
 //! Rules about flow logs: hour by hour, interface by interface. Accepted, never "reached".
 
-use super::super::coverage::span_start;
+use super::super::coverage::{Unread, span_start};
 use super::super::facts::{HourSum, PortUse, Seen, Span};
 use super::super::findings::Case;
 use super::{Judged, utc};
@@ -35,10 +35,6 @@ fn sum<'a>(case: &Case<'a>, source: &str, hour: Time, interface: &str) -> Option
     case.facts.network.hours.get(source)?.get(&hour)?.get(interface)
 }
 
-fn any_record(case: &Case<'_>, source: &str, hour: Time) -> bool {
-    case.facts.network.hours.get(source).is_some_and(|h| h.contains_key(&hour))
-}
-
 /// Whether a flow log over all traffic covers an interface; none when no flow log was listed.
 fn covered(case: &Case<'_>, source: &str, i: &NetworkInterface) -> Option<bool> {
     let logs =
@@ -55,9 +51,10 @@ pub(super) fn audit_trail(case: &Case<'_>) -> Vec<Judged> {
         let covered = covered(case, source, i);
         for hour in hours(case, source).into_iter().filter(|h| span.covers(*h)) {
             let sum = sum(case, source, hour, &i.interface);
+            let unread = case.estate.unread(source, hour);
             let line = match sum {
                 _ if covered == Some(false) => 1,
-                None if !any_record(case, source, hour) => 2,
+                _ if unread.is_some() => 2,
                 Some(s) if s.skipdata > 0 => 3,
                 None => 4,
                 Some(s) if s.ok + s.nodata > 0 => 5,
@@ -65,12 +62,13 @@ pub(super) fn audit_trail(case: &Case<'_>) -> Vec<Judged> {
             };
             let note = match line {
                 1 => "no flow log over all traffic covers it".to_owned(),
-                2 => format!("nothing of the flow log was read for the hour from {}", utc(hour)),
+                2 => unread.map_or_else(String::new, |u| not_read(u, hour)),
                 3 => format!("AWS lost records (SKIPDATA) in the hour from {}", utc(hour)),
                 4 => format!("others have records, this interface has none in the hour from {}", utc(hour)),
                 _ => String::new(),
             };
-            let entries: Vec<u64> = sum.into_iter().flat_map(HourSum::entries).collect();
+            let told = sum.into_iter().flat_map(HourSum::entries);
+            let entries: Vec<u64> = told.chain(unread.and_then(|u| u.entry)).collect();
             let unit = format!("{} {}", i.interface, hour);
             judged.push(
                 Judged::line(unit, line)
@@ -82,6 +80,10 @@ pub(super) fn audit_trail(case: &Case<'_>) -> Vec<Judged> {
         }
     }
     judged
+}
+
+fn not_read(unread: &Unread, hour: Time) -> String {
+    format!("{} in the hour from {}", unread.why, utc(hour))
 }
 
 pub(super) fn segmentation(case: &Case<'_>) -> Vec<Judged> {
@@ -126,12 +128,13 @@ pub(super) struct Sight<'a> {
     pub absent: bool,
     /// Whether a format does not show what is asked.
     pub blind: bool,
-    /// Whether records of one are missing.
-    pub missing: bool,
+    /// Why what was seen is not all: an hour was not read through, or an interface has no record in it.
+    pub missing: Option<String>,
     /// Whether AWS lost some.
     pub lost: bool,
     /// Whether some of it is kept in totals only.
     pub totals_only: bool,
+    unread: Option<u64>,
     sums: Vec<&'a HourSum>,
 }
 
@@ -143,10 +146,14 @@ impl<'a> Sight<'a> {
         let sums: Vec<_> =
             used.iter().map(|(source, s)| sum(case, source, hour, &s.interface.value.interface)).collect();
         let any = |has: fn(&HourSum) -> bool| sums.iter().flatten().any(|s| has(s));
+        let unread = used.iter().find_map(|(source, _)| case.estate.unread(source, hour));
+        let silent = sums.iter().any(Option::is_none) || !used.iter().copied().all(|u| covers(&u));
+        let no_record = || format!("an interface of the system has no record in the hour from {}", utc(hour));
         Sight {
             absent: used.is_empty(),
             blind: any(|s| s.blind),
-            missing: sums.iter().any(Option::is_none) || !used.iter().copied().all(|u| covers(&u)),
+            missing: unread.map(|u| not_read(u, hour)).or_else(|| silent.then(no_record)),
+            unread: unread.and_then(|u| u.entry),
             lost: any(|s| s.skipdata > 0),
             totals_only: any(|s| s.totals_only),
             sums: sums.into_iter().flatten().collect(),
@@ -155,7 +162,7 @@ impl<'a> Sight<'a> {
 
     /// Entries that told it.
     pub(super) fn entries(&self) -> Vec<u64> {
-        self.sums.iter().flat_map(|s| s.entries()).collect()
+        self.sums.iter().flat_map(|s| s.entries()).chain(self.unread).collect()
     }
 }
 
@@ -168,7 +175,7 @@ fn segment(case: &Case<'_>, ours: &[(&str, Span<'_>)], hour: Time, rows: &[&Seen
         2
     } else if sight.blind {
         4
-    } else if sight.missing {
+    } else if sight.missing.is_some() {
         5
     } else if sight.lost {
         6
@@ -182,12 +189,18 @@ fn segment(case: &Case<'_>, ours: &[(&str, Span<'_>)], hour: Time, rows: &[&Seen
         1 | 7 => hits(shown).map(|r| r.seq).collect(),
         _ => sight.entries(),
     };
-    let mut judged = Judged::line(hour.to_string(), line).note(told(line, hour, hits(shown)));
+    let mut judged =
+        Judged::line(hour.to_string(), line).note(told(line, hour, hits(shown), sight.missing.as_deref()));
     judged.public = line == 1 && hits(shown).any(|r| r.value.peer.starts_with("public "));
     judged.evidence(entries).happened(hour)
 }
 
-fn told<'r>(line: usize, hour: Time, hits: impl Iterator<Item = &'r &'r Seen<PortUse>>) -> String {
+fn told<'r>(
+    line: usize,
+    hour: Time,
+    hits: impl Iterator<Item = &'r &'r Seen<PortUse>>,
+    missing: Option<&str>,
+) -> String {
     match line {
         1 | 7 => {
             let row = |r: &&Seen<PortUse>| {
@@ -206,7 +219,7 @@ fn told<'r>(line: usize, hour: Time, hits: impl Iterator<Item = &'r &'r Seen<Por
             hits.map(row).collect::<Vec<_>>().join("; ")
         }
         4 => "the format of the flow log does not show ports, addresses or action".into(),
-        5 => format!("an interface of the system has no record in the hour from {}", utc(hour)),
+        5 => missing.unwrap_or_default().to_owned(),
         6 => format!("AWS lost records (SKIPDATA) in the hour from {}", utc(hour)),
         _ => String::new(),
     }

@@ -31,9 +31,33 @@ pub struct FlowObject {
     /// Why nothing of it could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
+    /// From when to when records of it may lie that were not read: it was refused, cut short, or holds lines that are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<(Time, Time)>,
     /// What its records counted.
     #[serde(flatten)]
     pub traffic: Traffic,
+}
+
+impl FlowObject {
+    /// From when to when its records may lie, as far as its name or its delivery tells. The name holds the minute in which
+    /// the object begins; records are aggregated for ten minutes at most, and an object holds five minutes of them (AWS,
+    /// "Flow log files"). `looked_at` bounds what is known of one without either: a day.
+    pub fn may_span(&self, looked_at: Time) -> (Time, Time) {
+        let begun = self.object.rsplit('/').next().and_then(|name| name.split('_').find_map(minute));
+        let (from, to) = match (begun, self.modified) {
+            (Some(begun), _) => (begun.plus_seconds(-600), begun.plus_seconds(600)),
+            (None, Some(modified)) => (modified.plus_seconds(-2_700), modified),
+            (None, None) => (looked_at.plus_seconds(-86_400), looked_at),
+        };
+        self.traffic.span.map_or((from, to), |(a, b)| (from.min(a), to.max(b)))
+    }
+}
+
+/// `YYYYMMDDTHHmmZ`
+fn minute(part: &str) -> Option<Time> {
+    let digits = part.strip_suffix('Z').filter(|d| d.len() == 13)?;
+    Time::from_look_name(&format!("{digits}00Z"))
 }
 
 /// Five minutes of a CloudWatch log group, by the start of the records: what S3 delivers as objects.

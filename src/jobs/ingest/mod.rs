@@ -194,6 +194,7 @@ fn run_of(kind: SourceKind, look: &str, at: Option<Time>, gathered: &Gathered) -
         looked_at: at,
         counts: gathered.counts,
         complete: gathered.gaps.is_empty() && !gathered.unfinished && at.is_some(),
+        through: gathered.through,
         gaps: gathered.gaps.clone(),
         truncated: gathered.truncated.clone(),
         faults: gathered.faults.clone(),

@@ -3,12 +3,12 @@
 //! The cursor is a day (UTC): all before it are closed, and are listed no more. A day is closed when it is over and no
 //! object came to it for some hours.
 
-use super::s3::{Bucket, Fetched, Listed};
+use super::s3::{Bucket, Fetched, Listed, Unfetched};
 use crate::config::{Source, bucket};
 use crate::evidence::flow_logs::FlowObject;
 use crate::evidence::{Time, sha256_hex};
 use crate::sources::flow_logs::{Parser, Place, is_delivered, is_organisation, service};
-use crate::sources::{Context, Gathered, Knows, Start, Step};
+use crate::sources::{Context, Knows, Start, Step};
 use std::collections::VecDeque;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -20,7 +20,11 @@ const STEP_BYTES: u64 = 96 << 20;
 /// Objects and bytes that are fetched ahead, at most; a bigger object comes alone.
 const AHEAD: usize = 8;
 const AHEAD_BYTES: u64 = 64 << 20;
+/// Days that are listed in one step, at most.
+const STEP_DAYS: usize = 31;
 const DAY: i64 = 86_400;
+/// An object that cannot be fetched is tried for a week; then its day is closed without it.
+const TRIED: i64 = 7 * DAY;
 /// AWS has had flow logs since June 2015.
 const BEGINNING: i64 = 1_433_116_800;
 
@@ -45,9 +49,11 @@ struct Wanted {
     listed: Listed,
     day: Time,
     revision: u64,
+    /// Whether what the ledger says of it stays as it is when it cannot be fetched.
+    told: bool,
 }
 
-type Coming = JoinHandle<Result<(Fetched, String), String>>;
+type Coming = JoinHandle<Result<(Fetched, String), Unfetched>>;
 
 impl<'a> Objects<'a> {
     /// Finds the accounts and regions of the bucket.
@@ -92,11 +98,12 @@ impl<'a> Objects<'a> {
     /// Reads the next objects.
     ///
     /// # Errors
-    /// A day cannot be listed. An object that cannot be fetched is in the step, and its day stays open.
+    /// A day cannot be listed, or the service cannot be reached. An object that cannot be fetched is in the step: an entry
+    /// says so, and its day stays open.
     pub fn step(&mut self, known: &Knows<'_>) -> Result<Step, String> {
         self.fill(known)?;
         let mut parser = Parser::new(self.context, self.start.now);
-        let (mut replies, mut troubles) = (Vec::new(), Gathered::default());
+        let (mut replies, mut lost) = (Vec::new(), Vec::new());
         let (mut coming, mut count, mut bytes) = (VecDeque::<(Wanted, Coming)>::new(), 0, 0);
         loop {
             while count < STEP_OBJECTS && self.has_room(&coming, bytes) {
@@ -106,29 +113,33 @@ impl<'a> Objects<'a> {
                 coming.push_back((wanted, fetch));
             }
             let Some((wanted, fetch)) = coming.pop_front() else { break };
-            let fetched = self.runtime.block_on(fetch).map_err(|e| e.to_string()).and_then(|f| f);
-            match fetched {
+            let died = |e: tokio::task::JoinError| Unfetched { why: e.to_string(), is_final: false };
+            match self.runtime.block_on(fetch).map_err(died).and_then(|f| f) {
                 Ok((Fetched { bytes, version_id }, sha256)) => {
                     replies.push(format!("{} {sha256}", wanted.listed.key));
-                    let (subject, object) = self.told(wanted, version_id);
+                    let (subject, object) = self.told(wanted, Some(version_id));
                     parser.object(subject, object, &bytes, &sha256);
                 }
-                Err(why) => {
-                    self.stays_open(wanted.day);
-                    troubles.refuse(self.name(&wanted.listed.key), why);
-                }
+                Err(unfetched) => lost.push((wanted, unfetched)),
             }
         }
+        if let Some((_, Unfetched { why, .. })) = lost.iter().find(|(_, u)| !u.is_final)
+            && replies.is_empty()
+            && lost.len() >= AHEAD
+        {
+            return Err(why.clone());
+        }
+        lost.into_iter().for_each(|(wanted, unfetched)| self.lost(&mut parser, wanted, unfetched.why));
         if count > 0 {
             self.requests.push(format!("GetObject: {count} objects, {bytes} bytes"));
         }
         let mut gathered = parser.finish();
-        gathered.absorb(troubles);
         gathered.replied(replies);
         let listed = self.fill(known);
         gathered.requests = std::mem::take(&mut self.requests);
-        let last = listed.is_ok() && self.queue.is_empty();
+        let last = listed.is_ok() && self.queue.is_empty() && self.day > self.start.now;
         let day = self.queue.front().map_or(self.day, |w| w.day);
+        gathered.through = Some(if last { self.start.now } else { day });
         let look = self.open.map_or(day, |open| open.min(day)).to_string()[..10].to_owned();
         Ok(Step { look, gathered, last })
     }
@@ -141,12 +152,26 @@ impl<'a> Objects<'a> {
         room && (bytes == 0 || bytes + next.listed.size <= STEP_BYTES)
     }
 
-    /// Lists days until there is something to read, or no day is left.
+    /// Lists days until there is something to read, or no day is left, or enough were listed for a step.
     fn fill(&mut self, known: &Knows<'_>) -> Result<(), String> {
-        while self.queue.is_empty() && self.day <= self.start.now {
-            self.list(known)?;
+        for _ in 0..STEP_DAYS {
+            if self.queue.is_empty() && self.day <= self.start.now {
+                self.list(known)?;
+            }
         }
         Ok(())
+    }
+
+    /// Notes an object that could not be fetched.
+    fn lost(&mut self, parser: &mut Parser<'_>, wanted: Wanted, why: String) {
+        if wanted.listed.modified.is_none_or(|t| t > self.start.now.plus_seconds(-TRIED)) {
+            self.stays_open(wanted.day);
+        }
+        if wanted.told {
+            return parser.refuse(self.name(&wanted.listed.key), why);
+        }
+        let (subject, object) = self.told(wanted, None);
+        parser.unread(subject, object, why);
     }
 
     /// Lists the next day, and queues what of it was not read before.
@@ -164,9 +189,10 @@ impl<'a> Objects<'a> {
         let (all, before) = (objects.len(), self.queue.len());
         for listed in objects.into_iter().filter(|o| is_delivered(&o.key)) {
             let before = known(&self.subject(&listed.key))?;
+            let told = before.as_ref().is_some_and(|k| k.mark.is_empty() || k.mark == listed.etag);
             let revision = before.map_or(Some(0), |k| k.next(&listed.etag, self.context.again(self.start)));
             if let Some(revision) = revision {
-                self.queue.push_back(Wanted { listed, day, revision });
+                self.queue.push_back(Wanted { listed, day, revision, told });
             }
         }
         let (date, new) = (&day.to_string()[..10], self.queue.len() - before);
@@ -187,12 +213,13 @@ impl<'a> Objects<'a> {
         format!("s3:{}/{key}", self.bucket.name)
     }
 
-    /// What is known of an object beside its bytes.
-    fn told(&self, wanted: Wanted, version_id: Option<String>) -> (String, FlowObject) {
-        let Wanted { listed, revision, .. } = wanted;
-        let (subject, object) = (self.subject(&listed.key), self.name(&listed.key).to_owned());
-        let (etag, modified) = (Some(listed.etag), listed.modified);
-        (subject, FlowObject { object, version_id, etag, modified, revision, ..FlowObject::default() })
+    /// What is known of an object beside its bytes: the version that was fetched, if it was.
+    fn told(&self, wanted: Wanted, fetched: Option<Option<String>>) -> (String, FlowObject) {
+        let Wanted { listed: Listed { key, etag, size, modified }, revision, .. } = wanted;
+        let (subject, object) = (self.subject(&key), self.name(&key).to_owned());
+        // Without the tag of what was read, the next pass reads it.
+        let (etag, version_id) = fetched.map_or((None, None), |version| (Some(etag), version));
+        (subject, FlowObject { object, size, version_id, etag, modified, revision, ..FlowObject::default() })
     }
 }
 
@@ -223,12 +250,12 @@ impl Refetch {
         let key = key.ok_or("its source is another bucket now")?.to_owned();
         let etag = object.etag.clone().filter(|_| object.version_id.is_none()).unwrap_or_default();
         let listed = Listed { key, etag, size: object.size, modified: object.modified };
-        let fetched = self.runtime.block_on(self.bucket.get(&listed, object.version_id.as_deref()))?;
-        Ok(fetched.bytes)
+        let fetched = self.runtime.block_on(self.bucket.get(&listed, object.version_id.as_deref()));
+        Ok(fetched.map_err(|u| u.why)?.bytes)
     }
 }
 
-async fn fetch(bucket: Bucket, listed: Listed) -> Result<(Fetched, String), String> {
+async fn fetch(bucket: Bucket, listed: Listed) -> Result<(Fetched, String), Unfetched> {
     let fetched = bucket.get(&listed, None).await?;
     let sha256 = sha256_hex(&fetched.bytes);
     Ok((fetched, sha256))

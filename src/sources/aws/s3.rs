@@ -6,7 +6,8 @@ use crate::config::Access;
 use crate::evidence::Time;
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::ChecksumMode;
 use std::time::Duration;
@@ -46,6 +47,15 @@ pub struct Fetched {
     pub bytes: Vec<u8>,
     /// The version that they are, in a bucket that keeps versions.
     pub version_id: Option<String>,
+}
+
+/// Why an object was not fetched.
+#[derive(Clone, Debug)]
+pub struct Unfetched {
+    /// In words.
+    pub why: String,
+    /// Whether S3 said so of this object, and will say so again; else the network, the service or the credentials failed.
+    pub is_final: bool,
 }
 
 /// A client; an S3 that is not AWS's has its buckets in the path.
@@ -124,10 +134,11 @@ impl Bucket {
     ///
     /// # Errors
     /// The object is another one by now, is refused, or its bytes do not come whole.
-    pub async fn get(&self, listed: &Listed, version: Option<&str>) -> Result<Fetched, String> {
+    pub async fn get(&self, listed: &Listed, version: Option<&str>) -> Result<Fetched, Unfetched> {
         let asked = format!("GetObject s3://{}/{}", self.name, listed.key);
         if listed.size > MAX_OBJECT_BYTES {
-            return Err(format!("{asked}: {} bytes, more than the limit of {MAX_OBJECT_BYTES}", listed.size));
+            let why = format!("{asked}: {} bytes, more than the limit of {MAX_OBJECT_BYTES}", listed.size);
+            return Err(Unfetched { why, is_final: true });
         }
         let mut last = String::new();
         for _ in 0..BODIES {
@@ -135,21 +146,24 @@ impl Bucket {
             let request =
                 request.checksum_mode(ChecksumMode::Enabled).set_version_id(version.map(str::to_owned));
             let request = request.set_if_match((!listed.etag.is_empty()).then(|| listed.etag.clone()));
-            let reply = request.send().await.map_err(|e| {
-                let replaced = e.raw_response().is_some_and(|r| r.status().as_u16() == 412);
-                if replaced {
-                    format!("{asked}: replaced between listing and fetching; the next pass reads the new one")
-                } else {
-                    why(&asked, &e)
-                }
-            })?;
+            let reply = request.send().await.map_err(|e| unfetched(&asked, &e))?;
             match body(reply, listed.size).await {
                 Ok(fetched) => return Ok(fetched),
                 Err(why) => last = why,
             }
         }
-        Err(format!("{asked}: {last} ({BODIES} times)"))
+        Err(Unfetched { why: format!("{asked}: {last} ({BODIES} times)"), is_final: false })
     }
+}
+
+fn unfetched(asked: &str, error: &SdkError<GetObjectError>) -> Unfetched {
+    if error.raw_response().is_some_and(|r| r.status().as_u16() == 412) {
+        let why = format!("{asked}: replaced between listing and fetching; the next pass reads the new one");
+        return Unfetched { why, is_final: true };
+    }
+    const FINAL: [&str; 4] = ["AccessDenied", "InvalidObjectState", "NoSuchKey", "NoSuchVersion"];
+    let is_final = error.code().is_some_and(|code| FINAL.contains(&code) || code.starts_with("KMS."));
+    Unfetched { why: why(asked, error), is_final }
 }
 
 /// Reads a body to its end; the SDK compares the checksum that S3 sends with it.

@@ -122,6 +122,7 @@ impl<'a> Windows<'a> {
         } else if self.due.is_empty() {
             self.upto = self.start.now;
         }
+        gathered.through = Some(self.upto);
         gathered.replied(replies);
         gathered.requests = requests;
         Ok(Step { look: self.upto.to_string(), gathered, last: self.due.is_empty() })

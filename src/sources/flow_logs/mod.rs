@@ -89,18 +89,42 @@ impl<'a> Parser<'a> {
         let mut sums = Aggregate::new(&self.context.selection);
         match self.read(&object.object, delivered, &mut sums) {
             Ok((format, faults)) => object.traffic = self.counted(&object.object, &format, sums, faults),
-            Err(why) => {
-                self.out.refuse(&object.object, why.clone());
-                object.refused = Some(why);
-            }
+            Err(why) => return self.unread(subject, object, why),
         }
-        let at = object.traffic.span.map_or(self.at, |(from, _)| from);
+        if object.traffic.records.quarantined > 0 {
+            object.unread = Some(object.may_span(self.at));
+        }
+        self.told(subject, &object);
+    }
+
+    /// Notes an object that cannot be read, which becomes an entry about `subject`: what it held is not known.
+    pub fn unread(&mut self, subject: String, mut object: FlowObject, why: String) {
+        self.out.refuse(&object.object, why.clone());
+        object.unread = Some(object.may_span(self.at));
+        object.refused = Some(why);
+        self.told(subject, &object);
+    }
+
+    /// Notes an object that cannot be read, as the ledger knows already.
+    pub fn refuse(&mut self, object: &str, why: String) {
+        self.out.refuse(object, why);
+    }
+
+    /// Takes a file that is there and cannot be had: what it holds is not known.
+    pub fn unreadable(&mut self, path: &str, why: String) {
+        let object = FlowObject { object: path.to_owned(), ..FlowObject::default() };
+        self.unread(format!("flow_log:{path}"), object, why);
+    }
+
+    fn told(&mut self, subject: String, object: &FlowObject) {
+        let (sha256, at) = (&object.sha256, object.traffic.span.or(object.unread));
+        let at = at.map_or(self.at, |(from, _)| from);
         let key = match object.revision {
             0 => format!("{} {sha256}", object.object),
             n => format!("{} {sha256} {n}", object.object),
         };
         let kind = Kind::FlowLogObject;
-        self.out.evidence.push(Evidence::event(kind, &self.context.source.name, key, subject, at, &object));
+        self.out.evidence.push(Evidence::event(kind, &self.context.source.name, key, subject, at, object));
     }
 
     /// Reads the events of a window, a line each, which become one entry about `subject`.
