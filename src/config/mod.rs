@@ -136,6 +136,10 @@ pub struct Source {
     pub inventory: bool,
     /// Flow logs in S3: hours without a new object after which a day is no longer listed. Default 24.
     pub quiet_hours: Option<u32>,
+    /// Flow logs: most bytes that one object may have once unpacked. Default 4294967296; AWS closes one at 75 MB of text.
+    pub max_unpacked: Option<u64>,
+    /// Flow logs: how many times its size an object of gzip above 1 MiB may grow. Default 200; they grow five- to tenfold.
+    pub max_growth: Option<u64>,
     /// HCP Terraform organisation, for files that do not tell it.
     pub organization: Option<String>,
     /// Gatekeeper: a name for the cluster that people read.

@@ -314,6 +314,13 @@ fn parquet_gives_the_same_facts_as_text() {
     assert_eq!((g.counts.kept, g.counts.quarantined), (2_997, 3), "{:?}", g.faults);
     let (place, what) = (&g.faults[2].place, &g.faults[2].what);
     assert!(place == "row 1005" && what.contains("bytes is \"-1\""), "{:?}", g.faults);
+    // Of three groups of rows the second one is damaged.
+    let mut damaged = file("groups.parquet");
+    let middle = damaged.len() / 2;
+    damaged[middle - 20..middle + 20].fill(0x5A);
+    let g = read(None, &[("groups.parquet", damaged)]);
+    assert!((4_096..6_144).contains(&g.counts.kept) && g.counts.quarantined == 1, "{:?}", g.counts);
+    assert!(g.faults[0].what.contains("all others are kept") && !g.evidence[0].payload["unread"].is_null());
     // Damaged in the middle, cut, and none at all.
     let whole = file("default.plain.parquet");
     let mut damaged = whole.clone();

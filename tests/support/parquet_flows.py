@@ -35,5 +35,7 @@ db.execute("CREATE TABLE g AS SELECT 'eni-1' interface_id, '10.0.0.1' srcaddr, '
            "1790000059 + i AS \"end\", 1.5 * i AS packets, i AS bytes, 'OK' log_status, 7 AS version FROM range(3000) t(i)")
 folder = pathlib.Path(sys.argv[2])
 db.execute(f"COPY g TO '{folder}/retyped.parquet' (FORMAT parquet)")
+db.execute(f"COPY (SELECT 'eni-1' interface_id, 1790000000 + i AS start, 1 packets, i * 7919 AS bytes, 'OK' log_status FROM range(6144) t(i)) "
+           f"TO '{folder}/groups.parquet' (FORMAT parquet, COMPRESSION gzip, ROW_GROUP_SIZE 2048)")
 db.execute(f"COPY (SELECT * EXCLUDE (start, packets) FROM g) TO '{folder}/missing.parquet' (FORMAT parquet)")
 db.execute(f"COPY (SELECT * REPLACE (CASE WHEN i % 1000 = 5 THEN -1 ELSE bytes END AS bytes, 1 AS packets) FROM (SELECT *, row_number() OVER () AS i FROM g)) TO '{folder}/negative.parquet' (FORMAT parquet, ROW_GROUP_SIZE 2048)")

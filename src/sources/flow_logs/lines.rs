@@ -12,6 +12,8 @@ use std::rc::Rc;
 const LONGEST_LINE: usize = 65_536;
 /// What is looked at together; it stays in the processor's cache.
 const BLOCK: usize = 32_768;
+/// Bytes up to the space that part the fields of a line, a bit each.
+const WITHIN: u64 = 1 << b' ' | 1 << b'\t' | 1 << b'\r';
 /// Faults of one object that are kept word for word.
 const MAX_FAULTS: usize = 20;
 
@@ -109,24 +111,22 @@ impl<'s, 'n> Lines<'s, 'n> {
                 fields.push((from, at));
             }
             from = at + 1;
-            match text[at as usize] {
-                b' ' | b'\t' | b'\r' => {}
-                b'\n' => {
-                    self.number += 1;
-                    self.line(
-                        &text[start as usize..at as usize],
-                        Cut { block: text, fields: &fields, addresses: &addresses },
-                        strange,
-                    );
-                    fields.clear();
-                    (start, strange) = (from, false);
-                }
-                _ => strange = true,
+            let end = text[at as usize];
+            if end == b'\n' {
+                self.number += 1;
+                let cut = Cut { block: text, fields: &fields, addresses: &addresses };
+                self.line(&text[start as usize..at as usize], cut, strange);
+                fields.clear();
+                (start, strange) = (from, false);
+            } else {
+                strange |= 1 << end & WITHIN == 0;
             }
         });
         self.fields = fields;
     }
 
+    /// Out of line: the loop over the places of breaks stays small.
+    #[inline(never)]
     fn line(&mut self, line: &[u8], cut: Cut<'_, '_>, strange: bool) {
         let Some(first) = cut.fields.first().map(|f| cut.text(*f)) else { return };
         if line.len() > LONGEST_LINE {

@@ -25,7 +25,7 @@ use aggregate::{Aggregate, Written};
 use fields::Format;
 use lines::{Faults, Lines};
 use serde_json::Value;
-use unpack::Unpacker;
+use unpack::{Limits, Unpacker};
 
 /// Whether a file is named as AWS names what it delivers.
 pub fn is_delivered(name: &str) -> bool {
@@ -39,14 +39,16 @@ pub struct Parser<'a> {
     out: Gathered,
     objects: u64,
     records: u64,
+    limits: Limits,
     unpacker: Unpacker,
 }
 
 impl<'a> Parser<'a> {
     /// A parser of a look taken at a time.
     pub fn new(context: &'a Context<'a>, at: Time) -> Parser<'a> {
-        let (out, unpacker) = (Gathered::default(), Unpacker::default());
-        Parser { context, at, out, objects: 0, records: 0, unpacker }
+        let (out, limits) = (Gathered::default(), Limits::of(context.source));
+        let unpacker = Unpacker::new(limits);
+        Parser { context, at, out, objects: 0, records: 0, limits, unpacker }
     }
 
     /// Takes one delivered object or one reply of a describe call, with its SHA-256.
@@ -164,7 +166,7 @@ impl<'a> Parser<'a> {
             return Err("is empty: a delivered object holds at least a header".into());
         }
         if path.ends_with(".parquet") {
-            let (format, faults, cut) = parquet::read(delivered, sums)?;
+            let (format, faults, cut) = parquet::read(delivered, self.limits.unpacked, sums)?;
             if let Some(rows) = cut {
                 self.out.gap(format!("{path}: cut short after row {rows}"));
             }

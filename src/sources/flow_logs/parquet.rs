@@ -8,92 +8,131 @@ use super::fields::Format;
 use super::lines::Faults;
 use super::record::{Fields, record};
 use super::scan::Addresses;
-use super::unpack::MAX_UNPACKED;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{Array, ArrayRef, BinaryViewArray, downcast_primitive_array};
+use arrow_buffer::{ArrowNativeType, NullBuffer, ScalarBuffer};
+use arrow_data::{ByteView, MAX_INLINE_VIEW_LEN};
+use arrow_schema::{DataType, Field, Schema};
 use bytes::Bytes;
-use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
-use parquet::data_type::{ByteArray, DataType};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnChunkMetaData;
-use parquet::file::reader::{FileReader, RowGroupReader};
-use parquet::file::serialized_reader::SerializedFileReader;
-use parquet::schema::types::ColumnDescriptor;
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 /// Rows that are looked at together.
 const BATCH: usize = 8_192;
 
-/// One column of a batch. What is null is none.
-enum Column<'c> {
-    Numbers {
-        values: &'c [i64],
-        at: &'c [u32],
-    },
-    Texts {
-        values: &'c [ByteArray],
-        at: &'c [u32],
-    },
-    /// Of a type that no field has.
+/// One column of a batch.
+enum Column {
+    Numbers { values: ScalarBuffer<i64>, nulls: Option<NullBuffer> },
+    Texts(BinaryViewArray),
     Strange,
 }
 
-/// Where a column's value of a row is null.
-const NULL: u32 = u32::MAX;
+impl Column {
+    fn of(array: &ArrayRef) -> Column {
+        match array.data_type() {
+            DataType::Utf8View => Column::Texts(array.as_string_view().clone().to_binary_view()),
+            DataType::BinaryView => Column::Texts(array.as_binary_view().clone()),
+            DataType::Int64 => {
+                let values = array.as_primitive::<Int64Type>().values().clone();
+                Column::Numbers { values, nulls: array.nulls().cloned() }
+            }
+            other if is_number(other) => {
+                Column::Numbers { values: numbers(array).into(), nulls: array.nulls().cloned() }
+            }
+            _ => Column::Strange,
+        }
+    }
+}
 
-/// A row of a batch.
-struct Row<'b, 'c> {
-    columns: &'b [Column<'c>],
+/// Numbers of any width; one beyond 63 bits is out of range for every field.
+fn numbers(array: &dyn Array) -> Vec<i64> {
+    downcast_primitive_array!(
+        array => array.values().iter().map(|n| n.to_i64().unwrap_or(-1)).collect(),
+        _ => Vec::new()
+    )
+}
+
+fn is_number(t: &DataType) -> bool {
+    t.is_integer() || t.is_temporal()
+}
+
+/// A row of a batch. What is null is none.
+struct Row<'b> {
+    columns: &'b [Column],
     row: usize,
     addresses: &'b Addresses,
 }
 
-impl<'c> Fields<'c> for Row<'_, 'c> {
+impl<'b> Fields<'b> for Row<'b> {
     type Cell = usize;
 
+    #[inline]
     fn cell(&self, n: usize) -> usize {
         n
     }
 
+    #[inline]
     fn count(&self) -> usize {
         self.columns.len()
     }
 
+    #[inline]
     fn is_absent(&self, column: usize) -> bool {
         match &self.columns[column] {
-            Column::Numbers { at, .. } => at[self.row] == NULL,
-            Column::Texts { values, at } => {
-                at[self.row] == NULL || matches!(values[at[self.row] as usize].data(), b"-" | b"" | b"None")
+            Column::Numbers { nulls, .. } => nulls.as_ref().is_some_and(|n| n.is_null(self.row)),
+            Column::Texts(texts) => {
+                let is_short = texts.views()[self.row] as u32 <= 4;
+                is_short && matches!(texts.value(self.row), b"-" | b"" | b"None") || texts.is_null(self.row)
             }
             Column::Strange => true,
         }
     }
 
-    fn text(&self, column: usize) -> &'c [u8] {
+    #[inline]
+    fn text(&self, column: usize) -> &'b [u8] {
         match &self.columns[column] {
-            Column::Texts { values, at } => values[at[self.row] as usize].data(),
+            Column::Texts(texts) => texts.value(self.row),
             Column::Numbers { .. } => b"a number",
             Column::Strange => b"",
         }
     }
 
+    #[inline]
     fn number(&self, column: usize) -> Option<u64> {
         match &self.columns[column] {
-            Column::Numbers { values, at } => u64::try_from(values[at[self.row] as usize]).ok(),
-            Column::Texts { .. } => {
-                let text = self.text(column);
+            Column::Numbers { values, .. } => u64::try_from(values[self.row]).ok(),
+            Column::Texts(texts) => {
+                let text = texts.value(self.row);
                 super::scan::number(text, 0, text.len())
             }
             Column::Strange => None,
         }
     }
 
+    #[inline]
     fn address(&self, column: usize) -> Option<IpAddr> {
-        let text = self.text(column);
-        self.addresses.read(text, 0, text.len())
+        let Column::Texts(texts) = &self.columns[column] else { return None };
+        let view = texts.views()[self.row];
+        let len = view as u32;
+        if len <= MAX_INLINE_VIEW_LEN {
+            return self.addresses.of(view >> 32, texts.value(self.row));
+        }
+        let ByteView { buffer_index, offset, .. } = ByteView::from(view);
+        let from = offset as usize;
+        self.addresses.read(&texts.data_buffers()[buffer_index as usize], from, from + len as usize)
     }
 
     fn shown(&self, column: usize) -> String {
         match &self.columns[column] {
-            Column::Numbers { values, at } => values[at[self.row] as usize].to_string(),
+            Column::Numbers { values, .. } => values[self.row].to_string(),
             _ => String::from_utf8_lossy(self.text(column)).into_owned(),
         }
     }
@@ -102,49 +141,72 @@ impl<'c> Fields<'c> for Row<'_, 'c> {
 /// Sums the rows of an object.
 ///
 /// # Errors
-/// Why nothing of it can be read. A part that is damaged is a fault; the rows before it are kept.
+/// Why nothing of it can be read. A group of rows that is damaged is a fault; its rows up to there and the other groups are
+/// kept. Told beside it is how many rows came before the first such place.
 pub(super) fn read(
     delivered: &[u8],
+    most: u64,
     sums: &mut Aggregate<'_>,
 ) -> Result<(Format, Faults, Option<u64>), String> {
-    let no = |e: ParquetError| format!("is no Parquet: {e}");
-    let file = SerializedFileReader::new(Bytes::copy_from_slice(delivered)).map_err(no)?;
-    let about = file.metadata();
-    let unpacked = about
-        .row_groups()
-        .iter()
-        .fold(0, |n: u64, g| n.saturating_add(u64::try_from(g.total_byte_size()).unwrap_or(0)));
-    if about.row_groups().iter().flat_map(|g| g.columns()).any(is_impossible) {
+    let file = Bytes::copy_from_slice(delivered);
+    let about = guarded(|| about(&file)).map_err(|e| format!("is no Parquet: {e}"))?;
+    let groups = about.metadata().row_groups();
+    if groups.iter().flat_map(|g| g.columns()).any(is_impossible) {
         return Err("is no Parquet: its footer names places before the beginning of the file".into());
     }
-    if unpacked > MAX_UNPACKED {
-        return Err(format!(
-            "says that it unpacks to {unpacked} bytes, more than the limit of {MAX_UNPACKED}"
-        ));
+    let unpacked = groups.iter().map(|g| u64::try_from(g.total_byte_size()).unwrap_or(0));
+    let unpacked = unpacked.fold(0, u64::saturating_add);
+    if unpacked > most {
+        return Err(format!("says that it unpacks to {unpacked} bytes, more than the limit of {most}"));
     }
-    let columns = about.file_metadata().schema_descr().columns();
-    let format = Format::columns_named(columns.iter().map(|c| c.path().string()));
+    let names = about.parquet_schema().columns().iter().map(|c| c.path().string());
+    let format = Format::columns_named(names);
     let mut faults = Faults::default();
     format.faults().into_iter().for_each(|f| faults.add("header", "schema".into(), f));
-    for column in columns {
-        if let Some(what) = strange(column) {
-            faults.add("column-type", format!("column {}", column.path()), what);
-        }
-    }
-    if !(0..columns.len()).any(|i| format.is_read(i) && strange(&columns[i]).is_none()) {
+    let places = places(&about, &format, &mut faults);
+    if places.iter().all(Option::is_none) {
         return Err("has no column of a flow log that can be read".into());
     }
-    let mut rows = 0;
-    for i in 0..file.num_row_groups() {
-        let read = file.get_row_group(i).and_then(|g| group(&*g, &format, sums, &mut faults, &mut rows));
-        if let Err(e) = read {
+    let (mut rows, mut cut) = (0, None);
+    for (i, about_group) in groups.iter().enumerate() {
+        let before = rows;
+        let read = guarded(|| {
+            let mut reader = group(&file, &about, &places, i)?;
+            batches(&mut reader, &format, &places, sums, &mut faults, &mut rows)
+        });
+        let missing = u64::try_from(about_group.num_rows()).unwrap_or(0) != rows - before;
+        let short = || ParquetError::General("it has other rows than its footer says".into());
+        if let Err(e) = read.and_then(|()| if missing { Err(short()) } else { Ok(()) }) {
             sums.counts.quarantined += 1;
-            let what = format!("the object ends early or is damaged ({e}); what comes before is kept");
+            let what = format!("a group of rows ends early or is damaged ({e}); all others are kept");
             faults.add("cut-short", format!("row {}", rows + 1), what);
-            return Ok((format, faults, Some(rows)));
+            cut = cut.or(Some(rows));
         }
     }
-    Ok((format, faults, None))
+    Ok((format, faults, cut))
+}
+
+/// Runs what decodes foreign bytes: that it panics is one more kind of damage.
+fn guarded<T>(decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
+    let panicked =
+        |_| Err(ParquetError::General("it is damaged in a way that the decoder does not know".into()));
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(panicked)
+}
+
+/// The footer, with texts as views: what is the same in many rows is kept once.
+fn about(file: &Bytes) -> Result<ArrowReaderMetadata, ParquetError> {
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let about = ArrowReaderMetadata::load(file, options.clone())?;
+    let viewed = |field: &Arc<Field>| {
+        let view = match field.data_type() {
+            DataType::Utf8 => DataType::Utf8View,
+            DataType::Binary => DataType::BinaryView,
+            other => other.clone(),
+        };
+        field.as_ref().clone().with_data_type(view)
+    };
+    let schema = Schema::new(about.schema().fields().iter().map(viewed).collect::<Vec<_>>());
+    ArrowReaderMetadata::try_new(about.metadata().clone(), options.with_schema(Arc::new(schema)))
 }
 
 /// Whether a column's place in the file cannot be.
@@ -154,57 +216,60 @@ fn is_impossible(column: &ColumnChunkMetaData) -> bool {
         || column.dictionary_page_offset().is_some_and(|at| at < 0)
 }
 
-/// What is wrong with the type of a column that is read.
-fn strange(column: &ColumnDescriptor) -> Option<String> {
-    use parquet::basic::Type;
-    let flat = column.max_rep_level() == 0 && column.max_def_level() <= 1;
-    match column.physical_type() {
-        Type::INT32 | Type::INT64 | Type::BYTE_ARRAY if flat => None,
-        other if flat => Some(format!("is {other}: INT32, INT64 or STRING would be right; it is not read")),
-        _ => Some("is nested: a flat column would be right; it is not read".into()),
-    }
+/// Where each column of the file stands among those that are read.
+fn places(about: &ArrowReaderMetadata, format: &Format, faults: &mut Faults) -> Vec<Option<usize>> {
+    let descriptors = about.parquet_schema().columns();
+    let mut next = 0;
+    let mut place = |(i, column): (usize, &Arc<_>)| {
+        let root = about.parquet_schema().get_column_root_idx(i);
+        let of_type = about.schema().field(root).data_type();
+        if let Some(what) = strange(column, of_type) {
+            faults.add("column-type", format!("column {}", column.path()), what);
+            return None;
+        }
+        let at = next;
+        next += usize::from(format.is_read(i));
+        format.is_read(i).then_some(at)
+    };
+    descriptors.iter().enumerate().map(|(i, c)| place((i, c))).collect()
 }
 
-/// Room for one column of a batch.
-#[derive(Default)]
-struct Room {
-    wide: Vec<i64>,
-    narrow: Vec<i32>,
-    texts: Vec<ByteArray>,
-    levels: Vec<i16>,
-    at: Vec<u32>,
+/// What is wrong with the type of a column.
+fn strange(column: &parquet::schema::types::ColumnDescriptor, of_type: &DataType) -> Option<String> {
+    if column.max_rep_level() > 0 || column.max_def_level() > 1 || of_type.is_nested() {
+        return Some("is nested: a flat column would be right; it is not read".into());
+    }
+    let fits = matches!(of_type, DataType::Utf8View | DataType::BinaryView) || is_number(of_type);
+    let stored = column.physical_type();
+    (!fits).then(|| format!("is {stored} ({of_type}): INT32, INT64 or STRING would be right; it is not read"))
 }
 
 fn group(
-    group: &dyn RowGroupReader,
+    file: &Bytes,
+    about: &ArrowReaderMetadata,
+    places: &[Option<usize>],
+    number: usize,
+) -> Result<ParquetRecordBatchReader, ParquetError> {
+    let leaves = places.iter().enumerate().filter_map(|(i, place)| place.map(|_| i));
+    let read = ProjectionMask::leaves(about.parquet_schema(), leaves);
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file.clone(), about.clone());
+    builder.with_row_groups(vec![number]).with_projection(read).with_batch_size(BATCH).build()
+}
+
+fn batches(
+    reader: &mut ParquetRecordBatchReader,
     format: &Format,
+    places: &[Option<usize>],
     sums: &mut Aggregate<'_>,
     faults: &mut Faults,
     rows: &mut u64,
 ) -> Result<(), ParquetError> {
-    let about = group.metadata();
-    let descriptors = about.schema_descr().columns();
-    let read = |i: usize| format.is_read(i) && strange(&descriptors[i]).is_none();
-    let mut readers = Vec::new();
-    for i in 0..descriptors.len() {
-        readers.push(if read(i) { Some(group.get_column_reader(i)?) } else { None });
-    }
-    let mut rooms: Vec<Room> = readers.iter().map(|_| Room::default()).collect();
     let addresses = Addresses::default();
-    let mut left = usize::try_from(about.num_rows()).unwrap_or(0);
-    while left > 0 {
-        let n = left.min(BATCH);
-        for ((reader, room), about) in readers.iter_mut().zip(&mut rooms).zip(descriptors) {
-            let Some(reader) = reader else { continue };
-            let got = room.fill(reader, n, about.max_def_level() > 0)?;
-            if got != n {
-                let what = format!("column {} has {got} values where {n} rows are left", about.path());
-                return Err(ParquetError::General(what));
-            }
-        }
-        let columns: Vec<Column<'_>> =
-            readers.iter().zip(&rooms).map(|(reader, room)| room.column(reader.as_ref())).collect();
-        for row in 0..n {
+    for batch in reader {
+        let batch = batch?;
+        let column = |place: &Option<usize>| place.map_or(Column::Strange, |at| Column::of(batch.column(at)));
+        let columns: Vec<Column> = places.iter().map(column).collect();
+        for row in 0..batch.num_rows() {
             *rows += 1;
             match record(format, &Row { columns: &columns, row, addresses: &addresses }) {
                 Ok(record) => sums.add(&record),
@@ -214,65 +279,6 @@ fn group(
                 }
             }
         }
-        left -= n;
     }
     Ok(())
-}
-
-impl Room {
-    /// Reads the next rows of a column; how many there were.
-    fn fill(&mut self, reader: &mut ColumnReader, n: usize, nullable: bool) -> Result<usize, ParquetError> {
-        let Room { wide, narrow, texts, levels, at } = self;
-        levels.clear();
-        let got = match reader {
-            ColumnReader::Int32ColumnReader(r) => {
-                let got = values(r, n, levels, narrow)?;
-                wide.clear();
-                wide.extend(narrow.iter().map(|v| i64::from(*v)));
-                got
-            }
-            ColumnReader::Int64ColumnReader(r) => values(r, n, levels, wide)?,
-            ColumnReader::ByteArrayColumnReader(r) => values(r, n, levels, texts)?,
-            _ => 0,
-        };
-        at.clear();
-        let mut next = 0;
-        at.extend((0..got).map(|row| {
-            if nullable && levels.get(row) == Some(&0) {
-                return NULL;
-            }
-            next += 1;
-            next - 1
-        }));
-        Ok(got)
-    }
-
-    fn column(&self, reader: Option<&ColumnReader>) -> Column<'_> {
-        match reader {
-            Some(ColumnReader::ByteArrayColumnReader(_)) => {
-                Column::Texts { values: &self.texts, at: &self.at }
-            }
-            Some(_) => Column::Numbers { values: &self.wide, at: &self.at },
-            None => Column::Strange,
-        }
-    }
-}
-
-/// Reads up to `n` rows of a column, over as many pages as it takes.
-fn values<T: DataType>(
-    reader: &mut ColumnReaderImpl<T>,
-    n: usize,
-    levels: &mut Vec<i16>,
-    values: &mut Vec<T::T>,
-) -> Result<usize, ParquetError> {
-    values.clear();
-    let mut got = 0;
-    while got < n {
-        let (more, _, _) = reader.read_records(n - got, Some(levels), None, values)?;
-        if more == 0 {
-            break;
-        }
-        got += more;
-    }
-    Ok(got)
 }

@@ -106,7 +106,7 @@ impl<'a> Fields<'a> for Cut<'a, '_> {
         number(self.block, from as usize, to as usize)
     }
 
-    #[inline]
+    #[inline(always)]
     fn address(&self, (from, to): (u32, u32)) -> Option<IpAddr> {
         self.addresses.read(self.block, from as usize, to as usize)
     }
@@ -121,14 +121,6 @@ fn whole<'a, T: TryFrom<u64>, R: Fields<'a>>(row: &R, cell: R::Cell, name: &str)
     match row.number(cell).and_then(|n| T::try_from(n).ok()) {
         Some(n) => Ok(n),
         None => wrong("number", name, row.shown(cell), "a number in its range"),
-    }
-}
-
-#[inline]
-fn ip<'a, R: Fields<'a>>(row: &R, cell: R::Cell, name: &str) -> Result<IpAddr, Fault> {
-    match row.address(cell) {
-        Some(address) => Ok(address),
-        None => wrong("address", name, row.shown(cell), "an IP address"),
     }
 }
 
@@ -163,8 +155,18 @@ pub(super) fn record<'a>(format: &Format, row: &impl Fields<'a>) -> Result<Recor
         }
         match field {
             Field::Interface => r.interface = row.text(cell),
-            Field::Source => r.source = Some(ip(row, cell, "srcaddr")?),
-            Field::Destination => r.destination = Some(ip(row, cell, "dstaddr")?),
+            Field::Source => {
+                r.source = row.address(cell);
+                if r.source.is_none() {
+                    return no_address("srcaddr", row.shown(cell));
+                }
+            }
+            Field::Destination => {
+                r.destination = row.address(cell);
+                if r.destination.is_none() {
+                    return no_address("dstaddr", row.shown(cell));
+                }
+            }
             Field::SourcePort => r.source_port = Some(whole(row, cell, "srcport")?),
             Field::DestinationPort => r.destination_port = Some(whole(row, cell, "dstport")?),
             Field::Protocol => r.protocol = Some(whole(row, cell, "protocol")?),
@@ -188,8 +190,18 @@ pub(super) fn record<'a>(format: &Format, row: &impl Fields<'a>) -> Result<Recor
                 }
             }
             Field::TcpFlags => r.tcp_flags = Some(whole(row, cell, "tcp-flags")?),
-            Field::PacketSource => packet_source = Some(ip(row, cell, "pkt-srcaddr")?),
-            Field::PacketDestination => packet_destination = Some(ip(row, cell, "pkt-dstaddr")?),
+            Field::PacketSource => {
+                packet_source = row.address(cell);
+                if packet_source.is_none() {
+                    return no_address("pkt-srcaddr", row.shown(cell));
+                }
+            }
+            Field::PacketDestination => {
+                packet_destination = row.address(cell);
+                if packet_destination.is_none() {
+                    return no_address("pkt-dstaddr", row.shown(cell));
+                }
+            }
             Field::Direction => {
                 r.egress = match row.text(cell) {
                     b"egress" => Some(true),
@@ -212,6 +224,11 @@ pub(super) fn record<'a>(format: &Format, row: &impl Fields<'a>) -> Result<Recor
         r.interface = resource;
     }
     Ok(r)
+}
+
+#[cold]
+fn no_address<T>(name: &str, shown: String) -> Result<T, Fault> {
+    wrong("address", name, shown, "an IP address")
 }
 
 #[cold]

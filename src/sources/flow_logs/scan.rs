@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr};
+use wide::u8x16;
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
@@ -10,19 +11,27 @@ const HIGH: u64 = 0x8080_8080_8080_8080;
 /// Tells the places of all bytes up to and with the space (0x20): what parts fields, and lines.
 #[inline]
 pub(super) fn breaks(text: &[u8], mut each: impl FnMut(u32)) {
-    let (words, rest) = text.as_chunks::<8>();
+    let (blocks, rest) = text.as_chunks::<64>();
     let mut base = 0;
-    for word in words {
-        let w = u64::from_le_bytes(*word);
-        // The high bit of a byte is set where its low seven bits are above 0x20, or where it has it itself.
-        let mut small = !(((w & !HIGH) + ONES * (0x7F - 0x20)) | w) & HIGH;
-        while small != 0 {
-            each(base + small.trailing_zeros() / 8);
-            small &= small - 1;
+    for block in blocks {
+        let (parts, _) = block.as_chunks::<16>();
+        // One bit for each byte: a loop over sixteen of them at a time would end where no processor can foresee.
+        let bits = |(i, part): (usize, &[u8; 16])| u64::from(small(*part)) << (16 * i);
+        let mut found = parts.iter().enumerate().map(bits).fold(0, |all, some| all | some);
+        while found != 0 {
+            each(base + found.trailing_zeros());
+            found &= found - 1;
         }
-        base += 8;
+        base += 64;
     }
     (base..).zip(rest).filter(|(_, b)| **b <= b' ').for_each(|(at, _)| each(at));
+}
+
+/// Which of sixteen bytes are at most a space: a bit each.
+#[inline]
+fn small(part: [u8; 16]) -> u32 {
+    let part = u8x16::from(part);
+    part.min(u8x16::splat(b' ')).simd_eq(part).to_bitmask()
 }
 
 /// A number that fits 64 bits: the digits `from..to` of a block.
@@ -82,7 +91,7 @@ impl Default for Addresses {
 
 impl Addresses {
     /// The address that stands in a block from one place to another.
-    #[inline]
+    #[inline(always)]
     pub(super) fn read(&self, block: &[u8], from: usize, to: usize) -> Option<IpAddr> {
         let (len, text) = (to - from, &block[from..to]);
         if !(7..16).contains(&len) {
@@ -93,45 +102,66 @@ impl Addresses {
             window[..len].copy_from_slice(text);
             window
         });
-        let key = u128::from_le_bytes(window) & ((1 << (8 * len)) - 1);
-        let slot = &self.slots[slot(key)];
-        let (known, bits) = slot.get();
-        if known == key {
+        self.of(u128::from_le_bytes(window) & ((1 << (8 * len)) - 1), text)
+    }
+
+    /// The address that a text is, with its first bytes, at most sixteen, as a number; what it lacks is zero.
+    #[inline(always)]
+    pub(super) fn of(&self, key: u128, text: &[u8]) -> Option<IpAddr> {
+        let (known, bits) = self.slots[slot(key)].get();
+        if known == key && key != 0 {
             return Some(IpAddr::V4(Ipv4Addr::from_bits(bits)));
         }
-        let read = v4(text);
-        if let Some(address) = read {
-            slot.set((key, address.to_bits()));
-        }
-        read.map(IpAddr::V4).or_else(|| address(text))
+        self.read_anew(key, text)
+    }
+
+    #[inline(never)]
+    fn read_anew(&self, key: u128, text: &[u8]) -> Option<IpAddr> {
+        let Some(address) = v4(key, text.len()) else { return address(text) };
+        self.slots[slot(key)].set((key, address.to_bits()));
+        Some(IpAddr::V4(address))
     }
 }
 
 /// An IPv4 or IPv6 address.
 pub(super) fn address(text: &[u8]) -> Option<IpAddr> {
-    v4(text).map(IpAddr::V4).or_else(|| str::from_utf8(text).ok()?.parse().ok())
+    str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// Four numbers up to 255 without leading zeros, with dots between them.
-fn v4(text: &[u8]) -> Option<Ipv4Addr> {
-    let (mut whole, mut part, mut len, mut dots) = (0u32, 0u32, 0, 0);
-    for &b in text {
-        let digit = u32::from(b.wrapping_sub(b'0'));
-        if digit < 10 {
-            if len == 3 || len > 0 && part == 0 {
-                return None;
-            }
-            part = part * 10 + digit;
-            len += 1;
-        } else {
-            if b != b'.' || len == 0 || part > 255 {
-                return None;
-            }
-            whole = whole << 8 | part;
-            (part, len, dots) = (0, 0, dots + 1);
-        }
+/// Four numbers up to 255 without leading zeros, with dots between them. It takes as many steps
+/// for a short one as for a long one, so that nothing has to be guessed ahead.
+fn v4(text: u128, len: usize) -> Option<Ipv4Addr> {
+    let window = text.to_le_bytes();
+    let mut dots = u8x16::from(window).simd_eq(u8x16::splat(b'.')).to_bitmask();
+    if dots.count_ones() != 3 || len > 15 {
+        return None;
     }
-    (dots == 3 && len > 0 && part <= 255).then(|| Ipv4Addr::from(whole << 8 | part))
+    // What ends the last number.
+    dots |= 1 << len;
+    let mut room = [0; 32];
+    room[..16].copy_from_slice(&window);
+    let (mut whole, mut from, mut odd) = (0, 0, false);
+    for _ in 0..4 {
+        let to = dots.trailing_zeros() as usize;
+        let (number, is_odd) = octet(&room, from, to - from);
+        (whole, odd) = (whole << 8 | number, odd | is_odd);
+        (from, dots) = (to + 1, dots & (dots - 1));
+    }
+    (!odd).then(|| Ipv4Addr::from_bits(whole))
+}
+
+/// A number of one to three digits, and whether it is none, is too big, or begins with a zero that says nothing.
+#[inline]
+fn octet(room: &[u8; 32], from: usize, len: usize) -> (u32, bool) {
+    let word = room[from..].first_chunk::<4>().map_or(0, |c| u32::from_le_bytes(*c));
+    let missing = 3_u32.wrapping_sub(len as u32) & 3;
+    // The last digit stands in the third byte, and zeros before the first one.
+    let digits = (word ^ 0x30_3030) << (8 * missing) & 0xFF_FFFF;
+    let (a, b, c) = (digits & 0xFF, digits >> 8 & 0xFF, digits >> 16);
+    let number = a * 100 + b * 10 + c;
+    let no_digit = ((digits + 0x76_7676) | digits) & 0x80_8080 != 0;
+    let zero = len > 1 && (word & 0xFF) as u8 == b'0';
+    (number & 0xFF, len == 0 || len > 3 || no_digit || zero || number > 255)
 }
 
 #[cfg(test)]

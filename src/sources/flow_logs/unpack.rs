@@ -1,33 +1,51 @@
 //! Taking gzip apart: at once where the trailer says a size that fits into memory, else as a stream.
 
+use crate::config::Source;
 use flate2::read::MultiGzDecoder;
 use libdeflater::Decompressor;
 use std::io::Read;
 
 /// Objects up to this size are inflated at once.
 const AT_ONCE: usize = 64 << 20;
-/// Most bytes that one object may have once unpacked. AWS closes an object at 75 MB of text.
-pub(super) const MAX_UNPACKED: u64 = 4 << 30;
-/// Most that an object may grow: flow logs grow five- to tenfold; deflate ends at about a thousandfold.
-const MAX_RATIO: u64 = 200;
 /// Small objects may grow as they like.
 const SMALL: u64 = 1 << 20;
 /// What a stream is read by.
 const BLOCK: usize = 65_536;
 
+/// What one object may have once unpacked.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    /// Bytes.
+    pub unpacked: u64,
+    /// How many times its size.
+    pub growth: u64,
+}
+
+impl Limits {
+    /// Those of a source. Deflate ends at about a thousandfold.
+    pub(super) fn of(source: &Source) -> Limits {
+        Limits { unpacked: source.max_unpacked.unwrap_or(4 << 30), growth: source.max_growth.unwrap_or(200) }
+    }
+
+    /// Most bytes of an object of gzip.
+    fn most(self, packed: &[u8]) -> u64 {
+        self.unpacked.min(SMALL.max((packed.len() as u64).saturating_mul(self.growth)))
+    }
+}
+
 /// Takes objects apart, one after the other, in one buffer.
 pub(super) struct Unpacker {
+    limits: Limits,
     decompressor: Decompressor,
     buffer: Vec<u8>,
 }
 
-impl Default for Unpacker {
-    fn default() -> Self {
-        Unpacker { decompressor: Decompressor::new(), buffer: Vec::new() }
-    }
-}
-
 impl Unpacker {
+    /// One that keeps to limits.
+    pub(super) fn new(limits: Limits) -> Unpacker {
+        Unpacker { limits, decompressor: Decompressor::new(), buffer: Vec::new() }
+    }
+
     /// Gives the text of a gzip file to `each`, piece by piece.
     ///
     /// # Errors
@@ -37,7 +55,7 @@ impl Unpacker {
             each(&self.buffer[..size]);
             return Ok(());
         }
-        let most = MAX_UNPACKED.min(SMALL.max(packed.len() as u64 * MAX_RATIO));
+        let most = self.limits.most(packed);
         let (mut stream, mut total) = (MultiGzDecoder::new(packed), 0);
         self.buffer.resize(self.buffer.len().max(BLOCK), 0);
         loop {
@@ -46,7 +64,7 @@ impl Unpacker {
                 Ok(n) => {
                     total += n as u64;
                     if total > most {
-                        return Err(format!("grows beyond {most} bytes, {MAX_RATIO} times its size: a bomb"));
+                        return Err(format!("grows beyond {most} bytes: a bomb"));
                     }
                     each(&self.buffer[..n]);
                 }
@@ -59,7 +77,7 @@ impl Unpacker {
     fn at_once(&mut self, packed: &[u8]) -> Option<usize> {
         let trailer: [u8; 4] = *packed.last_chunk()?;
         let size = u32::from_le_bytes(trailer) as usize;
-        if size > AT_ONCE || size as u64 > SMALL.max(packed.len() as u64 * MAX_RATIO) {
+        if size > AT_ONCE || size as u64 > self.limits.most(packed) {
             return None;
         }
         self.buffer.resize(self.buffer.len().max(size), 0);
@@ -79,6 +97,8 @@ mod tests {
     use flate2::write::GzEncoder;
     use std::io::Write;
 
+    const LIMITS: Limits = Limits { unpacked: 1 << 30, growth: 200 };
+
     fn packed(text: &[u8]) -> Vec<u8> {
         let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
         gzip.write_all(text).unwrap();
@@ -87,7 +107,7 @@ mod tests {
 
     fn unpacked(packed: &[u8]) -> (Vec<u8>, Result<(), String>) {
         let mut all = Vec::new();
-        let done = Unpacker::default().gzip(packed, &mut |text| all.extend_from_slice(text));
+        let done = Unpacker::new(LIMITS).gzip(packed, &mut |text| all.extend_from_slice(text));
         (all, done)
     }
 
@@ -120,5 +140,9 @@ mod tests {
         let bomb = packed(&vec![b'\n'; 64 << 20]);
         let (all, done) = unpacked(&bomb);
         assert!(done.unwrap_err().contains("a bomb") && all.len() < 20 << 20, "{}", all.len());
+        let done = Unpacker::new(Limits { growth: 2_000, ..LIMITS }).gzip(&bomb, &mut |_| {});
+        assert_eq!(done, Ok(()), "unless the config says so");
+        let done = Unpacker::new(Limits { growth: 2_000, unpacked: 2 << 20 }).gzip(&bomb, &mut |_| {});
+        assert!(done.unwrap_err().contains("beyond 2097152 bytes"));
     }
 }
