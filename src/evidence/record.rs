@@ -157,6 +157,9 @@ pub struct SourceRun {
     pub files: u64,
     /// What was read, in the source's own units.
     pub read: String,
+    /// Who asked a live source, as it says itself: in AWS the ARN that STS tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
     /// What a live source was asked, in its own words: operation, parameters, pages, items.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub requests: Vec<String>,

@@ -35,6 +35,8 @@ pub struct Gathered {
     pub read: String,
     /// What a live source was asked.
     pub requests: Vec<String>,
+    /// Who asked a live source, as it says itself.
+    pub identity: Option<String>,
     /// Up to when everything that flow logs delivered was read, or has an entry that says why not.
     pub through: Option<Time>,
     /// Whether this is a step of a pass that goes on, or that lacked something before.

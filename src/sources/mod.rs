@@ -15,6 +15,7 @@ use crate::act::SourceKind;
 use crate::config::Source;
 use crate::evidence::Time;
 use flow_logs::Selection;
+use std::rc::Rc;
 
 /// Where a pass over a live source begins.
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +99,7 @@ pub struct Live<'a> {
     now: Time,
     /// Whether the inventory is still to be read.
     inventory: bool,
+    session: Rc<aws::Session>,
     pass: Pass<'a>,
 }
 
@@ -112,12 +114,13 @@ impl<'a> Live<'a> {
     /// # Errors
     /// Why it cannot be reached or read.
     pub fn open(context: &'a Context<'a>, start: Start) -> Result<Live<'a>, String> {
+        let session = Rc::new(aws::Session::open(&context.source.access())?);
         let pass = if context.source.location.starts_with("cloudwatch:") {
-            Pass::Windows(aws::Windows::open(context, start)?)
+            Pass::Windows(aws::Windows::open(Rc::clone(&session), context, start)?)
         } else {
-            Pass::Objects(aws::Objects::open(context, start)?)
+            Pass::Objects(aws::Objects::open(Rc::clone(&session), context, start)?)
         };
-        Ok(Live { context, now: start.now, inventory: context.source.inventory, pass })
+        Ok(Live { context, now: start.now, inventory: context.source.inventory, session, pass })
     }
 
     /// What it delivers is called.
@@ -138,11 +141,12 @@ impl<'a> Live<'a> {
             Pass::Windows(pass) => pass.step(known),
         }?;
         if std::mem::take(&mut self.inventory) {
-            let listed = aws::inventory(self.context, self.now)?;
+            let listed = aws::inventory(&self.session, self.context, self.now);
             step.gathered.complete.clone_from(&listed.complete);
             step.gathered.requests.extend(listed.requests.iter().cloned());
             step.gathered.absorb(listed);
         }
+        step.gathered.identity.clone_from(&self.session.identity);
         Ok(step)
     }
 

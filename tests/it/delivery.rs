@@ -310,6 +310,20 @@ fn an_object_that_is_replaced_between_listing_and_fetching_is_read_as_what_it_is
 }
 
 #[test]
+fn a_role_of_the_account_that_owns_the_logs_is_taken_on_and_named() {
+    let aws = Aws::start();
+    aws.put(&delivered(1));
+    let world = aws.world("role_arn = \"arn:aws:iam::444455556666:role/reader\"\nexternal_id = \"audit-7\"");
+    let sts = format!("http://127.0.0.1:{}", aws.server.port);
+    let environment: Vec<_> = AWS.into_iter().chain([("AWS_ENDPOINT_URL_STS", sts.as_str())]).collect();
+    let done = world.run_with(&environment, &["ingest", "vpc"]);
+    assert_eq!(done.status.code(), Some(0), "{}{}", stdout(&done), stderr(&done));
+    assert_eq!(aws.asked("Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A444455556666%3Arole%2Freader&RoleSessionName=actledger&ExternalId=audit-7"), 1, "once for a pass");
+    let run = &entries(&world, "source.run")["source:vpc"];
+    assert_eq!(run["identity"], "arn:aws:sts::444455556666:assumed-role/reader/actledger", "{run:#}");
+}
+
+#[test]
 fn an_object_that_may_not_be_read_is_an_entry_until_it_is_read() {
     let aws = Aws::start();
     let objects = delivered(1);

@@ -55,7 +55,7 @@ class Between(http.server.BaseHTTPRequestHandler):
     def handle_any(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         target = self.headers.get("X-Amz-Target", "")
-        described = re.search(rb"Action=\w+", body)
+        described = re.search(rb"Action=\S+", body)
         kind = fault(f"{self.command} {self.path} {target} {described[0].decode() if described else ''}")
         if kind == "more":  # an empty page that is not the last one
             return self.answer(200, {"Content-Type": "application/x-amz-json-1.1"}, b'{"events": [], "nextToken": "later"}')

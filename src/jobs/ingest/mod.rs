@@ -203,6 +203,7 @@ fn run_of(kind: SourceKind, look: &str, at: Option<Time>, gathered: &Gathered) -
         replies: gathered.replies.clone(),
         files: gathered.files,
         read: gathered.read.clone(),
+        identity: gathered.identity.clone(),
         requests: gathered.requests.clone(),
         version: crate::assessment::RULES.into(),
         entries: 0,

@@ -3,6 +3,7 @@
 //! The cursor is a day (UTC): all before it are closed, and are listed no more. A day is closed when it is over and no
 //! object came to it for some hours.
 
+use super::Session;
 use super::s3::{Bucket, Fetched, Listed, Unfetched};
 use crate::config::{Source, bucket};
 use crate::evidence::flow_logs::FlowObject;
@@ -10,7 +11,7 @@ use crate::evidence::{Time, sha256_hex};
 use crate::sources::flow_logs::{Parser, Place, is_delivered, is_organisation, service};
 use crate::sources::{Context, Knows, Start, Step};
 use std::collections::VecDeque;
-use tokio::runtime::Runtime;
+use std::rc::Rc;
 use tokio::task::JoinHandle;
 
 /// Objects of one step, at most: what is read is committed that often.
@@ -30,7 +31,7 @@ const BEGINNING: i64 = 1_433_116_800;
 
 /// A pass over the flow logs of a bucket.
 pub struct Objects<'a> {
-    runtime: Runtime,
+    session: Rc<Session>,
     bucket: Bucket,
     prefix: String,
     context: &'a Context<'a>,
@@ -60,22 +61,20 @@ impl<'a> Objects<'a> {
     ///
     /// # Errors
     /// The bucket cannot be listed, or holds no flow logs below the prefix.
-    pub fn open(context: &'a Context<'a>, start: Start) -> Result<Objects<'a>, String> {
+    pub fn open(session: Rc<Session>, context: &'a Context<'a>, start: Start) -> Result<Objects<'a>, String> {
         let source = context.source;
         let (name, prefix) = bucket(&source.location).ok_or("is not s3://BUCKET/PREFIX")?;
-        let runtime = super::runtime()?;
-        let (bucket, places, first) = runtime.block_on(async {
-            let access = source.access();
-            let bucket = Bucket::new(&super::config(&access).await, &access, name);
+        let bucket = Bucket::new(&session.config, &source.access(), name);
+        let (places, first) = session.runtime.block_on(async {
             let places = places(&bucket, &prefix).await?;
             let first = if start.from().is_none() { earliest(&bucket, &places).await? } else { None };
-            Ok::<_, String>((bucket, places, first))
+            Ok::<_, String>((places, first))
         })?;
         let day = midnight(start.from().or(first).unwrap_or(start.now)).max(Time::from_seconds(BEGINNING));
         let requests =
             vec![format!("ListObjectsV2 s3://{name}/{prefix}: {} accounts and regions", places.len())];
         let (queue, open) = (VecDeque::new(), None);
-        Ok(Objects { runtime, bucket, prefix, context, start, places, day, open, queue, requests })
+        Ok(Objects { session, bucket, prefix, context, start, places, day, open, queue, requests })
     }
 
     /// Objects that wait, of the days that are open: what a pass would read.
@@ -109,12 +108,12 @@ impl<'a> Objects<'a> {
             while count < STEP_OBJECTS && self.has_room(&coming, bytes) {
                 let Some(wanted) = self.queue.pop_front() else { break };
                 (count, bytes) = (count + 1, bytes + wanted.listed.size);
-                let fetch = self.runtime.spawn(fetch(self.bucket.clone(), wanted.listed.clone()));
+                let fetch = self.session.runtime.spawn(fetch(self.bucket.clone(), wanted.listed.clone()));
                 coming.push_back((wanted, fetch));
             }
             let Some((wanted, fetch)) = coming.pop_front() else { break };
             let died = |e: tokio::task::JoinError| Unfetched { why: e.to_string(), is_final: false };
-            match self.runtime.block_on(fetch).map_err(died).and_then(|f| f) {
+            match self.session.runtime.block_on(fetch).map_err(died).and_then(|f| f) {
                 Ok((Fetched { bytes, version_id }, sha256)) => {
                     replies.push(format!("{} {sha256}", wanted.listed.key));
                     let (subject, object) = self.told(wanted, Some(version_id));
@@ -178,7 +177,7 @@ impl<'a> Objects<'a> {
     fn list(&mut self, known: &Knows<'_>) -> Result<(), String> {
         let (day, mut objects) = (self.day, Vec::new());
         for place in &self.places {
-            objects.extend(self.runtime.block_on(self.bucket.list(&place.day(day)))?);
+            objects.extend(self.session.runtime.block_on(self.bucket.list(&place.day(day)))?);
         }
         let quiet =
             self.start.now.plus_seconds(-3600 * i64::from(self.context.source.quiet_hours.unwrap_or(24)));
@@ -225,7 +224,7 @@ impl<'a> Objects<'a> {
 
 /// Fetches objects of a source that were read once.
 pub struct Refetch {
-    runtime: Runtime,
+    session: Session,
     bucket: Bucket,
 }
 
@@ -236,9 +235,9 @@ impl Refetch {
     /// The source is no bucket, or there is nothing to wait in.
     pub fn of(source: &Source) -> Result<Refetch, String> {
         let (name, _) = bucket(&source.location).ok_or("its source is no bucket any more")?;
-        let (runtime, access) = (super::runtime()?, source.access());
-        let config = runtime.block_on(super::config(&access));
-        Ok(Refetch { bucket: Bucket::new(&config, &access, name), runtime })
+        let access = source.access();
+        let session = Session::open(&access)?;
+        Ok(Refetch { bucket: Bucket::new(&session.config, &access, name), session })
     }
 
     /// The bytes of an object: of the same version, or, where the bucket keeps none, with the same tag.
@@ -250,7 +249,7 @@ impl Refetch {
         let key = key.ok_or("its source is another bucket now")?.to_owned();
         let etag = object.etag.clone().filter(|_| object.version_id.is_none()).unwrap_or_default();
         let listed = Listed { key, etag, size: object.size, modified: object.modified };
-        let fetched = self.runtime.block_on(self.bucket.get(&listed, object.version_id.as_deref()));
+        let fetched = self.session.runtime.block_on(self.bucket.get(&listed, object.version_id.as_deref()));
         Ok(fetched.map_err(|u| u.why)?.bytes)
     }
 }

@@ -1,7 +1,7 @@
 //! Which interfaces and flow logs there are, as EC2 lists them, in the form in which the AWS command line prints them.
 
 use super::pages::Pages;
-use super::{runtime, why};
+use super::{Session, why};
 use crate::evidence::{Kind, Time};
 use crate::sources::flow_logs::Parser;
 use crate::sources::{Context, Gathered};
@@ -12,18 +12,14 @@ use serde_json::{Value, json};
 /// Items of a page.
 const PAGE: i32 = 1_000;
 
-/// Lists interfaces and flow logs of the account and region that the source's credentials reach.
-///
-/// # Errors
-/// No runtime to wait in. A listing that fails is a gap.
-pub fn inventory(context: &Context<'_>, now: Time) -> Result<Gathered, String> {
-    let access = context.source.access();
-    let (interfaces, flow_logs) = runtime()?.block_on(async {
-        let mut builder = aws_sdk_ec2::config::Builder::from(&super::config(&access).await);
-        builder.set_endpoint_url(access.endpoint.map(str::to_owned));
-        let client = Client::from_conf(builder.build());
-        (interfaces(&client).await, flow_logs(&client).await)
-    });
+/// Lists interfaces and flow logs of the account and region that the source's credentials reach. A listing that fails is
+/// a gap.
+pub fn inventory(session: &Session, context: &Context<'_>, now: Time) -> Gathered {
+    let mut builder = aws_sdk_ec2::config::Builder::from(&session.config);
+    builder.set_endpoint_url(session.endpoint.clone());
+    let client = Client::from_conf(builder.build());
+    let listed = async { (interfaces(&client).await, flow_logs(&client).await) };
+    let (interfaces, flow_logs) = session.runtime.block_on(listed);
     let (mut parser, mut listed, mut requests) = (Parser::new(context, now), Vec::new(), Vec::new());
     match interfaces {
         Ok(list) => {
@@ -44,7 +40,7 @@ pub fn inventory(context: &Context<'_>, now: Time) -> Result<Gathered, String> {
     let mut gathered = parser.finish();
     listed.into_iter().for_each(|kind| gathered.listed_whole(kind));
     gathered.requests = requests;
-    Ok(gathered)
+    gathered
 }
 
 async fn interfaces(client: &Client) -> Result<Vec<Value>, String> {

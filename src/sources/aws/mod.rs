@@ -20,6 +20,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::{Builder, tls};
 use std::error::Error;
 use std::time::Duration;
+use tokio::runtime::Runtime;
 
 /// How long a connection and a whole call may take, repetitions included: a service that hangs is one that is down.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -55,11 +56,39 @@ async fn assumed(access: &Access<'_>, config: SdkConfig) -> SdkConfig {
     config.into_builder().credentials_provider(credentials).build()
 }
 
-/// What fetches while the thread of the pass parses.
-fn runtime() -> Result<tokio::runtime::Runtime, String> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime = builder.worker_threads(2).thread_name("aws").enable_all().build();
-    runtime.map_err(|e| format!("cannot wait for the network: {e}"))
+/// What fetches for one source while the thread of the pass parses.
+pub struct Session {
+    runtime: Runtime,
+    config: SdkConfig,
+    endpoint: Option<String>,
+    /// Who the credentials are, as AWS says it (STS GetCallerIdentity); none where it was not to be told.
+    pub identity: Option<String>,
+}
+
+impl Session {
+    /// One with the credentials of a source.
+    ///
+    /// # Errors
+    /// There is nothing to wait in.
+    pub fn open(access: &Access<'_>) -> Result<Session, String> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime = builder.worker_threads(2).thread_name("aws").enable_all().build();
+        let runtime = runtime.map_err(|e| format!("cannot wait for the network: {e}"))?;
+        let config = runtime.block_on(config(access));
+        // Keys of another service than AWS are none of its business.
+        let of_aws = access.endpoint.is_none() || access.role_arn.is_some();
+        let identity = if of_aws { runtime.block_on(identity(&config)) } else { None };
+        Ok(Session { runtime, config, endpoint: access.endpoint.map(str::to_owned), identity })
+    }
+}
+
+/// The ARN of the caller. It takes no permission, and nothing waits long for it.
+async fn identity(config: &SdkConfig) -> Option<String> {
+    let patience = TimeoutConfig::builder().connect_timeout(CONNECT).operation_timeout(2 * CONNECT).build();
+    let builder = aws_sdk_sts::config::Builder::from(config);
+    let builder = builder.timeout_config(patience).retry_config(RetryConfig::disabled());
+    let reply = aws_sdk_sts::Client::from_conf(builder.build()).get_caller_identity().send().await;
+    reply.ok()?.arn().map(str::to_owned)
 }
 
 /// Why a call gave nothing, in one line: what was asked for, the service's own code and words, and what is missing.

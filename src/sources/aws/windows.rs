@@ -1,7 +1,7 @@
 //! Flow logs in a CloudWatch Logs group, window by window. The cursor is the time up to which what is due was read.
 
 use super::pages::Pages;
-use super::{runtime, why};
+use super::{Session, why};
 use crate::evidence::flow_logs::FlowWindow;
 use crate::evidence::{Time, hex};
 use crate::sources::flow_logs::Parser;
@@ -10,7 +10,7 @@ use crate::sources::{Context, Knows, Start, Step};
 use aws_sdk_cloudwatchlogs::Client;
 use sha2::{Digest, Sha256};
 use std::collections::{HashSet, VecDeque};
-use tokio::runtime::Runtime;
+use std::rc::Rc;
 use tokio::task::JoinHandle;
 
 /// Windows of one step, at most: an hour.
@@ -22,7 +22,7 @@ const PAGE: i32 = 10_000;
 
 /// A pass over the flow logs of a log group.
 pub struct Windows<'a> {
-    runtime: Runtime,
+    session: Rc<Session>,
     client: Client,
     group: String,
     region: String,
@@ -46,28 +46,21 @@ impl<'a> Windows<'a> {
     ///
     /// # Errors
     /// There is no such group, or it may not be read.
-    pub fn open(context: &'a Context<'a>, start: Start) -> Result<Windows<'a>, String> {
-        let source = context.source;
-        let group = source.location.strip_prefix("cloudwatch:").unwrap_or_default().to_owned();
-        let runtime = runtime()?;
-        let (client, region, (since, kept_since)) = runtime.block_on(async {
-            let access = source.access();
-            let config = super::config(&access).await;
-            let region = config.region().map(ToString::to_string).unwrap_or_default();
-            let mut builder = aws_sdk_cloudwatchlogs::config::Builder::from(&config);
-            builder.set_endpoint_url(access.endpoint.map(str::to_owned));
-            let client = Client::from_conf(builder.build());
-            let (made, kept_since) = bounds(&client, &group, start.now).await?;
-            let since = start.from().unwrap_or(made.max(kept_since));
-            Ok::<_, String>((client, region, (since, kept_since)))
-        })?;
+    pub fn open(session: Rc<Session>, context: &'a Context<'a>, start: Start) -> Result<Windows<'a>, String> {
+        let group = context.source.location.strip_prefix("cloudwatch:").unwrap_or_default().to_owned();
+        let region = session.config.region().map(ToString::to_string).unwrap_or_default();
+        let mut builder = aws_sdk_cloudwatchlogs::config::Builder::from(&session.config);
+        builder.set_endpoint_url(session.endpoint.clone());
+        let client = Client::from_conf(builder.build());
+        let (made, kept_since) = session.runtime.block_on(bounds(&client, &group, start.now))?;
+        let since = start.from().unwrap_or(made.max(kept_since));
         let from_start = start.again || start.cursor.is_none();
         let upto = if from_start { before(since) } else { since };
         let mut due = due(upto, start.now);
         due.retain(|(window, _)| !from_start || *window >= since.plus_seconds(-WINDOW));
         // What the group no longer keeps would only take back what was counted.
         due.retain(|(window, _)| *window >= kept_since);
-        Ok(Windows { runtime, client, group, region, context, start, due: due.into(), upto })
+        Ok(Windows { session, client, group, region, context, start, due: due.into(), upto })
     }
 
     /// What a pass would read.
@@ -90,10 +83,10 @@ impl<'a> Windows<'a> {
                 let Some(next) = self.due.pop_front() else { break };
                 left -= 1;
                 let work = read(self.client.clone(), self.group.clone(), next.0);
-                coming.push_back((next, self.runtime.spawn(work)));
+                coming.push_back((next, self.session.runtime.spawn(work)));
             }
             let Some(((window, due), fetch)) = coming.pop_front() else { break };
-            match self.runtime.block_on(fetch).map_err(|e| e.to_string()).and_then(|f| f) {
+            match self.session.runtime.block_on(fetch).map_err(|e| e.to_string()).and_then(|f| f) {
                 Ok(read) if trouble.is_none() => {
                     requests.push(format!(
                         "FilterLogEvents {} from {window}: {} pages, {} events",
