@@ -1,6 +1,7 @@
 //! Did we see everything? Per source: what was expected, what was seen, what is missing and why. Never a verdict.
 
 use super::facts::{Facts, Look, Span};
+use super::late;
 use crate::act::{Catalogue, SourceKind};
 use crate::evidence::Time;
 use crate::evidence::flow_logs::FlowLogConfiguration;
@@ -49,6 +50,10 @@ pub struct Coverage {
     pub gaps: Vec<Gap>,
     /// Listings that are shorter than the total they state, as of the last look.
     pub truncated: Vec<String>,
+    /// How long AWS took to deliver flow logs, in words.
+    pub delivery: Option<String>,
+    /// What came late, or was read after a report of its hours: it is there now.
+    pub late: Vec<Gap>,
     /// Hours of a flow log that were not read through.
     pub unread: BTreeMap<Time, Unread>,
 }
@@ -111,12 +116,16 @@ fn one(
         off: source.off.clone(),
         gaps: Vec::new(),
         truncated: told.last().map(|l| l.value.truncated.clone()).unwrap_or_default(),
+        delivery: None,
+        late: Vec::new(),
         unread: BTreeMap::new(),
     };
     match kind {
         SourceKind::FlowLogs => {
             let through = told.iter().filter_map(|l| l.value.through).max();
             hours(facts, &mut coverage, window, through.map(|t| t.plus_seconds(-delay)));
+            coverage.delivery = late::delivery(facts, name, window);
+            coverage.late = late::late(facts, name, window, delay);
         }
         SourceKind::Sentinel => runs(facts, &mut coverage, window),
         _ => passes(&mut coverage, &told, config.ingest_interval, window),

@@ -8,6 +8,7 @@ pub mod coverage;
 pub mod estate;
 pub mod facts;
 pub mod findings;
+mod late;
 mod level;
 mod rules;
 pub mod selection;

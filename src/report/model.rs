@@ -152,8 +152,12 @@ pub struct Coverage {
     pub off: Option<String>,
     /// Where it was read.
     pub location: String,
+    /// How long AWS took to deliver flow logs.
+    pub delivery: Option<String>,
     /// What is missing.
     pub gaps: Vec<Gap>,
+    /// What came late, or was read after a report of its hours.
+    pub late: Vec<Gap>,
     /// Listings that are shorter than the total they state.
     pub truncated: Vec<String>,
     /// Looks in the window.

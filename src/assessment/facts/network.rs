@@ -59,6 +59,26 @@ impl HourSum {
     }
 }
 
+/// A delivered object or window: of when it tells, and when it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// Sequence number of the entry.
+    pub seq: u64,
+    /// Start of its first record.
+    pub from: Time,
+    /// End of its last record.
+    pub to: Time,
+    /// When S3 got it.
+    pub came: Option<Time>,
+}
+
+impl Arrival {
+    /// Seconds from its last record to its delivery.
+    pub fn delay(&self) -> Option<i64> {
+        Some((self.came?.seconds() - self.to.seconds()).max(0))
+    }
+}
+
 /// When an interface was there.
 pub struct Span<'f> {
     /// The last state that showed it.
@@ -173,6 +193,8 @@ pub struct NetworkFacts {
     pub hours: BTreeMap<String, BTreeMap<Time, BTreeMap<String, HourSum>>>,
     /// Hours of which objects or windows were not read, or not whole, by source; with the entries that tell so.
     pub unread: BTreeMap<String, BTreeMap<Time, BTreeSet<u64>>>,
+    /// What was delivered, by source, in the order of the entries.
+    pub arrivals: BTreeMap<String, Vec<Arrival>>,
     /// Accepted TCP traffic of watched ports on our side, by entry.
     ports: BTreeMap<u64, Vec<Seen<PortUse>>>,
     /// Accepted traffic to public addresses, by entry.
@@ -205,13 +227,17 @@ impl NetworkFacts {
                 }
             }
             Kind::FlowLogObject => {
-                if let Some(FlowObject { revision, unread, traffic, .. }) = read(placed).map(|s| s.value) {
+                if let Some(FlowObject { revision, unread, modified, traffic, .. }) =
+                    read(placed).map(|s| s.value)
+                {
+                    self.arrived(placed, modified, traffic.span);
                     self.delivered(placed, revision, unread, traffic);
                 }
             }
             Kind::FlowLogWindow => {
                 if let Some(FlowWindow { revision, from, traffic, .. }) = read(placed).map(|s| s.value) {
                     let unread = (traffic.records.quarantined > 0).then_some((from, from));
+                    self.arrived(placed, None, traffic.span);
                     self.delivered(placed, revision, unread, traffic);
                 }
             }
@@ -227,6 +253,13 @@ impl NetworkFacts {
     /// Accepted traffic to public addresses.
     pub fn egress(&self) -> impl Iterator<Item = &Seen<Egress>> {
         self.egress.values().flatten()
+    }
+
+    fn arrived(&mut self, placed: &Placed, came: Option<Time>, span: Option<(Time, Time)>) {
+        if let Some((from, to)) = span {
+            let arrivals = self.arrivals.entry(placed.entry.source.clone()).or_default();
+            arrivals.push(Arrival { seq: placed.seq, from, to, came });
+        }
     }
 
     /// Adds what an object or window counted; a revision stands in the place of what was told before.

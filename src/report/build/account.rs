@@ -39,7 +39,9 @@ impl<'a> Builder<'a> {
             stale: c.stale,
             off: c.off.clone(),
             location: config.map(|x| x.location.clone()).unwrap_or_default(),
+            delivery: c.delivery.clone(),
             gaps: c.gaps.iter().map(gap).collect(),
+            late: c.late.iter().map(gap).collect(),
             truncated: c.truncated.clone(),
             looks: looks.iter().filter(|l| l.at >= self.s.assessment.estate.window).map(look).collect(),
         }
