@@ -72,7 +72,11 @@ pub type All = BTreeMap<String, Coverage>;
 
 /// Works out the coverage of every configured source.
 pub fn all(facts: &Facts, catalogue: &Catalogue, config: &AssessmentConfig, at: Time) -> All {
-    let window = at.plus_seconds(-86_400 * catalogue.defaults.window_days);
+    since(facts, catalogue, config, at, at.plus_seconds(-86_400 * catalogue.defaults.window_days))
+}
+
+/// The same since another time than the beginning of the window.
+pub fn since(facts: &Facts, catalogue: &Catalogue, config: &AssessmentConfig, at: Time, window: Time) -> All {
     let of = |(name, source): (&String, &SourceConfig)| {
         let kind = kind_of(&source.kind)?;
         Some((name.clone(), one(facts, catalogue, config, name, kind, source, window, at)))

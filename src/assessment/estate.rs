@@ -355,6 +355,7 @@ impl<'a> Tying<'a> {
                 p.source == seen.source
                     && p.value.interface == i.interface
                     && p.value.connections > 0
+                    && p.value.allowed.is_some()
                     && p.at >= self.window
             });
             let ports: Vec<u64> = watched.map(|p| p.seq).take(19).collect();

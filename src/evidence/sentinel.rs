@@ -185,6 +185,25 @@ pub struct Resource {
     pub encryption: Option<Encryption>,
 }
 
+/// Terraform types that run something.
+pub const COMPUTE: [&str; 8] = [
+    "aws_instance",
+    "aws_spot_instance_request",
+    "aws_launch_template",
+    "aws_eks_node_group",
+    "aws_sagemaker_notebook_instance",
+    "aws_sagemaker_endpoint_configuration",
+    "aws_batch_compute_environment",
+    "aws_ecs_capacity_provider",
+];
+
+impl Resource {
+    /// Whether it runs something.
+    pub fn is_compute(&self) -> bool {
+        COMPUTE.contains(&self.r#type.as_str()) || self.r#type == "aws_sagemaker_endpoint"
+    }
+}
+
 /// What a plan says of encryption at rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

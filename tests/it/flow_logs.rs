@@ -435,9 +435,10 @@ fn where_a_system_connects_to_is_compared_with_what_it_declares() {
     assert_eq!(world.run(&["ingest"]).status.code(), Some(0));
     assert_eq!(world.run(&["assess"]).status.code(), Some(0));
     let answer = flow("eni-1", "10.0.0.9", "192.0.2.8", (443, 50_000), 18, ago(5).seconds() + 5);
+    let served = flow("eni-1", "10.0.7.7", "10.0.0.9", (50_000, 8_443), 2, ago(3).seconds() + 9);
     let unknown = flow("eni-1", "10.0.0.9", "198.51.100.9", (40_000, 443), 0, ago(4).seconds() + 5);
-    let later =
-        [out("203.0.113.77", 7), out("198.51.100.7", 6), answer, unknown, out("10.2.3.4", 3)].concat();
+    let later = [out("203.0.113.77", 7), out("198.51.100.7", 6), answer, unknown, out("10.2.3.4", 3), served]
+        .concat();
     look(ago(1), later, &["eni-1", "eni-2"]);
     let judged = || {
         assert_eq!(world.run(&["ingest"]).status.code(), Some(0));
@@ -515,5 +516,18 @@ fn where_a_system_connects_to_is_compared_with_what_it_declares() {
         (&finding["status"], &finding["reason"]),
         (&json!("not-assessed"), &json!("register-incomplete"))
     );
+    // What its owner calls prohibited, and answers on a port that it serves.
+    let text = "[[system]]\nid = \"credit\"\nteam = \"lending\"\nrisk_level = \"prohibited\"\nannex = \"5(1)(c)\"\nrole = \"deployer\"\nserving_ports = [8443]\n";
+    std::fs::write(world.path("systems.toml"), text).unwrap();
+    assert_eq!(world.run(&["ingest"]).status.code(), Some(0));
+    assert_eq!(world.run(&["report", "--format", "json", "--out", "r"]).status.code(), Some(0));
+    let report: Value = serde_json::from_slice(&std::fs::read(world.path("r/report.json")).unwrap()).unwrap();
+    let systems = report["systems"].as_array().unwrap();
+    let system = systems.iter().find(|s| s["id"] == "credit").unwrap();
+    let findings = system["findings"].as_array().unwrap();
+    let finding = findings.iter().find(|f| f["control"] == "prohibited-not-running").unwrap();
+    assert_eq!(finding["status"], "not-satisfied", "{finding:#}");
+    assert!(finding.to_string().contains("port 8443 accepted 1 connections in the hour from"), "{finding:#}");
+    assert!(finding.to_string().contains("Art. 5(1)(a) to (h)"), "{finding:#}");
     assert_eq!(world.run(&["verify"]).status.code(), Some(0));
 }

@@ -132,18 +132,18 @@ fn egress(rows: &[FlowRow]) -> impl Iterator<Item = Egress> {
     })
 }
 
-/// Accepted TCP records of one object between a watched port of ours and one class of peers in one hour.
+/// Accepted TCP records of one object between a service port of ours and one class of peers in one hour.
 pub struct PortUse {
     /// Start of the hour.
     pub hour: Time,
     /// `eni-…`
     pub interface: String,
-    /// The watched port.
+    /// The service port.
     pub port: u16,
     /// Class of the peers.
     pub peer: String,
-    /// Whether they may connect.
-    pub allowed: bool,
+    /// Whether they may connect; none for a port that is not watched.
+    pub allowed: Option<bool>,
     /// Who opened the connections.
     pub initiator: Initiator,
     /// Records from the peers to the port.
@@ -152,16 +152,15 @@ pub struct PortUse {
     pub bytes_out: u64,
 }
 
-/// Rows of watched ports, both directions together.
+/// Rows of our service ports, both directions together.
 fn uses(rows: Vec<FlowRow>) -> impl Iterator<Item = PortUse> {
     const TCP: u8 = 6;
     let mut uses: BTreeMap<_, (u64, u64)> = BTreeMap::new();
     for row in rows {
-        let Some(allowed) = row.allowed else { continue };
         if row.accepted != Some(true) || row.protocol != TCP || row.service != Side::Ours {
             continue;
         }
-        let place = (row.hour, row.interface, row.address, row.port, row.peer, allowed, row.initiator);
+        let place = (row.hour, row.interface, row.address, row.port, row.peer, row.allowed, row.initiator);
         let sums = uses.entry(place).or_default();
         match row.direction {
             Direction::In => sums.0 += row.flows,
@@ -195,7 +194,7 @@ pub struct NetworkFacts {
     pub unread: BTreeMap<String, BTreeMap<Time, BTreeSet<u64>>>,
     /// What was delivered, by source, in the order of the entries.
     pub arrivals: BTreeMap<String, Vec<Arrival>>,
-    /// Accepted TCP traffic of watched ports on our side, by entry.
+    /// Accepted TCP traffic of service ports on our side, by entry.
     ports: BTreeMap<u64, Vec<Seen<PortUse>>>,
     /// Accepted traffic to public addresses, by entry.
     egress: BTreeMap<u64, Vec<Seen<Egress>>>,
@@ -245,7 +244,7 @@ impl NetworkFacts {
         }
     }
 
-    /// Accepted TCP traffic of watched ports on our side.
+    /// Accepted TCP traffic of service ports on our side: of watched ones, and of all where all of an interface is kept.
     pub fn ports(&self) -> impl Iterator<Item = &Seen<PortUse>> {
         self.ports.values().flatten()
     }

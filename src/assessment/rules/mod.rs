@@ -7,6 +7,7 @@ mod artifacts;
 mod cluster;
 mod egress;
 mod network;
+mod prohibited;
 mod register;
 mod terraform;
 
@@ -67,6 +68,7 @@ fn utc(t: Time) -> String {
 /// Asks the rule of the case's control. A control without one has no units.
 pub(super) fn judge(case: &Case<'_>) -> Vec<Judged> {
     match case.control.id.as_str() {
+        "prohibited-not-running" => prohibited::not_running(case),
         "risk-level-declared" => register::level_declared(case),
         "risk-level-consistent" => register::level_consistent(case),
         "risk-assessment-before-deployment" => register::risk_assessment(case),

@@ -167,7 +167,9 @@ impl<'a> Sight<'a> {
 }
 
 fn segment(case: &Case<'_>, ours: &[(&str, Span<'_>)], hour: Time, rows: &[&Seen<PortUse>]) -> Judged {
-    let hits = |who: Initiator| rows.iter().filter(move |r| !r.value.allowed && r.value.initiator == who);
+    let hits = |who: Initiator| {
+        rows.iter().filter(move |r| r.value.allowed == Some(false) && r.value.initiator == who)
+    };
     let sight = Sight::of(case, ours, hour);
     let line = if hits(Initiator::Peer).next().is_some() {
         1

@@ -3,20 +3,9 @@
 use super::super::Gathered;
 use super::{Docs, host, related};
 use crate::config::Source;
-use crate::evidence::sentinel::{ComputeChange, Encryption, ModelResource, PlanRead, Resource};
+use crate::evidence::sentinel::{COMPUTE, ComputeChange, Encryption, ModelResource, PlanRead, Resource};
 use crate::evidence::{Evidence, Kind, Outside, Time};
 use serde_json::Value;
-
-const COMPUTE: [&str; 8] = [
-    "aws_instance",
-    "aws_spot_instance_request",
-    "aws_launch_template",
-    "aws_eks_node_group",
-    "aws_sagemaker_notebook_instance",
-    "aws_sagemaker_endpoint_configuration",
-    "aws_batch_compute_environment",
-    "aws_ecs_capacity_provider",
-];
 
 /// What rules about a run read of its plan.
 pub(super) fn summary(plan: &Value) -> PlanRead {
