@@ -107,7 +107,15 @@ fn one(
     let looks = facts.own.looks.get(name).unwrap_or(&none);
     let told: Vec<&Look> = looks.iter().filter(|l| l.value.looked_at.is_some_and(|t| t <= at)).collect();
     let complete = |l: &&&Look| l.value.complete;
-    let last = told.iter().rev().find(complete).and_then(|l| l.value.looked_at);
+    // Of flow logs each object that was not read is told, and the hours that it leaves open.
+    let through = told.iter().filter_map(|l| l.value.through).max();
+    let last = match kind {
+        SourceKind::FlowLogs => through,
+        _ => told.iter().rev().find(complete).and_then(|l| l.value.looked_at),
+    };
+    let stale = last.is_none_or(|t| t < horizon.plus_seconds(-limit));
+    // While a pass is not late, what it could not have read is not missing.
+    let horizon = through.filter(|_| !stale).map_or(horizon, |t| horizon.min(t.plus_seconds(-delay)));
     let mut coverage = Coverage {
         source: name.to_owned(),
         kind,
@@ -116,7 +124,7 @@ fn one(
         seen: 0,
         horizon,
         begin: told.first().and_then(|l| l.value.looked_at),
-        stale: last.is_none_or(|t| t < horizon.plus_seconds(-limit)),
+        stale,
         off: source.off.clone(),
         gaps: Vec::new(),
         truncated: told.last().map(|l| l.value.truncated.clone()).unwrap_or_default(),
@@ -126,7 +134,6 @@ fn one(
     };
     match kind {
         SourceKind::FlowLogs => {
-            let through = told.iter().filter_map(|l| l.value.through).max();
             hours(facts, &mut coverage, window, through.map(|t| t.plus_seconds(-delay)));
             coverage.delivery = late::delivery(facts, name, window);
             coverage.late = late::late(facts, name, window, delay);

@@ -48,7 +48,7 @@ pub(super) fn late(facts: &Facts, source: &str, window: Time, delay: i64) -> Vec
 }
 
 fn arrivals<'f>(facts: &'f Facts, source: &str, window: Time) -> impl Iterator<Item = &'f Arrival> {
-    facts.network.arrivals.get(source).into_iter().flatten().filter(move |a| a.to >= window)
+    facts.network.arrivals.get(source).into_iter().flat_map(BTreeMap::values).filter(move |a| a.to >= window)
 }
 
 fn gap(arrivals: &[&Arrival], what: String, entry: u64) -> Gap {
@@ -88,7 +88,7 @@ mod tests {
             Arrival { seq, from, to, came: Some(to.plus_seconds(after)) }
         };
         let arrivals = [(1, 0, 300), (2, 1, 360), (3, 2, 11_400), (12, 3, 480), (13, 9, 300)];
-        let arrivals = arrivals.map(|(seq, hour, after)| arrival(seq, hour, after));
+        let arrivals = arrivals.map(|(seq, hour, after)| (seq, arrival(seq, hour, after)));
         facts.network.arrivals.insert("vpc".into(), arrivals.into());
         let value = ReportIssued { as_of: 10, at: at(8), scheduled: true, files: BTreeMap::new() };
         let (source, gone) = ("actledger".into(), false);

@@ -81,6 +81,13 @@ impl Gathered {
         self.fault(file, "", what);
     }
 
+    /// Counts a file that cannot be read, as an entry says already.
+    pub fn refuse_again(&mut self, file: &str, what: String) {
+        self.counts.read += 1;
+        self.counts.refused += 1;
+        self.fault(file, "", what);
+    }
+
     /// Notes what is wrong without counting an item.
     pub fn fault(&mut self, file: &str, place: impl Into<String>, what: String) {
         self.fault_count += 1;

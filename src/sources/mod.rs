@@ -192,8 +192,8 @@ pub fn gather<'f>(
     }
     let mut gathered = parser.finish();
     gathered.absorb(troubles);
-    gathered.through = (kind == SourceKind::FlowLogs).then_some(at);
     gathered.replied(digests);
+    gathered.through = (kind == SourceKind::FlowLogs && gathered.files > 0).then_some(at);
     if gathered.files == 0 && gathered.counts.refused == 0 {
         gathered.fault("", "", "the look holds no file".into());
         gathered.gap("the look holds no file");

@@ -193,7 +193,7 @@ pub struct NetworkFacts {
     /// Hours of which objects or windows were not read, or not whole, by source; with the entries that tell so.
     pub unread: BTreeMap<String, BTreeMap<Time, BTreeSet<u64>>>,
     /// What was delivered, by source, in the order of the entries.
-    pub arrivals: BTreeMap<String, Vec<Arrival>>,
+    pub arrivals: BTreeMap<String, BTreeMap<u64, Arrival>>,
     /// Accepted TCP traffic of service ports on our side, by entry.
     ports: BTreeMap<u64, Vec<Seen<PortUse>>>,
     /// Accepted traffic to public addresses, by entry.
@@ -257,7 +257,7 @@ impl NetworkFacts {
     fn arrived(&mut self, placed: &Placed, came: Option<Time>, span: Option<(Time, Time)>) {
         if let Some((from, to)) = span {
             let arrivals = self.arrivals.entry(placed.entry.source.clone()).or_default();
-            arrivals.push(Arrival { seq: placed.seq, from, to, came });
+            arrivals.insert(placed.seq, Arrival { seq: placed.seq, from, to, came });
         }
     }
 
@@ -295,6 +295,7 @@ impl NetworkFacts {
     /// Takes back what an entry told.
     fn forget(&mut self, source: &str, told: &Told) {
         self.ports.remove(&told.seq);
+        self.arrivals.entry(source.to_owned()).or_default().remove(&told.seq);
         self.egress.remove(&told.seq);
         let not_read = self.unread.entry(source.to_owned()).or_default();
         for hour in &told.unread {

@@ -42,15 +42,18 @@ pub struct FlowObject {
 impl FlowObject {
     /// From when to when its records may lie, as far as its name or its delivery tells. The name holds the minute in which
     /// the object begins; records are aggregated for ten minutes at most, and an object holds five minutes of them (AWS,
-    /// "Flow log files"). `looked_at` bounds what is known of one without either: a day.
+    /// "Flow log files"). Without that minute its records tell as well, a day before and after at most. `looked_at` bounds
+    /// what is known of one that tells nothing: a day.
     pub fn may_span(&self, looked_at: Time) -> (Time, Time) {
         let begun = self.object.rsplit('/').next().and_then(|name| name.split('_').find_map(minute));
         let (from, to) = match (begun, self.modified) {
-            (Some(begun), _) => (begun.plus_seconds(-600), begun.plus_seconds(600)),
+            (Some(begun), _) => return (begun.plus_seconds(-600), begun.plus_seconds(600)),
             (None, Some(modified)) => (modified.plus_seconds(-2_700), modified),
             (None, None) => (looked_at.plus_seconds(-86_400), looked_at),
         };
-        self.traffic.span.map_or((from, to), |(a, b)| (from.min(a), to.max(b)))
+        let (earliest, latest) = (from.plus_seconds(-86_400), to.plus_seconds(86_400));
+        let told = |(a, b): (Time, Time)| (from.min(a).max(earliest), to.max(b).min(latest));
+        self.traffic.span.map_or((from, to), told)
     }
 }
 

@@ -187,7 +187,9 @@ fn gone(store: &Store, source: &str, gathered: &Gathered, at: Time) -> Result<Ve
 }
 
 fn run_of(kind: SourceKind, look: &str, at: Option<Time>, gathered: &Gathered) -> SourceRun {
-    let nothing_kept = gathered.counts.kept == 0 && gathered.counts.refused > 0;
+    // What was refused before is no news.
+    let refused = gathered.counts.refused > 0 && !gathered.gaps.is_empty();
+    let nothing_kept = gathered.counts.kept == 0 && refused;
     SourceRun {
         source_kind: kind.name().into(),
         look: look.to_owned(),
@@ -241,7 +243,7 @@ impl SourceStatus {
         self.faults.extend(g.faults.iter().cloned());
         self.not_seen.extend(g.gaps.iter().chain(&g.truncated).cloned());
         self.read = format!("{} {unit}, {} records", self.files, self.counts.kept);
-        let nothing = self.counts.kept == 0 && self.counts.refused > 0;
+        let nothing = self.counts.kept == 0 && self.counts.refused > 0 && !self.not_seen.is_empty();
         self.failed = nothing.then(|| "nothing of what is new could be read".into());
     }
 

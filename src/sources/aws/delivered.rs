@@ -122,9 +122,10 @@ impl<'a> Objects<'a> {
                 Err(unfetched) => lost.push((wanted, unfetched)),
             }
         }
-        if let Some((_, Unfetched { why, .. })) = lost.iter().find(|(_, u)| !u.is_final)
+        if let Some((_, Unfetched { why, .. })) = lost.first()
             && replies.is_empty()
             && lost.len() >= AHEAD
+            && lost.iter().all(|(_, u)| !u.is_final)
         {
             return Err(why.clone());
         }
@@ -163,7 +164,8 @@ impl<'a> Objects<'a> {
 
     /// Notes an object that could not be fetched.
     fn lost(&mut self, parser: &mut Parser<'_>, wanted: Wanted, why: String) {
-        if wanted.listed.modified.is_none_or(|t| t > self.start.now.plus_seconds(-TRIED)) {
+        let is_young = wanted.listed.modified.is_none_or(|t| t > self.start.now.plus_seconds(-TRIED));
+        if is_young || !wanted.told {
             self.stays_open(wanted.day);
         }
         if wanted.told {

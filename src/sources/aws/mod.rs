@@ -82,13 +82,16 @@ impl Session {
     }
 }
 
-/// The ARN of the caller. It takes no permission, and nothing waits long for it.
+/// The ARN of the caller, without the name of a user or of a session. It takes no permission, and nothing waits long for it.
 async fn identity(config: &SdkConfig) -> Option<String> {
     let patience = TimeoutConfig::builder().connect_timeout(CONNECT).operation_timeout(2 * CONNECT).build();
     let builder = aws_sdk_sts::config::Builder::from(config);
     let builder = builder.timeout_config(patience).retry_config(RetryConfig::disabled());
     let reply = aws_sdk_sts::Client::from_conf(builder.build()).get_caller_identity().send().await;
-    reply.ok()?.arn().map(str::to_owned)
+    let arn = reply.ok()?.arn()?.to_owned();
+    // The name of a user or of a session may be a person's.
+    let kept = if arn.contains(":assumed-role/") { 2 } else { 1 };
+    Some(arn.split('/').take(kept).collect::<Vec<_>>().join("/"))
 }
 
 /// Why a call gave nothing, in one line: what was asked for, the service's own code and words, and what is missing.

@@ -161,8 +161,20 @@ fn unfetched(asked: &str, error: &SdkError<GetObjectError>) -> Unfetched {
         let why = format!("{asked}: replaced between listing and fetching; the next pass reads the new one");
         return Unfetched { why, is_final: true };
     }
-    const FINAL: [&str; 4] = ["AccessDenied", "InvalidObjectState", "NoSuchKey", "NoSuchVersion"];
-    let is_final = error.code().is_some_and(|code| FINAL.contains(&code) || code.starts_with("KMS."));
+    // What S3 says of the request or of who asks, and not of the object.
+    const PASSING: [&str; 9] = [
+        "ExpiredToken",
+        "InvalidToken",
+        "InvalidAccessKeyId",
+        "SignatureDoesNotMatch",
+        "RequestTimeTooSkewed",
+        "RequestTimeout",
+        "RequestExpired",
+        "SlowDown",
+        "TooManyRequests",
+    ];
+    let refused = error.raw_response().is_some_and(|r| r.status().is_client_error());
+    let is_final = refused && !error.code().is_some_and(|code| PASSING.contains(&code));
     Unfetched { why: why(asked, error), is_final }
 }
 

@@ -77,7 +77,7 @@ impl<'a> Windows<'a> {
         let (mut replies, mut requests) = (Vec::new(), Vec::new());
         let mut coming = VecDeque::<((Time, Time), JoinHandle<Result<Read, String>>)>::new();
         let mut left = STEP;
-        let mut trouble = None;
+        let (mut trouble, mut unread) = (None, None::<Time>);
         loop {
             while left > 0 && coming.len() < AHEAD && trouble.is_none() {
                 let Some(next) = self.due.pop_front() else { break };
@@ -96,14 +96,18 @@ impl<'a> Windows<'a> {
                     self.take(&mut parser, window, read, known)?;
                     self.upto = due;
                 }
-                Ok(_) => {}
-                Err(why) => trouble = trouble.or(Some(why)),
+                Ok(_) => unread = unread.min(Some(window)).or(Some(window)),
+                Err(why) => {
+                    trouble = trouble.or(Some(why));
+                    unread = unread.min(Some(window)).or(Some(window));
+                }
             }
         }
         // Windows that are due at the same time as the last one, and were not read, are due for the next pass.
         if trouble.is_some() || self.due.front().is_some_and(|(_, due)| *due == self.upto) {
             self.upto = self.upto.plus_seconds(-1);
         }
+        let unread = self.due.iter().map(|(window, _)| *window).chain(unread).min();
         // What is read is committed; the window that is not is the next pass's first.
         let mut gathered = parser.finish();
         if let Some(why) = trouble {
@@ -115,7 +119,7 @@ impl<'a> Windows<'a> {
         } else if self.due.is_empty() {
             self.upto = self.start.now;
         }
-        gathered.through = Some(self.upto);
+        gathered.through = Some(unread.unwrap_or(self.start.now));
         gathered.replied(replies);
         gathered.requests = requests;
         Ok(Step { look: self.upto.to_string(), gathered, last: self.due.is_empty() })

@@ -109,6 +109,12 @@ impl Format {
         !matches!(self.columns[column], Field::Text | Field::Unknown)
     }
 
+    /// Leaves a column out: what it holds cannot be read, and nobody shall think that it was.
+    pub(super) fn leave_out(&mut self, column: usize) {
+        self.columns[column] = Field::Unknown;
+        self.names[column].push_str(" (not read)");
+    }
+
     /// Whether a line within a file may be a header: files are concatenated. Its first word is the name of a field.
     pub(super) fn begins_header(word: &[u8]) -> bool {
         word.first().is_some_and(u8::is_ascii_lowercase)

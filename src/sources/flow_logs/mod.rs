@@ -93,7 +93,9 @@ impl<'a> Parser<'a> {
             Ok((format, faults)) => object.traffic = self.counted(&object.object, &format, sums, faults),
             Err(why) => return self.unread(subject, object, why),
         }
-        if object.traffic.records.quarantined > 0 {
+        let Traffic { records, span, .. } = &object.traffic;
+        // Records without a start belong to no hour.
+        if records.quarantined > 0 || span.is_none() && records.all() > records.transit_gateway {
             object.unread = Some(object.may_span(self.at));
         }
         self.told(subject, &object);
@@ -109,11 +111,14 @@ impl<'a> Parser<'a> {
 
     /// Notes an object that cannot be read, as the ledger knows already.
     pub fn refuse(&mut self, object: &str, why: String) {
-        self.out.refuse(object, why);
+        self.out.refuse_again(object, why);
     }
 
     /// Takes a file that is there and cannot be had: what it holds is not known.
     pub fn unreadable(&mut self, path: &str, why: String) {
+        if path.ends_with(".json") {
+            return self.out.refuse(path, why);
+        }
         let object = FlowObject { object: path.to_owned(), ..FlowObject::default() };
         self.unread(format!("flow_log:{path}"), object, why);
     }
@@ -122,6 +127,7 @@ impl<'a> Parser<'a> {
         let (sha256, at) = (&object.sha256, object.traffic.span.or(object.unread));
         let at = at.map_or(self.at, |(from, _)| from);
         let key = match object.revision {
+            0 if object.refused.is_some() => format!("{} {sha256} {at}", object.object),
             0 => format!("{} {sha256}", object.object),
             n => format!("{} {sha256} {n}", object.object),
         };

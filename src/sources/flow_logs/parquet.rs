@@ -160,10 +160,10 @@ pub(super) fn read(
         return Err(format!("says that it unpacks to {unpacked} bytes, more than the limit of {most}"));
     }
     let names = about.parquet_schema().columns().iter().map(|c| c.path().string());
-    let format = Format::columns_named(names);
+    let mut format = Format::columns_named(names);
     let mut faults = Faults::default();
     format.faults().into_iter().for_each(|f| faults.add("header", "schema".into(), f));
-    let places = places(&about, &format, &mut faults);
+    let places = places(&about, &mut format, &mut faults);
     if places.iter().all(Option::is_none) {
         return Err("has no column of a flow log that can be read".into());
     }
@@ -181,6 +181,7 @@ pub(super) fn read(
             let what = format!("a group of rows ends early or is damaged ({e}); all others are kept");
             faults.add("cut-short", format!("row {}", rows + 1), what);
             cut = cut.or(Some(rows));
+            rows = before + u64::try_from(about_group.num_rows()).unwrap_or(0);
         }
     }
     Ok((format, faults, cut))
@@ -217,7 +218,7 @@ fn is_impossible(column: &ColumnChunkMetaData) -> bool {
 }
 
 /// Where each column of the file stands among those that are read.
-fn places(about: &ArrowReaderMetadata, format: &Format, faults: &mut Faults) -> Vec<Option<usize>> {
+fn places(about: &ArrowReaderMetadata, format: &mut Format, faults: &mut Faults) -> Vec<Option<usize>> {
     let descriptors = about.parquet_schema().columns();
     let mut next = 0;
     let mut place = |(i, column): (usize, &Arc<_>)| {
@@ -225,6 +226,7 @@ fn places(about: &ArrowReaderMetadata, format: &Format, faults: &mut Faults) -> 
         let of_type = about.schema().field(root).data_type();
         if let Some(what) = strange(column, of_type) {
             faults.add("column-type", format!("column {}", column.path()), what);
+            format.leave_out(i);
             return None;
         }
         let at = next;

@@ -85,7 +85,7 @@ pub(super) fn slot(text: u128) -> usize {
 
 impl Default for Addresses {
     fn default() -> Self {
-        Addresses { slots: vec![Cell::new((0, 0)); SLOTS].into() }
+        Addresses { slots: vec![Cell::new((u128::MAX, 0)); SLOTS].into() }
     }
 }
 
@@ -108,8 +108,10 @@ impl Addresses {
     /// The address that a text is, with its first bytes, at most sixteen, as a number; what it lacks is zero.
     #[inline(always)]
     pub(super) fn of(&self, key: u128, text: &[u8]) -> Option<IpAddr> {
+        // Fifteen bytes at most are an IPv4 address: the length stands in the last one.
+        let key = key | (text.len() as u128) << 120;
         let (known, bits) = self.slots[slot(key)].get();
-        if known == key && key != 0 {
+        if known == key {
             return Some(IpAddr::V4(Ipv4Addr::from_bits(bits)));
         }
         self.read_anew(key, text)
