@@ -1,13 +1,11 @@
 //! What must hold for whatever is delivered as a flow log. The fuzz targets try it on anything, the tests on the corpus
 //! that was kept.
 
-use actledger::act::SourceKind;
 use actledger::config::{Network, Source};
-use actledger::evidence::Time;
 use actledger::evidence::flow_logs::{RecordCounts, Traffic};
-use actledger::sources::flow_logs::Selection;
-use actledger::sources::{Context, Gathered, gather};
-use std::borrow::Cow;
+use actledger::evidence::{Time, sha256_hex};
+use actledger::sources::flow_logs::{Parser, Selection};
+use actledger::sources::{Context, Gathered};
 use std::net::IpAddr;
 
 /// Reads one object with every port watched and every address for one of ours.
@@ -16,9 +14,9 @@ fn read(name: &str, bytes: &[u8]) -> Gathered {
     let own = ["0.0.0.0/0", "::/0"].map(|n| n.parse().expect("a network")).to_vec();
     let ports: Vec<u16> = (0..=u16::MAX).collect();
     let context = Context::new(&source, Selection::new(Network { own, ..Network::default() }, &ports));
-    let at: Time = Time::from_seconds(1_790_000_000);
-    let file = [(name.to_owned(), Ok(Cow::Borrowed(bytes)))];
-    gather(SourceKind::FlowLogs, &context, Some(at), at, file.into_iter())
+    let mut parser = Parser::new(&context, Time::from_seconds(1_790_000_000));
+    parser.file(name, bytes, &sha256_hex(bytes));
+    parser.finish()
 }
 
 /// Nothing panics, the counts add up, and what is written is read back as it was. The first byte says the form.

@@ -191,7 +191,7 @@ impl<'a> Objects<'a> {
         for listed in objects.into_iter().filter(|o| is_delivered(&o.key)) {
             let before = known(&self.subject(&listed.key))?;
             let told = before.as_ref().is_some_and(|k| k.mark.is_empty() || k.mark == listed.etag);
-            let revision = before.map_or(Some(0), |k| k.next(&listed.etag, self.context.again(self.start)));
+            let revision = before.map_or(Some(0), |k| k.next(&listed.etag, self.start.selection(self.context)));
             if let Some(revision) = revision {
                 self.queue.push_back(Wanted { listed, day, revision, told });
             }

@@ -136,7 +136,7 @@ impl<'a> Windows<'a> {
                 return Ok(());
             }
             None => 0,
-            Some(k) => match k.next(&digest, self.context.again(self.start)) {
+            Some(k) => match k.next(&digest, self.start.selection(self.context)) {
                 Some(revision) => revision,
                 None => {
                     parser.known(events);

@@ -1,0 +1,133 @@
+//! Live sources: passes in steps, each of which is committed with its cursor.
+
+use super::aws;
+use super::{Context, Gathered};
+use crate::evidence::Time;
+use std::rc::Rc;
+
+/// A pass over a live source.
+pub struct Live<'a> {
+    context: &'a Context<'a>,
+    now: Time,
+    /// Whether the inventory is still to be read.
+    inventory: bool,
+    session: Rc<aws::Session>,
+    pass: Pass<'a>,
+}
+
+enum Pass<'a> {
+    Objects(aws::Objects<'a>),
+    Windows(aws::Windows<'a>),
+}
+
+impl<'a> Live<'a> {
+    /// Reaches the source and finds out where things lie.
+    ///
+    /// # Errors
+    /// Why it cannot be reached or read.
+    pub fn open(context: &'a Context<'a>, start: Start) -> Result<Live<'a>, String> {
+        let session = Rc::new(aws::Session::open(&context.source.access())?);
+        let pass = if context.source.location.starts_with("cloudwatch:") {
+            Pass::Windows(aws::Windows::open(Rc::clone(&session), context, start)?)
+        } else {
+            Pass::Objects(aws::Objects::open(Rc::clone(&session), context, start)?)
+        };
+        Ok(Live { context, now: start.now, inventory: context.source.inventory, session, pass })
+    }
+
+    /// What it delivers is called.
+    pub fn unit(&self) -> &'static str {
+        match self.pass {
+            Pass::Objects(_) => "objects",
+            Pass::Windows(_) => "windows",
+        }
+    }
+
+    /// Reads the next step. The inventory comes with the first one.
+    ///
+    /// # Errors
+    /// Why the source cannot be read on; what was committed stays.
+    pub fn step(&mut self, known: &Knows<'_>) -> Result<Step, String> {
+        let mut step = match &mut self.pass {
+            Pass::Objects(pass) => pass.step(known),
+            Pass::Windows(pass) => pass.step(known),
+        }?;
+        if std::mem::take(&mut self.inventory) {
+            let listed = aws::inventory(&self.session, self.context, self.now);
+            step.gathered.complete.clone_from(&listed.complete);
+            step.gathered.requests.extend(listed.requests.iter().cloned());
+            step.gathered.absorb(listed);
+        }
+        step.gathered.identity.clone_from(&self.session.identity);
+        Ok(step)
+    }
+
+    /// What a pass would read, in words.
+    ///
+    /// # Errors
+    /// Why it cannot be listed.
+    pub fn waiting(self, known: &Knows<'_>) -> Result<String, String> {
+        match self.pass {
+            Pass::Objects(pass) => pass.waiting(known),
+            Pass::Windows(pass) => Ok(pass.waiting()),
+        }
+    }
+}
+
+/// Where a pass over a live source begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// The time of the pass.
+    pub now: Time,
+    /// Where the pass before left off; none for the first one.
+    pub cursor: Option<Time>,
+    /// How far back the first pass goes, or one that reads once more.
+    pub since: Option<Time>,
+    /// Whether what was read with another selection is read once more.
+    pub again: bool,
+}
+
+impl Start {
+    /// The time from which on things are looked at; none for as far as there are any.
+    pub fn from(&self) -> Option<Time> {
+        if self.again { self.since } else { self.cursor.or(self.since) }
+    }
+
+    /// The digest of the selection, when a pass reads once more what was read for another one.
+    pub fn selection<'c>(&self, context: &'c Context<'_>) -> Option<&'c str> {
+        self.again.then_some(context.selected.as_str())
+    }
+}
+
+/// One step of a pass over a live source: what it gave, and how far the source is read with it.
+pub struct Step {
+    /// The cursor.
+    pub look: String,
+    /// What it gave.
+    pub gathered: Gathered,
+    /// Whether nothing is left.
+    pub last: bool,
+}
+
+/// What the ledger knows of an object or window that it holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Known {
+    /// What shows that it changed: entity tag, digest.
+    pub mark: String,
+    /// How often it was read before.
+    pub revision: u64,
+    /// Digest of what was selected for rows.
+    pub selection: String,
+}
+
+/// Tells what the ledger knows of a subject; the error is the store's reason.
+pub type Knows<'k> = dyn Fn(&str) -> Result<Option<Known>, String> + 'k;
+
+impl Known {
+    /// Which revision what is there now is, by its mark and what it would be read for; none when it was read as it is.
+    /// `again` reads once more what was read for something else.
+    pub fn next(&self, mark: &str, again: Option<&str>) -> Option<u64> {
+        let is_new = self.mark != mark || again.is_some_and(|selection| self.selection != selection);
+        is_new.then_some(self.revision + 1)
+    }
+}
