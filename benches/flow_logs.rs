@@ -207,7 +207,13 @@ fn main() {
     let mut said = (0, 0);
     let ours = measured(UsageWho::RUSAGE_SELF, || said = read(&paths, &WATCHED));
     row("actledger, one thread", ours, base, "at most 2.7");
-    assert_eq!(said.0, (records / OBJECTS * OBJECTS) as u64, "every record is kept");
+    let kept = said.0;
+    assert_eq!(kept, (records / OBJECTS * OBJECTS) as u64, "every record is kept");
+    let (few, small) = (records / 20, day(records / 20));
+    let part = measured(UsageWho::RUSAGE_SELF, || said.0 = read(&small, &WATCHED).0);
+    let each = |m: Measured, n: u64| 1e9 * m.cpu / n as f64;
+    let linear =
+        format!("{:.0} ns a record of {few}, {:.0} ns of {records}", each(part, said.0), each(ours, kept));
     let two = measured(UsageWho::RUSAGE_SELF, || {
         let (a, b) = paths.split_at(paths.len() / 2);
         std::thread::scope(|s| {
@@ -238,7 +244,8 @@ fn main() {
     row("DuckDB, Parquet", peer, base, "");
     let goal = format!("{:.2} of DuckDB's, at most 1.2", ours.cpu / peer.cpu);
     row("actledger, Parquet", ours, base, &goal);
-    println!("\n{} entries, {:.1} MB of payload for the day", paths.len(), said.1 as f64 / 1e6);
+    println!("\n{linear}");
+    println!("{} entries, {:.1} MB of payload for the day", paths.len(), said.1 as f64 / 1e6);
     println!(
         "peak memory: {:.0} MiB, {:.0} MiB with all ports watched, {:.0} MiB for one object of a million groups",
         peak("few", records),

@@ -1,7 +1,8 @@
 //! Which thing belongs to which system: the register's selectors first, then the conventions, else it is discovered.
 
-use super::coverage::{self, All, Unread};
+use super::coverage::{All, Input, Unread};
 use super::facts::{Facts, Seen, States};
+use super::inventory::{Interface, interfaces};
 use super::level::{Levels, Statement, decision};
 use crate::act::{Catalogue, Level, Role, Route, SourceKind};
 use crate::evidence::gatekeeper::Workload;
@@ -80,6 +81,8 @@ pub struct Estate {
     pub systems: BTreeMap<String, System>,
     /// What looks like AI.
     pub things: Vec<Thing>,
+    /// Interfaces that should speak.
+    pub interfaces: Vec<Interface>,
     /// Coverage per source.
     pub coverage: All,
 }
@@ -88,19 +91,21 @@ impl Estate {
     /// Ties everything below an assessment to systems.
     pub fn of(facts: &Facts, catalogue: &Catalogue, run: &AssessmentRun) -> Estate {
         let window = run.at.plus_seconds(-86_400 * catalogue.defaults.window_days);
-        let coverage = coverage::all(facts, catalogue, &run.config, run.at);
+        let interfaces = interfaces(facts, &run.config, run.at);
+        let input = Input { facts, catalogue, config: &run.config, interfaces: &interfaces, at: run.at };
+        let coverage = input.since(window);
         let mut tying = Tying::begin(facts, catalogue, run.at, window);
         tying.workloads();
         tying.terraform();
         tying.artifacts();
-        tying.network();
+        tying.network(&interfaces);
         let (mut systems, things) = (tying.systems, tying.things);
         systems.retain(|_, s| !s.register.shared);
         for system in systems.values_mut() {
             let stated = statements(facts, catalogue, system, run.at);
             system.levels = Some(Levels::of(stated, decision(facts, &system.id, run.at)));
         }
-        Estate { at: run.at, window, config: run.config.clone(), systems, things, coverage }
+        Estate { at: run.at, window, config: run.config.clone(), systems, things, interfaces, coverage }
     }
 
     /// Coverage of the configured sources of a kind.
@@ -338,32 +343,30 @@ impl<'a> Tying<'a> {
         }
     }
 
-    fn network(&mut self) {
-        for (subject, history) in &self.facts.network.interfaces.0 {
-            let Some((seen, _)) = last_shown(history, self.at, self.window) else { continue };
-            let i = &seen.value;
+    fn network(&mut self, interfaces: &[Interface]) {
+        for i in interfaces {
             let matches = |s: &Selector| match s {
                 Selector::Network { interface, address } => {
-                    fits(interface, &i.interface) && address.as_ref().is_none_or(|a| i.addresses.contains(a))
+                    fits(interface, &i.name) && address.as_ref().is_none_or(|a| i.addresses.contains(a))
                 }
                 _ => false,
             };
-            let discovered = format!("discovered:network:{}:{}", seen.source, i.interface);
+            let discovered = format!("discovered:network:{}:{}", i.source, i.name);
             let names = [i.tags.get(&self.catalogue.pack.system_tag), i.tags.get("ai-system")];
             let claimed = self.claims(matches, &names, &discovered);
             let watched = self.facts.network.ports().filter(|p| {
-                p.source == seen.source
-                    && p.value.interface == i.interface
+                p.source == i.source
+                    && p.value.interface == i.name
                     && p.value.connections > 0
                     && p.value.allowed.is_some()
                     && p.at >= self.window
             });
             let ports: Vec<u64> = watched.map(|p| p.seq).take(19).collect();
             let why = (!ports.is_empty()).then_some("accepts connections on a watched port");
-            let evidence = [seen.seq].into_iter().chain(ports).collect();
-            let thing = self.thing(subject.clone(), claimed, evidence, why);
+            let evidence = [i.seq].into_iter().chain(ports).collect();
+            let thing = self.thing(i.subject.clone(), claimed, evidence, why);
             self.tie(thing, &discovered, |s| {
-                s.interfaces.insert((seen.source.clone(), i.interface.clone()));
+                s.interfaces.insert((i.source.clone(), i.name.clone()));
             });
         }
     }

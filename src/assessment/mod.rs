@@ -1,14 +1,15 @@
 //! The verdict: a function of the entries below the as-of and nothing else, and one that cannot fail.
 //!
-//! `facts` folds entries, `estate` ties what was seen to systems, `rules` answer each control with a line of its
-//! decision list, `findings` add up, `changes` tell what is new since the last time.
+//! `facts` folds entries, `inventory` tells which interfaces should speak, `coverage` what was read, `estate` ties what was
+//! seen to systems, `rules` answer each control with a line of its decision list, `findings` add up, `changes` tell what is
+//! new since the last time.
 
 pub mod changes;
 pub mod coverage;
 pub mod estate;
 pub mod facts;
 pub mod findings;
-mod late;
+pub mod inventory;
 mod level;
 mod rules;
 pub mod selection;

@@ -1,27 +1,28 @@
-//! Of which interfaces flow logs are kept as rows: those of systems. What is selected is an entry, so that a reader of
-//! the rows knows what was looked for.
+//! What flow logs are read for beside watched ports: all traffic of the interfaces of systems, and which interfaces hold
+//! the addresses of nodes. It is an entry, so that a reader of the rows knows what was looked for.
 
 use super::estate::Estate;
-use super::facts::Facts;
+use super::inventory::{Interface, sought};
 use crate::evidence::flow_logs::FlowSelection;
 use crate::evidence::{Evidence, Kind, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Interfaces of systems by source of flow logs, with the addresses that the inventory tells, as states: one that did not
 /// change is not written again.
-pub fn states(facts: &Facts, estate: &Estate, at: Time) -> Vec<Evidence> {
-    let known: BTreeMap<_, _> = facts
-        .network
-        .spans(estate.at)
-        .map(|s| ((&s.interface.source, &s.interface.value.interface), &s.interface.value.addresses))
-        .collect();
+pub fn states(estate: &Estate, at: Time) -> Vec<Evidence> {
+    let place = |i: &Interface| (i.source.clone(), i.name.clone());
+    let known: BTreeMap<_, _> = estate.interfaces.iter().map(|i| (place(i), &i.addresses)).collect();
     let ours: BTreeSet<_> = estate.systems.values().flat_map(|s| &s.interfaces).collect();
     let mut all: BTreeMap<&String, FlowSelection> = BTreeMap::new();
-    for (source, interface) in ours {
-        let addresses = known.get(&(source, interface)).map_or(Vec::new(), |a| a.to_vec());
+    for place @ (source, interface) in ours {
+        let addresses = known.get(place).map_or(Vec::new(), |a| a.to_vec());
         all.entry(source).or_default().interfaces.push((interface.clone(), addresses));
     }
-    let state = |(source, selection): (&String, FlowSelection)| {
+    for (source, address) in sought(&estate.interfaces) {
+        all.entry(source).or_default().nodes.push(address.clone());
+    }
+    let state = |(source, mut selection): (&String, FlowSelection)| {
+        selection.nodes.sort_unstable();
         Evidence::state(Kind::FlowLogSelection, "actledger", subject(source), at, &selection)
     };
     all.into_iter().map(state).collect()

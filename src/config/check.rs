@@ -86,6 +86,13 @@ impl Config {
                     "a number of days: \"30d\"",
                 );
             }
+            let is_flow_log = |name: &&String| self.flow_logs.iter().any(|f| f.name == **name);
+            if let Some(name) = source.flow_logs.as_ref().filter(|n| !is_flow_log(n)) {
+                return refuse(&key("flow_logs"), name, "the name of a source under [[flow_logs]]");
+            }
+            if !source.inventory_of.is_empty() && !source.inventory {
+                return refuse(&key("inventory_of"), "[…]", "it needs inventory = true");
+            }
             if !source.collect && source.reason.is_none() {
                 return refuse(
                     &key("collect"),

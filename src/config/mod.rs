@@ -134,6 +134,10 @@ pub struct Source {
     /// `ec2:DescribeFlowLogs`), so that the interfaces that should speak are known.
     #[serde(default)]
     pub inventory: bool,
+    /// Flow logs in AWS: the accounts and regions that `inventory` lists, where the logs lie elsewhere (a log archive).
+    /// Default: the one that the source's own credentials lead to.
+    #[serde(default)]
+    pub inventory_of: Vec<Account>,
     /// Flow logs in S3: hours without a new object after which a day is no longer listed. Default 24.
     pub quiet_hours: Option<u32>,
     /// Flow logs: most bytes that one object may have once unpacked. Default 4294967296; AWS closes one at 75 MB of text.
@@ -144,6 +148,9 @@ pub struct Source {
     pub organization: Option<String>,
     /// Gatekeeper: a name for the cluster that people read.
     pub cluster: Option<String>,
+    /// Gatekeeper: the source of flow logs that records the network of the cluster's nodes. Where no inventory is listed, the
+    /// nodes tell which interfaces should speak.
+    pub flow_logs: Option<String>,
     /// Old name: entries under it count as this source's.
     pub was: Option<String>,
     /// How far back the first pass goes: `30d`. Default: as far as there are looks.
@@ -153,6 +160,18 @@ pub struct Source {
     pub collect: bool,
     /// Why it is switched off.
     pub reason: Option<String>,
+}
+
+/// An account and region of AWS whose interfaces are listed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// Its region; default: that of the source.
+    pub region: Option<String>,
+    /// Role of the account to take on.
+    pub role_arn: Option<String>,
+    /// External id of that role.
+    pub external_id: Option<String>,
 }
 
 /// `[[mail]]`: one list of recipients.
@@ -366,6 +385,18 @@ impl Source {
             role_arn: self.role_arn.as_deref(),
             external_id: self.external_id.as_deref(),
         }
+    }
+
+    /// How to get to each account and region whose interfaces are listed.
+    pub fn accounts(&self) -> impl Iterator<Item = Access<'_>> {
+        let own = self.inventory_of.is_empty().then(|| self.access());
+        let listed = self.inventory_of.iter().map(|account| Access {
+            region: account.region.as_deref().or(self.region.as_deref()),
+            endpoint: self.endpoint.as_deref(),
+            role_arn: account.role_arn.as_deref(),
+            external_id: account.external_id.as_deref(),
+        });
+        own.into_iter().chain(listed)
     }
 
     /// Whether it is read from a folder.

@@ -138,7 +138,11 @@ pub struct SourceRun {
     pub counts: Counts,
     /// Whether everything asked for was read.
     pub complete: bool,
-    /// Up to when everything that a source of flow logs delivered was read, or has an entry that says why not.
+    /// Since when, and up to when, everything that a source of flow logs delivered was read, or has an entry that says why
+    /// not. Without the first, as far back as there is anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Time>,
+    /// See `from`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub through: Option<Time>,
     /// What a complete look would have shown and this one did not.
@@ -255,6 +259,9 @@ pub struct SourceConfig {
     pub location: String,
     /// Why it is not collected.
     pub off: Option<String>,
+    /// Of a cluster: the source of flow logs that records the network of its nodes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flow_logs: Option<String>,
 }
 
 /// A change of a unit's status.

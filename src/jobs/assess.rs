@@ -44,7 +44,7 @@ pub fn assess(desk: &Desk, store: &mut Store, scheduled: bool) -> Result<AssessS
     let mut batch = vec![checked(&verified, &state_differs, &run)];
     batch.extend(changes::between(&facts, &desk.catalogue, &run, &judged));
     let transitions = batch.len() as u64 - 1;
-    batch.extend(selection::states(&facts, &judged.estate, at));
+    batch.extend(selection::states(&judged.estate, at));
     let key = format!("{at} {}", run.size);
     batch.push(Evidence::event(Kind::AssessmentRun, "actledger", key, "assessment".into(), at, &run));
     let appended = store.append(&desk.writer(), batch)?;

@@ -108,11 +108,15 @@ impl Desk {
         let c = &self.config;
         let register = c.register.iter().map(|_| {
             let location = "files of people, in their git".to_owned();
-            ("register".to_owned(), SourceConfig { kind: "register".into(), location, off: None })
+            (
+                "register".to_owned(),
+                SourceConfig { kind: "register".into(), location, ..SourceConfig::default() },
+            )
         });
         let sources = c.sources().map(|(kind, s)| {
             let off = (!s.collect).then(|| s.reason.clone().unwrap_or_else(|| "no reason given".into()));
-            (s.name.clone(), SourceConfig { kind: kind.name().into(), location: s.location.clone(), off })
+            let (kind, location, flow_logs) = (kind.name().into(), s.location.clone(), s.flow_logs.clone());
+            (s.name.clone(), SourceConfig { kind, location, off, flow_logs })
         });
         AssessmentConfig {
             organization: c.organization.clone(),

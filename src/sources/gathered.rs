@@ -37,7 +37,10 @@ pub struct Gathered {
     pub requests: Vec<String>,
     /// Who asked a live source, as it says itself.
     pub identity: Option<String>,
-    /// Up to when everything that flow logs delivered was read, or has an entry that says why not.
+    /// Since when, and up to when, everything that flow logs delivered was read, or has an entry that says why not. Without
+    /// the first, as far back as there is anything.
+    pub from: Option<Time>,
+    /// See `from`.
     pub through: Option<Time>,
     /// Whether this is a step of a pass that goes on, or that lacked something before.
     pub unfinished: bool,

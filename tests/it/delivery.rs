@@ -513,6 +513,28 @@ fn the_inventory_tells_which_interfaces_should_speak() {
     let logs = entries(&world, "flow_log.configuration");
     let log = logs.values().next().unwrap();
     assert_eq!((&log["traffic"], &log["destination"]), (&json!("REJECT"), &json!("arn:aws:s3:::flow")));
+    // Interfaces of other accounts and regions than the one that holds the logs.
+    aws.boto(
+        "sts = boto3.client('sts', endpoint_url=s3.meta.endpoint_url, region_name='eu-west-1', aws_access_key_id='test', aws_secret_access_key='test')\n\
+         c = sts.assume_role(RoleArn='arn:aws:iam::444455556666:role/reader', RoleSessionName='reader')['Credentials']\n\
+         there = boto3.client('ec2', endpoint_url=s3.meta.endpoint_url, region_name='eu-west-1', aws_access_key_id=c['AccessKeyId'], aws_secret_access_key=c['SecretAccessKey'], aws_session_token=c['SessionToken'])\n\
+         vpc = there.create_vpc(CidrBlock='10.9.0.0/16')['Vpc']['VpcId']\n\
+         subnet = there.create_subnet(VpcId=vpc, CidrBlock='10.9.1.0/24')['Subnet']['SubnetId']\n\
+         there.create_network_interface(SubnetId=subnet, PrivateIpAddress='10.9.1.9')",
+    );
+    let sts = format!("http://127.0.0.1:{}", aws.server.port);
+    let environment: Vec<_> = AWS.into_iter().chain([("AWS_ENDPOINT_URL_STS", sts.as_str())]).collect();
+    let role = "role_arn = \"arn:aws:iam::444455556666:role/reader\"";
+    let both =
+        aws.world(&format!("inventory = true\ninventory_of = [{{ }}, {{ region = \"eu-west-1\", {role} }}]"));
+    let done = both.run_with(&environment, &["ingest", "vpc"]);
+    assert_eq!(done.status.code(), Some(0), "{}{}", stdout(&done), stderr(&done));
+    let subjects: Vec<String> = entries(&both, "network.interface").into_keys().collect();
+    let of = |account: &str| subjects.iter().any(|s| s.starts_with(account));
+    assert!(
+        of("aws:123456789012:eu-central-1:eni-") && of("aws:444455556666:eu-west-1:eni-"),
+        "{subjects:?}"
+    );
     // One that is deleted is gone with the next look; one that cannot be listed is not.
     aws.boto(&format!("ec2.delete_network_interface(NetworkInterfaceId='{}')", id.trim()));
     aws.faults("9 denied Action=DescribeNetworkInterfaces");
@@ -622,4 +644,53 @@ fn a_pass_that_dies_is_taken_up_where_it_was() {
         assert_eq!(world.run(&["verify"]).status.code(), Some(0));
     }
     println!("{wanted} deaths; a pass changes the disk {} and {} times", whole[0].1, whole[1].1);
+}
+
+#[test]
+fn reading_once_more_before_the_first_pass_leaves_open_what_it_did_not_reach() {
+    let aws = Aws::start();
+    aws.put(&delivered(6));
+    let world = aws.world("since = \"2d\"");
+    ingest(&world);
+    let gaps = |world: &World| {
+        let done = world.run(&["report", "--format", "json", "--out", "r"]);
+        assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+        let report: Value =
+            serde_json::from_slice(&std::fs::read(world.path("r/report.json")).unwrap()).unwrap();
+        let source = report["coverage"].as_array().unwrap().iter().find(|c| c["source"] == "vpc").unwrap();
+        source["gaps"].to_string()
+    };
+    assert!(!gaps(&world).contains("not read to its end"), "{}", gaps(&world));
+    let day =
+        |days: i64| jiff::Timestamp::from_second(now() - days * 86_400).unwrap().to_string()[..10].to_owned();
+    let again = || world.run_with(&AWS, &["ingest", "vpc", "--again", "--from", &day(5), "--json"]);
+    // It reads the first days, and then it may no longer list.
+    aws.faults(&format!("99 denied list-type=2.*{}", day(3).replace('-', "(%2F|/)")));
+    assert!(stdout(&again()).contains("denied: AccessDenied"), "{}", stdout(&again()));
+    assert!(gaps(&world).contains("not read to its end"), "{}", gaps(&world));
+    aws.faults("");
+    assert_eq!(again().status.code(), Some(0));
+    assert!(!gaps(&world).contains("not read to its end"), "{}", gaps(&world));
+}
+
+#[test]
+fn two_looks_with_other_bytes_under_one_name_are_two_objects() {
+    let world = World::init(
+        "[[flow_logs]]\nname = \"vpc\"\nlocation = \"file:looks\"\n[[network.watch]]\nname = \"web\"\nports = [443, 6006]\n",
+    );
+    for (look, seed) in [("20261120T120000Z", 1), ("20261120T130000Z", 2)] {
+        std::fs::create_dir_all(world.path("looks").join(look)).unwrap();
+        std::fs::write(world.path("looks").join(look).join("flows.log"), text(seed, 1_790_000_000)).unwrap();
+    }
+    ingest(&world);
+    let config = std::fs::read_to_string(world.config()).unwrap();
+    std::fs::write(world.config(), config.replace("ports = [443, 6006]", "ports = [6006]")).unwrap();
+    let done = world.run(&["ingest", "vpc", "--again", "--from", "2026-11-01"]);
+    assert_eq!(done.status.code(), Some(0), "{}{}", stdout(&done), stderr(&done));
+    let told = entries(&world, "flow_log.object");
+    assert_eq!(told.len(), 2, "{:?}", told.keys());
+    assert!(
+        told.values().all(|o| o["revision"] == 1 && !o["rows"].to_string().contains(",443,")),
+        "{told:#?}"
+    );
 }

@@ -79,21 +79,15 @@ impl Arrival {
     }
 }
 
-/// When an interface was there.
-pub struct Span<'f> {
-    /// The last state that showed it.
-    pub interface: &'f Seen<NetworkInterface>,
-    /// Since when, as AWS or our looks tell.
+/// An interface that held an address of a node.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// `eni-…`
+    pub interface: String,
+    /// Start of the first record that showed it.
     pub from: Time,
-    /// When a complete look no longer showed it.
-    pub until: Option<Time>,
-}
-
-impl Span<'_> {
-    /// Whether it was there from the first minute of an hour to the last.
-    pub fn covers(&self, hour: Time) -> bool {
-        self.from <= hour && self.until.is_none_or(|u| hour.plus_seconds(3600) <= u)
-    }
+    /// End of the last one.
+    pub to: Time,
 }
 
 /// Accepted traffic of one object from an interface to one class of peers in one hour.
@@ -192,6 +186,10 @@ pub struct NetworkFacts {
     pub hours: BTreeMap<String, BTreeMap<Time, BTreeMap<String, HourSum>>>,
     /// Hours of which objects or windows were not read, or not whole, by source; with the entries that tell so.
     pub unread: BTreeMap<String, BTreeMap<Time, BTreeSet<u64>>>,
+    /// Interfaces that held an address of a node, by source and address.
+    holders: BTreeMap<String, BTreeMap<String, Vec<Holder>>>,
+    /// When the first record begins, by source.
+    begins: BTreeMap<String, Time>,
     /// What was delivered, by source, in the order of the entries.
     pub arrivals: BTreeMap<String, BTreeMap<u64, Arrival>>,
     /// Accepted TCP traffic of service ports on our side, by entry.
@@ -261,9 +259,29 @@ impl NetworkFacts {
         }
     }
 
+    /// Notes that an interface held an address.
+    fn held(&mut self, source: &str, interface: &str, address: &str, (from, to): (Time, Time)) {
+        let holders =
+            self.holders.entry(source.to_owned()).or_default().entry(address.to_owned()).or_default();
+        match holders.iter_mut().find(|h| h.interface == interface) {
+            Some(holder) => (holder.from, holder.to) = (holder.from.min(from), holder.to.max(to)),
+            None => holders.push(Holder { interface: interface.to_owned(), from, to }),
+        }
+    }
+
     /// Adds what an object or window counted; a revision stands in the place of what was told before.
     fn delivered(&mut self, placed: &Placed, revision: u64, unread: Option<(Time, Time)>, traffic: Traffic) {
         let (seq, source) = (placed.seq, placed.entry.source.clone());
+        if let Some(begin) = traffic.span.into_iter().chain(unread).map(|(from, _)| from).min() {
+            let first = self.begins.entry(source.clone()).or_insert(begin);
+            *first = begin.min(*first);
+        }
+        if let Some(span) = traffic.span {
+            traffic
+                .nodes
+                .iter()
+                .for_each(|(interface, address)| self.held(&source, interface, address, span));
+        }
         let unread = unread.map_or_else(Vec::new, |(from, to)| hours_of(from, to));
         let told =
             Told { seq, hours: traffic.hours.iter().map(|h| h.hour).collect(), unread: unread.clone() };
@@ -316,22 +334,14 @@ impl NetworkFacts {
         }
     }
 
-    /// Interfaces that were there at some time up to `at`: the last state that showed each, since when and until when.
-    pub fn spans(&self, at: Time) -> impl Iterator<Item = Span<'_>> {
-        self.interfaces.0.values().filter_map(move |history| {
-            let known = || history.iter().filter(|s| s.at <= at);
-            let shown = known().rfind(|s| !s.gone)?;
-            let first = known().find(|s| !s.gone).map_or(shown.at, |s| s.at);
-            let until = known().find(|s| s.gone && s.at > shown.at).map(|s| s.at);
-            let from = shown.value.attached.map_or(first, |a| a.min(first));
-            Some(Span { interface: shown, from, until })
-        })
+    /// Interfaces that held an address, as records of a source showed it.
+    pub fn holders(&self, source: &str, address: &str) -> impl Iterator<Item = &Holder> {
+        self.holders.get(source).and_then(|of| of.get(address)).into_iter().flatten()
     }
 
-    /// First hour that any object of a source tells of, or would have told of.
+    /// When the first record begins that any object of a source holds, or may have held.
     pub fn begin(&self, source: &str) -> Option<Time> {
-        let read = self.hours.get(source).and_then(|hours| hours.keys().next());
-        read.into_iter().chain(self.unread.get(source).and_then(|hours| hours.keys().next())).min().copied()
+        self.begins.get(source).copied()
     }
 }
 

@@ -1,7 +1,8 @@
 //! Where connections of a system go: public networks, hour by hour, against what the register declares.
 
-use super::super::facts::{Egress, Seen, Span};
+use super::super::facts::{Egress, Seen};
 use super::super::findings::Case;
+use super::super::inventory::Interface;
 use super::network::{Sight, all_hours, interfaces, is_of, without};
 use super::{Judged, utc};
 use crate::config::Network;
@@ -45,7 +46,7 @@ fn is_declared(case: &Case<'_>, egress: &[String], peer: &str) -> bool {
     private || egress.iter().any(within)
 }
 
-fn judge(case: &Case<'_>, ours: &[(&str, Span<'_>)], hour: Time, beyond: &[&Seen<Egress>]) -> Judged {
+fn judge(case: &Case<'_>, ours: &[&Interface], hour: Time, beyond: &[&Seen<Egress>]) -> Judged {
     let opened = |known: bool| beyond.iter().filter(move |r| r.value.ours.is_some() == known);
     let sight = Sight::of(case, ours, hour);
     let line = if opened(true).next().is_some() {

@@ -1,57 +1,47 @@
 //! Rules about flow logs: hour by hour, interface by interface. Accepted, never "reached".
 
-use super::super::coverage::{Unread, span_start};
-use super::super::facts::{HourSum, PortUse, Seen, Span};
+use super::super::coverage::Unread;
+use super::super::facts::{HourSum, PortUse, Seen};
 use super::super::findings::Case;
+use super::super::inventory::Interface;
 use super::{Judged, utc};
 use crate::evidence::Time;
-use crate::evidence::flow_logs::{Initiator, NetworkInterface};
+use crate::evidence::flow_logs::Initiator;
 use std::collections::BTreeMap;
 
-const HOUR: i64 = 3600;
-
 /// Whole hours of the window that the record of a source holds, up to its horizon.
-fn hours(case: &Case<'_>, source: &str) -> Vec<Time> {
-    let (Some(begin), horizon) = (case.facts.network.begin(source), case.estate.horizon(source)) else {
-        return Vec::new();
-    };
-    let first = span_start(begin, case.estate.window);
-    let next = |t: &Time| Some(t.plus_seconds(HOUR));
-    std::iter::successors(Some(first), next).take_while(|t| t.plus_seconds(HOUR) <= horizon).collect()
+fn hours<'a>(case: &Case<'a>, source: &str) -> &'a [Time] {
+    case.estate.coverage.get(source).map_or(&[], |c| &c.hours)
 }
 
 /// Interfaces of the system, those that were deleted within the window included.
-pub(super) fn interfaces<'a>(case: &Case<'a>) -> Vec<(&'a str, Span<'a>)> {
+pub(super) fn interfaces<'a>(case: &Case<'a>) -> Vec<&'a Interface> {
     let Some(system) = case.system else { return Vec::new() };
-    let ours = |i: &Seen<NetworkInterface>| {
-        system.interfaces.contains(&(i.source.clone(), i.value.interface.clone()))
-    };
-    let all = case.facts.network.spans(case.estate.at).filter(|s| ours(s.interface));
-    let recent = all.filter(|s| s.until.is_none_or(|u| u > case.estate.window));
-    recent.map(|s| (s.interface.source.as_str(), s)).collect()
+    let ours = |i: &&Interface| system.interfaces.contains(&(i.source.clone(), i.name.clone()));
+    let recent = |i: &&Interface| i.until.is_none_or(|u| u > case.estate.window);
+    case.estate.interfaces.iter().filter(ours).filter(recent).collect()
 }
 
-fn sum<'a>(case: &Case<'a>, source: &str, hour: Time, interface: &str) -> Option<&'a HourSum> {
-    case.facts.network.hours.get(source)?.get(&hour)?.get(interface)
+fn sum<'a>(case: &Case<'a>, i: &Interface, hour: Time) -> Option<&'a HourSum> {
+    case.facts.network.hours.get(&i.source)?.get(&hour)?.get(&i.name)
 }
 
-/// Whether a flow log over all traffic covers an interface; none when no flow log was listed.
-fn covered(case: &Case<'_>, source: &str, i: &NetworkInterface) -> Option<bool> {
-    let logs =
-        case.facts.network.configurations.at(case.estate.at).map(|(_, c)| c).filter(|c| c.source == source);
-    let logs: Vec<_> = logs.map(|c| &c.value).collect();
-    let over = |r: &String| *r == i.vpc || *r == i.subnet || *r == i.interface;
-    (!logs.is_empty()).then(|| logs.iter().any(|c| over(&c.resource) && c.traffic == "ALL"))
+/// Whether a flow log over all traffic covers an interface; none when no flow log was listed, or nothing tells the VPC.
+fn covered(case: &Case<'_>, i: &Interface) -> Option<bool> {
+    let logs = case.facts.network.configurations.at(case.estate.at).map(|(_, c)| c);
+    let logs: Vec<_> = logs.filter(|c| c.source == i.source).map(|c| &c.value).collect();
+    let over = |r: &String| *r == i.vpc || *r == i.subnet || *r == i.name;
+    (!logs.is_empty() && !i.vpc.is_empty())
+        .then(|| logs.iter().any(|c| over(&c.resource) && c.traffic == "ALL"))
 }
 
 pub(super) fn audit_trail(case: &Case<'_>) -> Vec<Judged> {
     let mut judged = Vec::new();
-    for (source, span) in interfaces(case) {
-        let (interface, i) = (span.interface, &span.interface.value);
-        let covered = covered(case, source, i);
-        for hour in hours(case, source).into_iter().filter(|h| span.covers(*h)) {
-            let sum = sum(case, source, hour, &i.interface);
-            let unread = case.estate.unread(source, hour);
+    for i in interfaces(case) {
+        let covered = covered(case, i);
+        for hour in hours(case, &i.source).iter().copied().filter(|h| i.covers(*h)) {
+            let sum = sum(case, i, hour);
+            let unread = case.estate.unread(&i.source, hour);
             let line = match sum {
                 _ if covered == Some(false) => 1,
                 _ if unread.is_some() => 2,
@@ -69,14 +59,9 @@ pub(super) fn audit_trail(case: &Case<'_>) -> Vec<Judged> {
             };
             let told = sum.into_iter().flat_map(HourSum::entries);
             let entries: Vec<u64> = told.chain(unread.and_then(|u| u.entry)).collect();
-            let unit = format!("{} {}", i.interface, hour);
-            judged.push(
-                Judged::line(unit, line)
-                    .note(note)
-                    .evidence(entries)
-                    .evidence([interface.seq])
-                    .happened(hour),
-            );
+            let unit = format!("{} {hour}", i.name);
+            judged
+                .push(Judged::line(unit, line).note(note).evidence(entries).evidence([i.seq]).happened(hour));
         }
     }
     judged
@@ -105,18 +90,18 @@ pub(super) fn segmentation(case: &Case<'_>) -> Vec<Judged> {
 
 /// A system without any interface: `line` where an inventory tells so, the one after it where none was read.
 pub(super) fn without(case: &Case<'_>, line: usize) -> Judged {
-    let listed = case.facts.network.interfaces.at(case.estate.at).map(|(_, i)| i.seq).next();
+    let listed = case.estate.interfaces.iter().find(|i| i.until.is_none()).map(|i| i.seq);
     Judged::line("every hour", if listed.is_some() { line } else { line + 1 }).evidence(listed)
 }
 
 /// Whether an interface is one of these.
-pub(super) fn is_of(ours: &[(&str, Span<'_>)], source: &str, interface: &str) -> bool {
-    ours.iter().any(|(s, span)| *s == source && span.interface.value.interface == interface)
+pub(super) fn is_of(ours: &[&Interface], source: &str, interface: &str) -> bool {
+    ours.iter().any(|i| i.source == source && i.name == interface)
 }
 
 /// Hours of the window that any source of these interfaces was read for.
-pub(super) fn all_hours(case: &Case<'_>, ours: &[(&str, Span<'_>)]) -> Vec<Time> {
-    let mut all: Vec<Time> = ours.iter().flat_map(|(source, _)| hours(case, source)).collect();
+pub(super) fn all_hours(case: &Case<'_>, ours: &[&Interface]) -> Vec<Time> {
+    let mut all: Vec<Time> = ours.iter().flat_map(|i| hours(case, &i.source)).copied().collect();
     all.sort_unstable();
     all.dedup();
     all
@@ -139,15 +124,12 @@ pub(super) struct Sight<'a> {
 }
 
 impl<'a> Sight<'a> {
-    pub(super) fn of(case: &Case<'a>, ours: &[(&str, Span<'_>)], hour: Time) -> Sight<'a> {
-        let used: Vec<_> = ours.iter().filter(|(_, s)| s.covers(hour)).collect();
-        let covers =
-            |(source, s): &&(&str, Span<'_>)| covered(case, source, &s.interface.value) != Some(false);
-        let sums: Vec<_> =
-            used.iter().map(|(source, s)| sum(case, source, hour, &s.interface.value.interface)).collect();
+    pub(super) fn of(case: &Case<'a>, ours: &[&Interface], hour: Time) -> Sight<'a> {
+        let used: Vec<_> = ours.iter().filter(|i| i.covers(hour)).collect();
+        let sums: Vec<_> = used.iter().map(|i| sum(case, i, hour)).collect();
         let any = |has: fn(&HourSum) -> bool| sums.iter().flatten().any(|s| has(s));
-        let unread = used.iter().find_map(|(source, _)| case.estate.unread(source, hour));
-        let silent = sums.iter().any(Option::is_none) || !used.iter().copied().all(|u| covers(&u));
+        let unread = used.iter().find_map(|i| case.estate.unread(&i.source, hour));
+        let silent = sums.iter().any(Option::is_none) || used.iter().any(|i| covered(case, i) == Some(false));
         let no_record = || format!("an interface of the system has no record in the hour from {}", utc(hour));
         Sight {
             absent: used.is_empty(),
@@ -166,7 +148,7 @@ impl<'a> Sight<'a> {
     }
 }
 
-fn segment(case: &Case<'_>, ours: &[(&str, Span<'_>)], hour: Time, rows: &[&Seen<PortUse>]) -> Judged {
+fn segment(case: &Case<'_>, ours: &[&Interface], hour: Time, rows: &[&Seen<PortUse>]) -> Judged {
     let hits = |who: Initiator| {
         rows.iter().filter(move |r| r.value.allowed == Some(false) && r.value.initiator == who)
     };

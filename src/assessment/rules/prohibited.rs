@@ -1,6 +1,6 @@
 //! Whether anything of a system runs, or ran, that its owner calls prohibited.
 
-use super::super::coverage;
+use super::super::coverage::Input;
 use super::super::estate::{System, ai_workload};
 use super::super::facts::{Seen, States};
 use super::super::findings::Case;
@@ -37,11 +37,11 @@ fn applies_from(case: &Case<'_>, system: &System) -> Option<Time> {
 fn judge(case: &Case<'_>, system: &System, statement: &str, span: Span) -> Judged {
     let seen = running(case, system, span);
     let ours = interfaces(case);
-    let known = case.facts.network.interfaces.0.values().flatten().map(|i| i.at).min();
-    let blind = ours.iter().any(|(source, s)| {
-        let hours = case.facts.network.hours.get(*source).into_iter().flatten();
+    let known = case.estate.interfaces.iter().map(|i| i.first_look).min();
+    let blind = ours.iter().any(|i| {
+        let hours = case.facts.network.hours.get(&i.source).into_iter().flatten();
         let of_span = hours.filter(|(hour, _)| within(**hour, span));
-        of_span.filter_map(|(_, sums)| sums.get(&s.interface.value.interface)).any(|sum| sum.blind)
+        of_span.filter_map(|(_, sums)| sums.get(&i.name)).any(|sum| sum.blind)
     });
     let unread = unread(case, span);
     let line = if !seen.is_empty() {
@@ -111,7 +111,10 @@ fn there<'a, T>(
 
 /// Why a span was not seen as a whole: a source that is stale, or has a gap in it. The span may begin before the window.
 fn unread(case: &Case<'_>, span: Span) -> Option<String> {
-    let all = coverage::since(case.facts, case.catalogue, &case.estate.config, case.estate.at, span.0);
+    let Case { facts, catalogue, estate, .. } = *case;
+    let input =
+        Input { facts, catalogue, config: &estate.config, interfaces: &estate.interfaces, at: estate.at };
+    let all = input.since(span.0);
     let needed = all.values().filter(|c| NEEDED.contains(&c.kind));
     needed.into_iter().find_map(|c| {
         let gap = c.gaps.iter().find(|g| g.to >= span.0 && g.from <= span.1);

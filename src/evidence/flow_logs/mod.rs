@@ -103,6 +103,8 @@ pub struct Traffic {
     pub rows: Vec<FlowRow>,
     /// What was selected and did not fit into the limit of rows.
     pub other: Other,
+    /// Interfaces that hold an address of a node that the selection names, and that address.
+    pub nodes: Vec<(String, String)>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
@@ -115,6 +117,9 @@ fn is_zero(n: &u64) -> bool {
 pub struct FlowSelection {
     /// Interface (`eni-…`) and its private addresses.
     pub interfaces: Vec<(String, Vec<String>)>,
+    /// IPv4 addresses of a cluster's nodes, whose interfaces are looked for: no inventory tells them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<String>,
 }
 
 /// Records of one object.

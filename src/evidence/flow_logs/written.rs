@@ -3,6 +3,7 @@
 //! ```text
 //! interfaces  ["eni-a", "eni-b"]                            sorted; the same list in many entries is one blob
 //! hours       [[1790000000, [70, 3], [], []]]               start; per interface: with traffic, without, lost
+//! nodes       [[1, "10.0.0.9"]]                             number of the interface, address of a node that it holds
 //! rows        [[[0, 1, "10.0.0.9", "in", "own", 6, 6006, "ours", "peer", true, true], [4, "40", "1600", 10, 59, []]]]
 //! ```
 //!
@@ -31,6 +32,8 @@ pub(super) struct Written {
     rows: Vec<(Place, Sums)>,
     #[serde(default)]
     other: Other,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    nodes: Vec<(usize, String)>,
 }
 
 /// Start, and per interface records with traffic, without, lost.
@@ -40,7 +43,7 @@ type Sums = (u64, String, String, i64, i64, Vec<Private>);
 
 impl From<Traffic> for Written {
     fn from(t: Traffic) -> Written {
-        let Traffic { format, records, faults, span, selection, hours, rows, other } = t;
+        let Traffic { format, records, faults, span, selection, hours, rows, other, nodes } = t;
         let mut names: Vec<&str> = hours.iter().flat_map(|h| &h.interfaces).map(|i| i.0.as_str()).collect();
         names.sort_unstable();
         names.dedup();
@@ -59,7 +62,8 @@ impl From<Traffic> for Written {
         };
         let rows = rows.into_iter().map(row).collect();
         let hours = hours.iter().map(|h| written_hour(h, interfaces.len(), &number)).collect();
-        Written { format, records, faults, span, selection, interfaces, hours, rows, other }
+        let nodes = nodes.into_iter().map(|(name, address)| (number(&name), address)).collect();
+        Written { format, records, faults, span, selection, interfaces, hours, rows, other, nodes }
     }
 }
 
@@ -78,8 +82,10 @@ impl From<Written> for Traffic {
     fn from(w: Written) -> Traffic {
         let hours = w.hours.iter().map(|h| hour_row(h, &w.interfaces)).collect();
         let rows = w.rows.into_iter().filter_map(|row| flow_row(row, &w.hours, &w.interfaces)).collect();
+        let node = |(i, address): (usize, String)| Some((w.interfaces.get(i)?.clone(), address));
+        let nodes = w.nodes.into_iter().filter_map(node).collect();
         let Written { format, records, faults, span, selection, other, .. } = w;
-        Traffic { format, records, faults, span, selection, hours, rows, other }
+        Traffic { format, records, faults, span, selection, hours, rows, other, nodes }
     }
 }
 

@@ -49,12 +49,7 @@ pub(super) fn live(
         status.add_step(&gathered, pass.unit());
         // A step is complete when the pass is, and none before it lacked anything. Reading once more moves no cursor.
         gathered.unfinished = !last || !status.not_seen.is_empty();
-        let look = if again.is_some() {
-            gathered.through = None;
-            before.clone()
-        } else {
-            look
-        };
+        let look = if again.is_some() { before.clone() } else { look };
         commit(desk, store, &mut status, (kind, &look, Some(now)), gathered)?;
         progress(&source.name, step, step + u64::from(!last));
         if last || late {

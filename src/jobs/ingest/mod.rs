@@ -166,6 +166,7 @@ fn selected(desk: &Desk, store: &Store, source: &Source) -> Result<Selection, Jo
         let entry = store.reader().with_blobs(store.reader().entry(seq)?.entry)?;
         let told: FlowSelection = serde_json::from_value(entry.payload).unwrap_or_default();
         let addresses = |all: Vec<String>| all.iter().filter_map(|a| a.parse().ok()).collect();
+        selection.nodes = told.nodes.iter().filter_map(|a| a.parse().ok()).collect();
         selection.interfaces = told.interfaces.into_iter().map(|(i, a)| (i, addresses(a))).collect();
     }
     Ok(selection)
@@ -196,6 +197,7 @@ fn run_of(kind: SourceKind, look: &str, at: Option<Time>, gathered: &Gathered) -
         looked_at: at,
         counts: gathered.counts,
         complete: gathered.gaps.is_empty() && !gathered.unfinished && at.is_some(),
+        from: gathered.from,
         through: gathered.through,
         gaps: gathered.gaps.clone(),
         truncated: gathered.truncated.clone(),

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 const STEP_OBJECTS: usize = 64;
 /// Bytes of the objects of one step, at most; a bigger object is a step of its own.
 const STEP_BYTES: u64 = 96 << 20;
-/// Objects and bytes that are fetched ahead, at most; a bigger object comes alone.
+/// Places that are listed at the same time, objects and bytes that are fetched ahead, at most; a bigger object comes alone.
 const AHEAD: usize = 8;
 const AHEAD_BYTES: u64 = 64 << 20;
 /// Days that are listed in one step, at most.
@@ -37,6 +37,8 @@ pub struct Objects<'a> {
     context: &'a Context<'a>,
     start: Start,
     places: Vec<Place>,
+    /// The first day that is listed; none for as far back as there is anything.
+    from: Option<Time>,
     /// The day that is listed next.
     day: Time,
     /// The first day that stays open.
@@ -70,11 +72,12 @@ impl<'a> Objects<'a> {
             let first = if start.from().is_none() { earliest(&bucket, &places).await? } else { None };
             Ok::<_, String>((places, first))
         })?;
-        let day = midnight(start.from().or(first).unwrap_or(start.now)).max(Time::from_seconds(BEGINNING));
+        let from = start.from().map(midnight);
+        let day = midnight(from.or(first).unwrap_or(start.now)).max(Time::from_seconds(BEGINNING));
         let requests =
             vec![format!("ListObjectsV2 s3://{name}/{prefix}: {} accounts and regions", places.len())];
         let (queue, open) = (VecDeque::new(), None);
-        Ok(Objects { session, bucket, prefix, context, start, places, day, open, queue, requests })
+        Ok(Objects { session, bucket, prefix, context, start, places, from, day, open, queue, requests })
     }
 
     /// Objects that wait, of the days that are open: what a pass would read.
@@ -139,7 +142,7 @@ impl<'a> Objects<'a> {
         gathered.requests = std::mem::take(&mut self.requests);
         let last = listed.is_ok() && self.queue.is_empty() && self.day > self.start.now;
         let day = self.queue.front().map_or(self.day, |w| w.day);
-        gathered.through = Some(if last { self.start.now } else { day });
+        (gathered.from, gathered.through) = (self.from, Some(if last { self.start.now } else { day }));
         let look = self.open.map_or(day, |open| open.min(day)).to_string()[..10].to_owned();
         Ok(Step { look, gathered, last })
     }
@@ -177,10 +180,8 @@ impl<'a> Objects<'a> {
 
     /// Lists the next day, and queues what of it was not read before.
     fn list(&mut self, known: &Knows<'_>) -> Result<(), String> {
-        let (day, mut objects) = (self.day, Vec::new());
-        for place in &self.places {
-            objects.extend(self.session.runtime.block_on(self.bucket.list(&place.day(day)))?);
-        }
+        let day = self.day;
+        let objects = self.objects(day)?;
         let quiet =
             self.start.now.plus_seconds(-3600 * i64::from(self.context.source.quiet_hours.unwrap_or(24)));
         let new = objects.iter().any(|o| o.modified.is_none_or(|t| t > quiet));
@@ -191,7 +192,8 @@ impl<'a> Objects<'a> {
         for listed in objects.into_iter().filter(|o| is_delivered(&o.key)) {
             let before = known(&self.subject(&listed.key))?;
             let told = before.as_ref().is_some_and(|k| k.mark.is_empty() || k.mark == listed.etag);
-            let revision = before.map_or(Some(0), |k| k.next(&listed.etag, self.start.selection(self.context)));
+            let revision =
+                before.map_or(Some(0), |k| k.next(&listed.etag, self.start.selection(self.context)));
             if let Some(revision) = revision {
                 self.queue.push_back(Wanted { listed, day, revision, told });
             }
@@ -200,6 +202,22 @@ impl<'a> Objects<'a> {
         self.requests.push(format!("ListObjectsV2 day {date}: {all} objects, {new} to read"));
         self.day = day.plus_seconds(DAY);
         Ok(())
+    }
+
+    /// The objects of a day, of all places; some places are listed at the same time.
+    fn objects(&self, day: Time) -> Result<Vec<Listed>, String> {
+        let mut objects = Vec::new();
+        for some in self.places.chunks(AHEAD) {
+            let list = |place: &Place| {
+                let (bucket, prefix) = (self.bucket.clone(), place.day(day));
+                self.session.runtime.spawn(async move { bucket.list(&prefix).await })
+            };
+            let coming: Vec<_> = some.iter().map(list).collect();
+            for listing in coming {
+                objects.extend(self.session.runtime.block_on(listing).map_err(|e| e.to_string())??);
+            }
+        }
+        Ok(objects)
     }
 
     fn stays_open(&mut self, day: Time) {

@@ -2,48 +2,64 @@
 
 use super::pages::Pages;
 use super::{Session, why};
+use crate::config::Access;
 use crate::evidence::{Kind, Time};
 use crate::sources::flow_logs::Parser;
 use crate::sources::{Context, Gathered};
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{FlowLog, NetworkInterface};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Items of a page.
 const PAGE: i32 = 1_000;
 
-/// Lists interfaces and flow logs of the account and region that the source's credentials reach. A listing that fails is
-/// a gap.
+/// Lists interfaces and flow logs of each account and region of a source. A listing that fails is a gap, and its kind is
+/// not listed whole.
 pub fn inventory(session: &Session, context: &Context<'_>, now: Time) -> Gathered {
-    let mut builder = aws_sdk_ec2::config::Builder::from(&session.config);
-    builder.set_endpoint_url(session.endpoint.clone());
-    let client = Client::from_conf(builder.build());
-    let listed = async { (interfaces(&client).await, flow_logs(&client).await) };
-    let (interfaces, flow_logs) = session.runtime.block_on(listed);
-    let (mut parser, mut listed, mut requests) = (Parser::new(context, now), Vec::new(), Vec::new());
-    match interfaces {
-        Ok(list) => {
-            requests.push(format!("DescribeNetworkInterfaces: {} interfaces", list.len()));
-            parser.interfaces("DescribeNetworkInterfaces", &list);
-            listed.push(Kind::NetworkInterface);
+    let (mut parser, mut requests) = (Parser::new(context, now), Vec::new());
+    let mut whole = BTreeSet::from([Kind::NetworkInterface, Kind::FlowLogConfiguration]);
+    for access in context.source.accounts() {
+        let place = [access.region, access.role_arn].into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let (interfaces, flow_logs) = session.runtime.block_on(listings(&access));
+        match interfaces {
+            Ok(list) => {
+                requests.push(format!("DescribeNetworkInterfaces ({place}): {} interfaces", list.len()));
+                parser.interfaces("DescribeNetworkInterfaces", access.region, &list);
+            }
+            Err(why) => {
+                parser.gap(format!("{why} ({place})"));
+                whole.remove(&Kind::NetworkInterface);
+            }
         }
-        Err(why) => parser.gap(why),
-    }
-    match flow_logs {
-        Ok(list) => {
-            requests.push(format!("DescribeFlowLogs: {} flow logs", list.len()));
-            parser.flow_logs("DescribeFlowLogs", &list);
-            listed.push(Kind::FlowLogConfiguration);
+        match flow_logs {
+            Ok(list) => {
+                requests.push(format!("DescribeFlowLogs ({place}): {} flow logs", list.len()));
+                parser.flow_logs("DescribeFlowLogs", &list);
+            }
+            Err(why) => {
+                parser.gap(format!("{why} ({place})"));
+                whole.remove(&Kind::FlowLogConfiguration);
+            }
         }
-        Err(why) => parser.gap(why),
     }
     let mut gathered = parser.finish();
-    listed.into_iter().for_each(|kind| gathered.listed_whole(kind));
+    whole.into_iter().for_each(|kind| gathered.listed_whole(kind));
     gathered.requests = requests;
     gathered
 }
 
-async fn interfaces(client: &Client) -> Result<Vec<Value>, String> {
+type Listing = Result<Vec<Value>, String>;
+
+async fn listings(access: &Access<'_>) -> (Listing, Listing) {
+    let config = super::config(access).await;
+    let mut builder = aws_sdk_ec2::config::Builder::from(&config);
+    builder.set_endpoint_url(access.endpoint.map(str::to_owned));
+    let client = Client::from_conf(builder.build());
+    (interfaces(&client).await, flow_logs(&client).await)
+}
+
+async fn interfaces(client: &Client) -> Listing {
     const ASKED: &str = "DescribeNetworkInterfaces";
     let (mut all, mut token, mut pages) = (Vec::new(), None, Pages::of(ASKED));
     loop {
@@ -57,7 +73,7 @@ async fn interfaces(client: &Client) -> Result<Vec<Value>, String> {
     }
 }
 
-async fn flow_logs(client: &Client) -> Result<Vec<Value>, String> {
+async fn flow_logs(client: &Client) -> Listing {
     const ASKED: &str = "DescribeFlowLogs";
     let (mut all, mut token, mut pages) = (Vec::new(), None, Pages::of(ASKED));
     loop {

@@ -29,6 +29,8 @@ pub struct Windows<'a> {
     context: &'a Context<'a>,
     start: Start,
     due: VecDeque<(Time, Time)>,
+    /// Since when windows are read; none for as far back as the group goes.
+    from: Option<Time>,
     /// Up to when all that was due is read.
     upto: Time,
 }
@@ -53,14 +55,16 @@ impl<'a> Windows<'a> {
         builder.set_endpoint_url(session.endpoint.clone());
         let client = Client::from_conf(builder.build());
         let (made, kept_since) = session.runtime.block_on(bounds(&client, &group, start.now))?;
-        let since = start.from().unwrap_or(made.max(kept_since));
+        // What the group no longer keeps is not read, whenever it was asked for.
+        let from = start.from().map(|from| from.max(kept_since));
+        let since = from.unwrap_or(made.max(kept_since));
         let from_start = start.again || start.cursor.is_none();
         let upto = if from_start { before(since) } else { since };
         let mut due = due(upto, start.now);
         due.retain(|(window, _)| !from_start || *window >= since.plus_seconds(-WINDOW));
         // What the group no longer keeps would only take back what was counted.
         due.retain(|(window, _)| *window >= kept_since);
-        Ok(Windows { session, client, group, region, context, start, due: due.into(), upto })
+        Ok(Windows { session, client, group, region, context, start, due: due.into(), from, upto })
     }
 
     /// What a pass would read.
@@ -119,7 +123,7 @@ impl<'a> Windows<'a> {
         } else if self.due.is_empty() {
             self.upto = self.start.now;
         }
-        gathered.through = Some(unread.unwrap_or(self.start.now));
+        (gathered.from, gathered.through) = (self.from, Some(unread.unwrap_or(self.start.now)));
         gathered.replied(replies);
         gathered.requests = requests;
         Ok(Step { look: self.upto.to_string(), gathered, last: self.due.is_empty() })

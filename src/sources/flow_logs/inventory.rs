@@ -6,8 +6,14 @@ use crate::evidence::flow_logs::{FlowLogConfiguration, NetworkInterface};
 use crate::evidence::{Evidence, Kind, Outside, Time};
 use serde_json::Value;
 
-pub(super) fn interfaces(out: &mut Gathered, source: &Source, path: &str, list: &[Value], at: Time) {
-    let region = source.region.as_deref();
+pub(super) fn interfaces(
+    out: &mut Gathered,
+    source: &Source,
+    region: Option<&str>,
+    path: &str,
+    list: &[Value],
+    at: Time,
+) {
     for (i, item) in list.iter().enumerate() {
         let Some(interface) = text(item, "NetworkInterfaceId") else {
             out.quarantine(path, format!("NetworkInterfaces[{i}]"), "has no NetworkInterfaceId".into());

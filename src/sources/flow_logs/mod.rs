@@ -55,12 +55,12 @@ impl<'a> Parser<'a> {
     pub fn file(&mut self, path: &str, bytes: &[u8], sha256: &str) {
         let name = path.rsplit('/').next().unwrap_or(path);
         if is_delivered(name) {
-            let subject = format!("flow_log:{path}");
+            let subject = format!("flow_log:{path}@{}", sha256.get(..16).unwrap_or(sha256));
             let object = FlowObject { object: path.to_owned(), ..FlowObject::default() };
             self.object(subject, object, bytes, sha256);
         } else if name.starts_with("describe-network-interfaces") && name.ends_with(".json") {
             if let Some(list) = inventory::list(&mut self.out, path, bytes, "NetworkInterfaces") {
-                self.interfaces(path, &list);
+                self.interfaces(path, self.context.source.region.as_deref(), &list);
             }
         } else if name.starts_with("describe-flow-logs") && name.ends_with(".json") {
             if let Some(list) = inventory::list(&mut self.out, path, bytes, "FlowLogs") {
@@ -73,9 +73,9 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Takes interfaces as DescribeNetworkInterfaces shows them.
-    pub fn interfaces(&mut self, path: &str, list: &[Value]) {
-        inventory::interfaces(&mut self.out, self.context.source, path, list, self.at);
+    /// Takes interfaces of a region as DescribeNetworkInterfaces shows them; without it, their zones tell.
+    pub fn interfaces(&mut self, path: &str, region: Option<&str>, list: &[Value]) {
+        inventory::interfaces(&mut self.out, self.context.source, region, path, list, self.at);
     }
 
     /// Takes flow logs as DescribeFlowLogs shows them.
@@ -209,7 +209,7 @@ impl<'a> Parser<'a> {
         self.out.quarantine_many(path, records.quarantined, faults.located);
         self.objects += 1;
         self.records += kept;
-        let Written { hours, rows, other } = sums.finish();
+        let Written { hours, rows, other, nodes } = sums.finish();
         Traffic {
             format: format.names().map(str::to_owned).collect(),
             records,
@@ -219,6 +219,7 @@ impl<'a> Parser<'a> {
             hours,
             rows,
             other,
+            nodes,
         }
     }
 

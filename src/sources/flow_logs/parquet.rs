@@ -15,12 +15,15 @@ use arrow_buffer::{ArrowNativeType, NullBuffer, ScalarBuffer};
 use arrow_data::{ByteView, MAX_INLINE_VIEW_LEN};
 use arrow_schema::{DataType, Field, Schema};
 use bytes::Bytes;
+use flate2::read::GzDecoder;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
+use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnChunkMetaData;
+use std::io::Read;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -151,13 +154,17 @@ pub(super) fn read(
     let file = Bytes::copy_from_slice(delivered);
     let about = guarded(|| about(&file)).map_err(|e| format!("is no Parquet: {e}"))?;
     let groups = about.metadata().row_groups();
-    if groups.iter().flat_map(|g| g.columns()).any(is_impossible) {
+    let columns = || groups.iter().flat_map(|g| g.columns());
+    if columns().any(is_impossible) {
         return Err("is no Parquet: its footer names places before the beginning of the file".into());
     }
     let unpacked = groups.iter().map(|g| u64::try_from(g.total_byte_size()).unwrap_or(0));
     let unpacked = unpacked.fold(0, u64::saturating_add);
     if unpacked > most {
         return Err(format!("says that it unpacks to {unpacked} bytes, more than the limit of {most}"));
+    }
+    if columns().any(|column| is_bomb(delivered, column, most)) {
+        return Err(format!("a column unpacks to more than the limit of {most} bytes: a bomb"));
     }
     let names = about.parquet_schema().columns().iter().map(|c| c.path().string());
     let mut format = Format::columns_named(names);
@@ -215,6 +222,28 @@ fn is_impossible(column: &ColumnChunkMetaData) -> bool {
     column.data_page_offset() < 0
         || column.compressed_size() < 0
         || column.dictionary_page_offset().is_some_and(|at| at < 0)
+}
+
+/// Most bytes that deflate makes of one.
+const DEFLATE: u64 = 1_032;
+
+/// Whether a column of gzip unpacks to more than a limit, whatever the footer says of it. It is tried where its size makes
+/// that possible; only the headers of pages tell where one begins, but each begins as gzip does.
+fn is_bomb(delivered: &[u8], column: &ColumnChunkMetaData, most: u64) -> bool {
+    let (from, size) = column.byte_range();
+    let packed = delivered.get(from as usize..from.saturating_add(size) as usize).unwrap_or_default();
+    if !matches!(column.compression(), Compression::GZIP(_)) || size.saturating_mul(DEFLATE) <= most {
+        return false;
+    }
+    let (mut left, mut room) = (most, vec![0; 65_536]);
+    memchr::memmem::find_iter(packed, b"\x1F\x8B\x08").any(|at| {
+        let mut page = GzDecoder::new(&packed[at..]);
+        while let Ok(n @ 1..) = page.read(&mut room) {
+            let Some(rest) = left.checked_sub(n as u64) else { return true };
+            left = rest;
+        }
+        false
+    })
 }
 
 /// Where each column of the file stands among those that are read.
@@ -283,4 +312,59 @@ fn batches(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::selection::Selection;
+    use super::*;
+    use arrow_array::{RecordBatch, StringArray};
+    use parquet::arrow::ArrowWriter;
+    use parquet::basic::GzipLevel;
+    use parquet::file::metadata::{ParquetMetaDataReader, ParquetMetaDataWriter};
+    use parquet::file::properties::WriterProperties;
+
+    /// A column of interfaces with long names, three megabytes of them.
+    fn written() -> Vec<u8> {
+        let names = StringArray::from_iter_values((0..3_000).map(|i| format!("eni-{i:01000}")));
+        let batch = RecordBatch::try_from_iter([("interface_id", Arc::new(names) as ArrayRef)]).unwrap();
+        let gzip = Compression::GZIP(GzipLevel::default());
+        let properties =
+            WriterProperties::builder().set_compression(gzip).set_dictionary_enabled(false).build();
+        let mut file = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut file, batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        file
+    }
+
+    /// The same with a footer that says that everything is small.
+    fn lying(file: &[u8]) -> Vec<u8> {
+        let (_, length) = file[..file.len() - 4].split_last_chunk::<4>().unwrap();
+        let pages = file.len() - 8 - u32::from_le_bytes(*length) as usize;
+        let about = ParquetMetaDataReader::new().parse_and_finish(&Bytes::copy_from_slice(file)).unwrap();
+        let small = |c: &ColumnChunkMetaData| c.clone().into_builder().set_total_uncompressed_size(9).build();
+        let columns = about.row_group(0).columns().iter().map(|c| small(c).unwrap()).collect();
+        let group =
+            about.row_group(0).clone().into_builder().set_total_byte_size(9).set_column_metadata(columns);
+        let about = about.into_builder().set_row_groups(vec![group.build().unwrap()]).build();
+        let mut lying = file[..pages].to_vec();
+        ParquetMetaDataWriter::new(&mut lying, &about).finish().unwrap();
+        lying
+    }
+
+    #[test]
+    fn a_bomb_is_told_before_it_is_unpacked_whatever_its_footer_says() {
+        let selection = Selection::default();
+        let refused = |file: &[u8], most| read(file, most, &mut Aggregate::new(&selection)).err();
+        let file = written();
+        assert_eq!(refused(&file, 4 << 20), None);
+        assert!(refused(&file, 2 << 20).unwrap().contains("says that it unpacks to"));
+        let lying = lying(&file);
+        assert_eq!(refused(&lying, 4 << 20), None);
+        assert_eq!(
+            refused(&lying, 2 << 20).unwrap(),
+            "a column unpacks to more than the limit of 2097152 bytes: a bomb"
+        );
+    }
 }

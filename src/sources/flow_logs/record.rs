@@ -29,12 +29,21 @@ pub(super) struct Record<'a> {
     pub protocol: Option<u8>,
     pub source: Option<IpAddr>,
     pub destination: Option<IpAddr>,
+    pub packet_source: Option<IpAddr>,
+    pub packet_destination: Option<IpAddr>,
     pub source_port: Option<u16>,
     pub destination_port: Option<u16>,
     pub packets: u64,
     pub bytes: u64,
     pub tcp_flags: Option<u16>,
     pub egress: Option<bool>,
+}
+
+impl Record<'_> {
+    /// Where it comes from, and where it goes to. What a packet says of itself is the truth behind a translated address.
+    pub(super) fn ends(&self) -> (Option<IpAddr>, Option<IpAddr>) {
+        (self.packet_source.or(self.source), self.packet_destination.or(self.destination))
+    }
 }
 
 /// Why a line is no record: a kind that is counted, and what exactly.
@@ -147,7 +156,7 @@ pub(super) fn record<'a>(format: &Format, row: &impl Fields<'a>) -> Result<Recor
         return Err(Fault { kind: "field-count", what });
     }
     let mut r = Record::default();
-    let (mut packet_source, mut packet_destination, mut resource) = (None, None, &b""[..]);
+    let mut resource = &b""[..];
     for (i, field) in columns.iter().enumerate() {
         let cell = row.cell(i);
         if row.is_absent(cell) {
@@ -191,14 +200,14 @@ pub(super) fn record<'a>(format: &Format, row: &impl Fields<'a>) -> Result<Recor
             }
             Field::TcpFlags => r.tcp_flags = Some(whole(row, cell, "tcp-flags")?),
             Field::PacketSource => {
-                packet_source = row.address(cell);
-                if packet_source.is_none() {
+                r.packet_source = row.address(cell);
+                if r.packet_source.is_none() {
                     return no_address("pkt-srcaddr", row.shown(cell));
                 }
             }
             Field::PacketDestination => {
-                packet_destination = row.address(cell);
-                if packet_destination.is_none() {
+                r.packet_destination = row.address(cell);
+                if r.packet_destination.is_none() {
                     return no_address("pkt-dstaddr", row.shown(cell));
                 }
             }
@@ -217,9 +226,6 @@ pub(super) fn record<'a>(format: &Format, row: &impl Fields<'a>) -> Result<Recor
             Field::Text | Field::Unknown => {}
         }
     }
-    // What a packet says of itself is the truth behind a translated address.
-    r.source = packet_source.or(r.source);
-    r.destination = packet_destination.or(r.destination);
     if r.interface.is_empty() {
         r.interface = resource;
     }
@@ -276,7 +282,7 @@ mod tests {
     fn what_the_packet_says_comes_before_what_the_interface_says() {
         let format = Format::header(b"srcaddr dstaddr pkt-srcaddr pkt-dstaddr flow-direction").unwrap();
         let r = read(&format, "10.0.0.5 10.0.1.9 100.64.3.7 - ingress").unwrap();
-        assert_eq!((r.source, r.destination), ("100.64.3.7".parse().ok(), "10.0.1.9".parse().ok()));
+        assert_eq!(r.ends(), ("100.64.3.7".parse().ok(), "10.0.1.9".parse().ok()));
         assert_eq!(r.egress, Some(false));
     }
 }

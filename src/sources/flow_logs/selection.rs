@@ -17,6 +17,8 @@ pub struct Selection {
     pub interfaces: BTreeMap<String, BTreeSet<IpAddr>>,
     /// Addresses of known systems: pods, nodes.
     pub addresses: BTreeSet<IpAddr>,
+    /// Addresses of nodes, whose interfaces are looked for.
+    pub nodes: BTreeSet<Ipv4Addr>,
     /// Whether full addresses of peers are kept, sealed.
     pub keeps_addresses: bool,
 }
@@ -60,7 +62,7 @@ impl Selection {
         let texts = |nets: &[IpNet]| nets.iter().map(ToString::to_string).collect::<Vec<_>>();
         let watch = self.network.watch.iter().map(|w| (&w.ports, w.allowed_from.as_deref().map(texts)));
         let range = self.network.range.iter().map(|r| (&r.name, r.cidr.to_string()));
-        let all = serde_json::json!({
+        let mut all = serde_json::json!({
             "addresses": self.addresses,
             "interfaces": self.interfaces.iter().collect::<Vec<_>>(),
             "own": texts(&self.network.own),
@@ -69,6 +71,9 @@ impl Selection {
             "range": range.collect::<Vec<_>>(),
             "watch": watch.collect::<Vec<_>>(),
         });
+        if !self.nodes.is_empty() {
+            all["nodes"] = serde_json::json!(self.nodes);
+        }
         sha256_hex(all.to_string().as_bytes())
     }
 

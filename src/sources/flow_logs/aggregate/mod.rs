@@ -1,6 +1,7 @@
 //! The one place where records are summed: per interface and hour, and, of what is selected, per service and class of
 //! peer. What it says can be said in SQL as well: `GROUP BY` the members of a row.
 
+mod holder;
 mod key;
 mod written;
 
@@ -13,6 +14,7 @@ use crate::evidence::Time;
 use crate::evidence::flow_logs::{Direction, Other, RecordCounts, Side};
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
+use holder::Holder;
 use key::{Key, Marks, Sum, initiator, opens};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, Hash};
@@ -42,9 +44,11 @@ pub(super) struct Aggregate<'a> {
     other: Other,
 }
 
-/// An interface: whether all its traffic is selected, and the hour of its last record with what it had in it so far.
+/// An interface: whether all its traffic is selected, which address it holds, and the hour of its last record with what it
+/// had in it so far.
 struct Known {
     selected: bool,
+    holder: Holder,
     hour: u64,
     counts: [u64; 3],
 }
@@ -125,8 +129,11 @@ impl<'a> Aggregate<'a> {
         }
         known.counts[place] += 1;
         if record.status == LogStatus::Ok {
+            if !self.selection.nodes.is_empty() {
+                known.holder = known.holder.with(record);
+            }
             self.flow(record, hour_and_interface, (start, end));
-        } else if record.source.is_some() {
+        } else if record.ends().0.is_some() {
             self.counts.odd += 1;
         }
     }
@@ -151,7 +158,7 @@ impl<'a> Aggregate<'a> {
             return *number;
         }
         let selected = str::from_utf8(name).is_ok_and(|n| self.selection.interfaces.contains_key(n));
-        self.known.push(Known { selected, hour: 0, counts: [0; 3] });
+        self.known.push(Known { selected, holder: Holder::default(), hour: 0, counts: [0; 3] });
         self.interfaces.of(name.into())
     }
 
@@ -240,7 +247,7 @@ impl Sides {
     /// Tells the sides apart, unless nothing of the record can be selected. `whole` says that all traffic of the interface
     /// is.
     fn of(selection: &Selection, r: &Record<'_>, whole: bool) -> Option<Sides> {
-        let (source, destination) = (r.source?, r.destination?);
+        let (Some(source), Some(destination)) = r.ends() else { return None };
         let (from, to) = (r.source_port.unwrap_or(0), r.destination_port.unwrap_or(0));
         let watched = (selection.watches(from), selection.watches(to));
         let known = || selection.addresses.contains(&source) || selection.addresses.contains(&destination);
@@ -334,7 +341,7 @@ mod tests {
         let line = |n: usize| {
             format!("2 1 eni-{n} 198.51.100.7 10.0.0.9 51000 6006 6 2 {n} 1418530010 1418530070 ACCEPT OK\n")
         };
-        let Written { hours, rows, other } =
+        let Written { hours, rows, other, .. } =
             rows(&selection, &(0..MAX_ROWS + 10).map(line).collect::<String>());
         assert_eq!((rows.len(), hours[0].interfaces.len()), (MAX_ROWS, MAX_ROWS + 10));
         assert_eq!(

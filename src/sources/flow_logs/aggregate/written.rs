@@ -1,7 +1,7 @@
 //! The sums of an object, as they are written down.
 
 use super::key::{Key, Marks, Sum};
-use super::{Aggregate, HOUR, settle};
+use super::{Aggregate, HOUR, Known, settle};
 use crate::evidence::flow_logs::{FlowRow, HourRow, Other};
 use crate::evidence::{Private, Time};
 use std::cmp::Reverse;
@@ -16,6 +16,7 @@ pub(in super::super) struct Written {
     pub hours: Vec<HourRow>,
     pub rows: Vec<FlowRow>,
     pub other: Other,
+    pub nodes: Vec<(String, String)>,
 }
 
 /// Names for the numbers that were given while reading.
@@ -48,7 +49,17 @@ impl Aggregate<'_> {
         let (kept, other) = self.ranked();
         let mut rows: Vec<FlowRow> = kept.into_iter().map(|i| self.row(i, &names)).collect();
         rows.sort_by(|a, b| a.place().cmp(&b.place()));
-        Written { hours: self.hours(&names), rows, other }
+        Written { hours: self.hours(&names), rows, other, nodes: self.nodes(&names) }
+    }
+
+    /// Interfaces that hold an address of a node.
+    fn nodes(&self, names: &Names) -> Vec<(String, String)> {
+        let node = |known: &Known| known.holder.address().filter(|a| self.selection.nodes.contains(a));
+        let all = names.interfaces.iter().zip(&self.known);
+        let mut nodes: Vec<_> =
+            all.filter_map(|(name, known)| Some((name.clone(), node(known)?.to_string()))).collect();
+        nodes.sort_unstable();
+        nodes
     }
 
     fn hours(&self, names: &Names) -> Vec<HourRow> {

@@ -1,8 +1,8 @@
 //! What came late: objects that were delivered after their hours could be judged, or read after a report of their hours.
 //! Neither is a gap: both are in the record now.
 
-use super::coverage::Gap;
-use super::facts::{Arrival, Facts};
+use super::super::facts::{Arrival, Facts};
+use super::Gap;
 use crate::evidence::Time;
 use std::collections::BTreeMap;
 
@@ -72,7 +72,7 @@ fn told(seconds: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::Seen;
+    use super::super::super::facts::Seen;
     use super::*;
     use crate::evidence::record::ReportIssued;
 
