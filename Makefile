@@ -2,13 +2,14 @@
 # make specimen  reports/ anew, from the demo
 # make soak      what takes longer: hundreds of deaths, a bundle of a million entries, a disk that is really full
 # make bench     the table of docs/performance.md
+# make fuzz      anything as a delivered object, TIME seconds a target
 # make demo      the looks of the demo anew, from its generator
 # The target folder is shared between clones; set CARGO_TARGET_DIR for another one.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/actledger/target
 VENV ?= $(HOME)/.cache/actledger/venv
 DEMO = $(CARGO_TARGET_DIR)/specimen
 
-.PHONY: test tools specimen demo soak bench
+.PHONY: test tools specimen demo soak bench fuzz
 
 test: tools
 	cargo fmt --check
@@ -40,11 +41,13 @@ demo:
 specimen: tools
 	ACTLEDGER_SPECIMEN=write PATH="$(VENV)/bin:$$PATH" cargo test --locked --test it -- the_specimen_is_what_the_demo_makes every_change_of_every_table
 
-# Seconds for each target. Needs a nightly compiler.
+# Seconds for each target. Needs a nightly compiler. What reaches code that nothing in fuzz/corpus reached is added to it.
 TIME ?= 120
+FUZZ = cargo +nightly fuzz run --target-dir $(CARGO_TARGET_DIR)/fuzz
 fuzz:
 	command -v cargo-fuzz >/dev/null || cargo install -q --locked cargo-fuzz
 	cd fuzz && for target in delivered twin; do \
-	  cargo +nightly fuzz run --target-dir $(CARGO_TARGET_DIR)/fuzz $$target corpus/$$target -- -max_total_time=$(TIME) -max_len=65536 -timeout=20 -rss_limit_mb=4096 || exit 1; \
-	  mkdir -p $(CARGO_TARGET_DIR)/fuzz/small; rm -f $(CARGO_TARGET_DIR)/fuzz/small/*; \
+	  found=$(CARGO_TARGET_DIR)/fuzz/found/$$target; mkdir -p $$found; \
+	  $(FUZZ) $$target $$found corpus/$$target -- -max_total_time=$(TIME) -max_len=65536 -timeout=20 -rss_limit_mb=4096 || exit 1; \
+	  $(FUZZ) $$target corpus/$$target $$found -- -merge=1 -max_len=4096 || exit 1; \
 	done
