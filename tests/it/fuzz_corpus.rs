@@ -3,6 +3,7 @@
 #[path = "../../fuzz/checks.rs"]
 mod checks;
 
+use crate::architecture::sources;
 use crate::support::project;
 
 fn replay(target: &str, check: fn(&[u8])) {
@@ -23,4 +24,22 @@ fn whatever_is_delivered_is_counted() {
 #[test]
 fn fast_and_plain_readers_count_the_same() {
     replay("twin", checks::twin);
+}
+
+/// The fuzz crate is built by `make fuzz` alone: what it takes from the program must not go unnoticed.
+#[test]
+fn the_fuzz_crate_depends_on_what_the_reader_uses() {
+    let dependencies = |file: &str| {
+        let text = std::fs::read_to_string(project().join(file)).unwrap();
+        text.parse::<toml::Table>().unwrap()["dependencies"].as_table().unwrap().clone()
+    };
+    let (program, fuzz) = (dependencies("Cargo.toml"), dependencies("fuzz/Cargo.toml"));
+    let read = ["/src/act/", "/src/config/", "/src/evidence/", "/src/sources/flow_logs/"];
+    let parts = sources().into_iter().filter(|p| read.iter().any(|r| p.to_string_lossy().contains(r)));
+    let text: String = parts.map(|p| std::fs::read_to_string(p).unwrap()).collect();
+    for (name, how) in &program {
+        if text.contains(&format!("{}::", name.replace('-', "_"))) {
+            assert_eq!(fuzz.get(name), Some(how), "{name} in fuzz/Cargo.toml");
+        }
+    }
 }
