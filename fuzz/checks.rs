@@ -7,14 +7,21 @@ use actledger::evidence::{Time, sha256_hex};
 use actledger::sources::flow_logs::{Parser, Selection};
 use actledger::sources::{Context, Gathered};
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
-/// Reads one object with every port watched and every address for one of ours.
-fn read(name: &str, bytes: &[u8]) -> Gathered {
-    let source: Source = toml::from_str("name = 'vpc'\nlocation = 'file:x'").expect("a source");
+static SOURCE: LazyLock<Source> =
+    LazyLock::new(|| toml::from_str("name = 'vpc'\nlocation = 'file:x'").expect("a source"));
+
+/// Every port is watched and every address one of ours.
+static CONTEXT: LazyLock<Context<'static>> = LazyLock::new(|| {
     let own = ["0.0.0.0/0", "::/0"].map(|n| n.parse().expect("a network")).to_vec();
     let ports: Vec<u16> = (0..=u16::MAX).collect();
-    let context = Context::new(&source, Selection::new(Network { own, ..Network::default() }, &ports));
-    let mut parser = Parser::new(&context, Time::from_seconds(1_790_000_000));
+    Context::new(&SOURCE, Selection::new(Network { own, ..Network::default() }, &ports))
+});
+
+/// Reads one object.
+fn read(name: &str, bytes: &[u8]) -> Gathered {
+    let mut parser = Parser::new(&CONTEXT, Time::from_seconds(1_790_000_000));
     parser.file(name, bytes, &sha256_hex(bytes));
     parser.finish()
 }
