@@ -2,7 +2,7 @@
 
 use super::coverage::{All, Input, Unread};
 use super::facts::{Facts, Seen, States};
-use super::inventory::{Interface, interfaces};
+use super::inventory::{Interface, Pod, interfaces, pods};
 use super::level::{Levels, Statement, decision};
 use crate::act::{Catalogue, Level, Role, Route, SourceKind};
 use crate::evidence::gatekeeper::Workload;
@@ -83,6 +83,8 @@ pub struct Estate {
     pub things: Vec<Thing>,
     /// Interfaces that should speak.
     pub interfaces: Vec<Interface>,
+    /// Pods with addresses of their own.
+    pub pods: Vec<Pod>,
     /// Coverage per source.
     pub coverage: All,
 }
@@ -105,7 +107,8 @@ impl Estate {
             let stated = statements(facts, catalogue, system, run.at);
             system.levels = Some(Levels::of(stated, decision(facts, &system.id, run.at)));
         }
-        Estate { at: run.at, window, config: run.config.clone(), systems, things, interfaces, coverage }
+        let (config, pods) = (run.config.clone(), pods(facts, &run.config, run.at));
+        Estate { at: run.at, window, config, systems, things, interfaces, pods, coverage }
     }
 
     /// Coverage of the configured sources of a kind.
@@ -344,7 +347,7 @@ impl<'a> Tying<'a> {
     }
 
     fn network(&mut self, interfaces: &[Interface]) {
-        for i in interfaces {
+        for i in interfaces.iter().filter(|i| !i.name.is_empty()) {
             let matches = |s: &Selector| match s {
                 Selector::Network { interface, address } => {
                     fits(interface, &i.name) && address.as_ref().is_none_or(|a| i.addresses.contains(a))

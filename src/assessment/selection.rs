@@ -1,5 +1,5 @@
-//! What flow logs are read for beside watched ports: all traffic of the interfaces of systems, and which interfaces hold
-//! the addresses of nodes. It is an entry, so that a reader of the rows knows what was looked for.
+//! What flow logs are read for beside watched ports: all traffic of the interfaces and pods of systems, and which interfaces
+//! hold the addresses of nodes. It is an entry, so that a reader of the rows knows what was looked for.
 
 use super::estate::Estate;
 use super::inventory::{Interface, sought};
@@ -18,11 +18,16 @@ pub fn states(estate: &Estate, at: Time) -> Vec<Evidence> {
         let addresses = known.get(place).map_or(Vec::new(), |a| a.to_vec());
         all.entry(source).or_default().interfaces.push((interface.clone(), addresses));
     }
+    let workloads: BTreeSet<_> = estate.systems.values().flat_map(|s| &s.workloads).collect();
+    for pod in estate.pods.iter().filter(|p| p.until.is_none() && workloads.contains(&p.workload)) {
+        all.entry(&pod.source).or_default().pods.extend(pod.addresses.iter().cloned());
+    }
     for (source, address) in sought(&estate.interfaces) {
         all.entry(source).or_default().nodes.push(address.clone());
     }
     let state = |(source, mut selection): (&String, FlowSelection)| {
         selection.nodes.sort_unstable();
+        selection.pods.sort_unstable();
         Evidence::state(Kind::FlowLogSelection, "actledger", subject(source), at, &selection)
     };
     all.into_iter().map(state).collect()

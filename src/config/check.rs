@@ -90,8 +90,15 @@ impl Config {
             if let Some(name) = source.flow_logs.as_ref().filter(|n| !is_flow_log(n)) {
                 return refuse(&key("flow_logs"), name, "the name of a source under [[flow_logs]]");
             }
-            if !source.inventory_of.is_empty() && !source.inventory {
-                return refuse(&key("inventory_of"), "[…]", "it needs inventory = true");
+            if !source.inventory_of.is_empty() && (!source.inventory || source.is_folder()) {
+                return refuse(
+                    &key("inventory_of"),
+                    "[…]",
+                    "it needs inventory = true, and flow logs in AWS",
+                );
+            }
+            if source.flow_logs.is_some() && kind != SourceKind::Gatekeeper {
+                return refuse(&key("flow_logs"), "…", "it stands under [[gatekeeper]]");
             }
             if !source.collect && source.reason.is_none() {
                 return refuse(

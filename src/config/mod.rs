@@ -168,7 +168,7 @@ pub struct Source {
 pub struct Account {
     /// Its region; default: that of the source.
     pub region: Option<String>,
-    /// Role of the account to take on.
+    /// Role of the account to take on; without it, the account is that of the SDK's chain.
     pub role_arn: Option<String>,
     /// External id of that role.
     pub external_id: Option<String>,

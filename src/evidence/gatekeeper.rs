@@ -197,7 +197,7 @@ pub struct Workload {
     pub version_starts: BTreeMap<String, Time>,
 }
 
-/// An address of the cluster: a node's.
+/// Addresses of the cluster: a node's, or a pod's of its own.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Address {
@@ -205,8 +205,14 @@ pub struct Address {
     pub gone: bool,
     /// Name of the node.
     pub node: String,
-    /// Its internal addresses.
+    /// Its internal addresses, or those of the pod.
     pub addresses: Vec<String>,
     /// Its instance, from `spec.providerID`.
     pub instance: Option<String>,
+    /// Of a pod: subject of the workload that it runs for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workload: Option<String>,
+    /// Of a pod: when it was started, as the cluster states.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started: Option<Time>,
 }

@@ -139,7 +139,7 @@ pub struct SourceRun {
     /// Whether everything asked for was read.
     pub complete: bool,
     /// Since when, and up to when, everything that a source of flow logs delivered was read, or has an entry that says why
-    /// not. Without the first, as far back as there is anything.
+    /// not. None of a look in a folder: as far back as there is anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<Time>,
     /// See `from`.

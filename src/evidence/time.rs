@@ -46,6 +46,11 @@ impl Time {
     pub fn timestamp(self) -> Timestamp {
         self.0
     }
+
+    /// How a look that is taken at this time is called: `20261119T053000Z`.
+    pub fn look_name(self) -> String {
+        self.0.strftime("%Y%m%dT%H%M%SZ").to_string()
+    }
     /// The name of a look folder: `20261119T053000Z`.
     pub fn from_look_name(name: &str) -> Option<Time> {
         let b = name.as_bytes();
@@ -116,6 +121,7 @@ mod tests {
             "2026-11-19T15:42:07.500Z"
         );
         assert_eq!(Time::from_look_name("20261119T154207Z"), Some(t));
+        assert_eq!(t.look_name(), "20261119T154207Z");
         assert_eq!(Time::from_look_name("2026-11-19"), None);
         assert_eq!(t.hour().to_string(), "2026-11-19T15:00:00.000Z");
     }

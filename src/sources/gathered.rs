@@ -37,8 +37,8 @@ pub struct Gathered {
     pub requests: Vec<String>,
     /// Who asked a live source, as it says itself.
     pub identity: Option<String>,
-    /// Since when, and up to when, everything that flow logs delivered was read, or has an entry that says why not. Without
-    /// the first, as far back as there is anything.
+    /// Since when, and up to when, everything that flow logs delivered was read, or has an entry that says why not. None
+    /// of a look in a folder: as far back as there is anything.
     pub from: Option<Time>,
     /// See `from`.
     pub through: Option<Time>,

@@ -27,7 +27,10 @@ pub fn gather<'f>(
     files: impl Iterator<Item = (String, std::io::Result<std::borrow::Cow<'f, [u8]>>)>,
 ) -> Gathered {
     let at = looked_at.unwrap_or(recorded_at);
-    let mut parser = Parser::new(kind, context, at);
+    let mut parser = match (Parser::new(kind, context, at), looked_at) {
+        (Parser::FlowLogs(parser), Some(at)) => Parser::FlowLogs(parser.within(&at.look_name())),
+        (parser, _) => parser,
+    };
     let mut digests = Vec::new();
     let mut troubles = Gathered::default();
     for (path, bytes) in files {

@@ -646,20 +646,39 @@ fn a_pass_that_dies_is_taken_up_where_it_was() {
     println!("{wanted} deaths; a pass changes the disk {} and {} times", whole[0].1, whole[1].1);
 }
 
+/// The gaps of the source, as a report tells them.
+fn gaps(world: &World) -> String {
+    let done = world.run(&["report", "--format", "json", "--out", "r"]);
+    assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+    let report: Value = serde_json::from_slice(&std::fs::read(world.path("r/report.json")).unwrap()).unwrap();
+    let source = report["coverage"].as_array().unwrap().iter().find(|c| c["source"] == "vpc").unwrap();
+    source["gaps"].to_string()
+}
+
+#[test]
+fn a_log_group_whose_passes_break_off_leaves_no_hour_open() {
+    let aws = Aws::start();
+    log(&aws, &logged(20));
+    let world = aws.world_at("cloudwatch:/vpc/flow", "since = \"1d\"");
+    // The first pass is refused after some steps, the next one goes on.
+    aws.faults("100-400 denied FilterLogEvents");
+    assert!(ingest(&world)["not_seen"].to_string().contains("AccessDenied"));
+    assert!(
+        count(&world, "flow_log.window") > 3 && gaps(&world).contains("not read to its end"),
+        "{}",
+        gaps(&world)
+    );
+    aws.faults("");
+    assert_eq!(ingest(&world)["failed"], Value::Null);
+    assert!(!gaps(&world).contains("not read to its end"), "{}", gaps(&world));
+}
+
 #[test]
 fn reading_once_more_before_the_first_pass_leaves_open_what_it_did_not_reach() {
     let aws = Aws::start();
     aws.put(&delivered(6));
     let world = aws.world("since = \"2d\"");
     ingest(&world);
-    let gaps = |world: &World| {
-        let done = world.run(&["report", "--format", "json", "--out", "r"]);
-        assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
-        let report: Value =
-            serde_json::from_slice(&std::fs::read(world.path("r/report.json")).unwrap()).unwrap();
-        let source = report["coverage"].as_array().unwrap().iter().find(|c| c["source"] == "vpc").unwrap();
-        source["gaps"].to_string()
-    };
     assert!(!gaps(&world).contains("not read to its end"), "{}", gaps(&world));
     let day =
         |days: i64| jiff::Timestamp::from_second(now() - days * 86_400).unwrap().to_string()[..10].to_owned();

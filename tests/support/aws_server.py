@@ -1,7 +1,7 @@
 """AWS on loopback (moto: S3, CloudWatch Logs, EC2, STS), and in front of it a network that can fail. Prints the port.
 
 The file `faults` in the given folder holds a line per fault, `TIMES KIND PATTERN`: the next TIMES requests whose
-`METHOD PATH?QUERY TARGET` matches the regular expression meet it. The file `asked` gets a line per request."""
+`METHOD PATH?QUERY TARGET` matches the regular expression meet it, or the FIRST-LAST ones of them. The file `asked` gets a line per request."""
 
 import http.client
 import http.server
@@ -40,9 +40,11 @@ def fault(request):
         asked.write(request + "\n")
         for line in (folder / "faults").read_text().splitlines() if (folder / "faults").exists() else []:
             times, kind, pattern = line.split(" ", 2)
-            if re.search(pattern, request) and met.get(line, 0) < int(times):
+            if re.search(pattern, request):
                 met[line] = met.get(line, 0) + 1
-                return kind
+                first, last = times.split("-") if "-" in times else ("1", times)
+                if int(first) <= met[line] <= int(last):
+                    return kind
     return None
 
 

@@ -104,7 +104,14 @@ fn unheard(
     };
     for (interface, seen) in interfaces.iter().zip(spoke) {
         if let Some((first, false)) = seen {
-            gap(*first, format!("{} is in the inventory and in no record", interface.name), interface.seq);
+            let what = match &interface.node {
+                Some(node) if interface.name.is_empty() => {
+                    let addresses = interface.addresses.join(", ");
+                    format!("node {node} ({addresses}): no record tells its interface")
+                }
+                _ => format!("{} is in the inventory and in no record", interface.name),
+            };
+            gap(*first, what, interface.seq);
         }
     }
     for (_, log) in facts.network.configurations.at(to).filter(|(_, c)| c.source == coverage.source) {

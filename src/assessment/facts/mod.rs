@@ -6,7 +6,7 @@ mod own;
 mod terraform;
 
 pub use cluster::Cluster;
-pub use network::{Arrival, Egress, Holder, HourSum, NetworkFacts, PortUse};
+pub use network::{Arrival, Egress, Holder, HourSum, NetworkFacts, PortUse, View};
 pub use own::{Look, Own, UnitState};
 pub use terraform::{RunFacts, Terraform};
 

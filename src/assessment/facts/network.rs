@@ -9,6 +9,7 @@ use crate::evidence::{Kind, Time};
 use crate::ledger::entry::Placed;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// What one interface had in one hour, summed over objects and windows.
 #[derive(Clone, Debug, Default)]
@@ -96,6 +97,8 @@ pub struct Egress {
     pub hour: Time,
     /// `eni-…`
     pub interface: String,
+    /// The address on our side.
+    pub address: String,
     /// Class of the peers.
     pub peer: String,
     /// The service port.
@@ -121,8 +124,8 @@ fn egress(rows: &[FlowRow]) -> impl Iterator<Item = Egress> {
             (Initiator::Peer, service) => Some(service == Side::Peer),
             (Initiator::Port, service) => Some(service == Side::Ours),
         };
-        let (hour, interface, peer) = (r.hour, r.interface.clone(), r.peer.clone());
-        Egress { hour, interface, peer, port: r.port, ours, flows: r.flows, bytes: r.bytes }
+        let (interface, address, peer) = (r.interface.clone(), r.address.clone(), r.peer.clone());
+        Egress { hour: r.hour, interface, address, peer, port: r.port, ours, flows: r.flows, bytes: r.bytes }
     })
 }
 
@@ -132,6 +135,8 @@ pub struct PortUse {
     pub hour: Time,
     /// `eni-…`
     pub interface: String,
+    /// The address on our side.
+    pub address: String,
     /// The service port.
     pub port: u16,
     /// Class of the peers.
@@ -162,9 +167,10 @@ fn uses(rows: Vec<FlowRow>) -> impl Iterator<Item = PortUse> {
         }
     }
     uses.into_iter().map(
-        |((hour, interface, _, port, peer, allowed, initiator), (connections, bytes_out))| PortUse {
+        |((hour, interface, address, port, peer, allowed, initiator), (connections, bytes_out))| PortUse {
             hour,
             interface,
+            address,
             port,
             peer,
             allowed,
@@ -173,6 +179,26 @@ fn uses(rows: Vec<FlowRow>) -> impl Iterator<Item = PortUse> {
             bytes_out,
         },
     )
+}
+
+/// How an object or window saw an hour.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// Its entry.
+    pub seq: u64,
+    /// Whether its format shows the addresses of packets: those of pods, behind that of their node.
+    pub shows_pods: bool,
+    /// Whether AWS lost records.
+    pub lost: bool,
+    /// Addresses of pods whose traffic it kept; none where it did not keep all of it.
+    kept: Option<Rc<BTreeSet<String>>>,
+}
+
+impl View {
+    /// Whether all traffic of these addresses was kept.
+    pub fn keeps(&self, addresses: &[String]) -> bool {
+        self.kept.as_ref().is_some_and(|kept| addresses.iter().all(|a| kept.contains(a)))
+    }
 }
 
 /// What flow logs show.
@@ -186,6 +212,8 @@ pub struct NetworkFacts {
     pub hours: BTreeMap<String, BTreeMap<Time, BTreeMap<String, HourSum>>>,
     /// Hours of which objects or windows were not read, or not whole, by source; with the entries that tell so.
     pub unread: BTreeMap<String, BTreeMap<Time, BTreeSet<u64>>>,
+    /// When records were first searched for the interface that holds an address of a node, by source and address.
+    sought: BTreeMap<(String, String), Time>,
     /// Interfaces that held an address of a node, by source and address.
     holders: BTreeMap<String, BTreeMap<String, Vec<Holder>>>,
     /// When the first record begins, by source.
@@ -198,6 +226,10 @@ pub struct NetworkFacts {
     egress: BTreeMap<u64, Vec<Seen<Egress>>>,
     /// Interfaces by source all of whose traffic is kept, as of the last selection.
     selected: BTreeMap<String, BTreeSet<String>>,
+    /// Pods by source all of whose traffic is kept, as of the last selection.
+    pods: BTreeMap<String, Rc<BTreeSet<String>>>,
+    /// How each hour was seen, by source.
+    views: BTreeMap<String, BTreeMap<Time, Vec<View>>>,
     /// The entry that told an object or window last, by source and subject.
     told: BTreeMap<(String, String), Told>,
 }
@@ -221,6 +253,10 @@ impl NetworkFacts {
                 {
                     let interfaces = seen.value.interfaces.into_iter().map(|(i, _)| i).collect();
                     self.selected.insert(source.to_owned(), interfaces);
+                    for node in seen.value.nodes {
+                        self.sought.entry((source.to_owned(), node)).or_insert(seen.at);
+                    }
+                    self.pods.insert(source.to_owned(), Rc::new(seen.value.pods.into_iter().collect()));
                 }
             }
             Kind::FlowLogObject => {
@@ -297,8 +333,13 @@ impl NetworkFacts {
         let ends = (has("srcaddr") || has("pkt-srcaddr")) && (has("dstaddr") || has("pkt-dstaddr"));
         let blind = !(ends && ["action", "protocol", "srcport", "dstport"].into_iter().all(has));
         let selected = self.selected.get(&source).filter(|_| traffic.other.rows == 0);
+        let shows_pods = has("pkt-srcaddr") && has("pkt-dstaddr");
+        let kept = self.pods.get(&source).filter(|_| traffic.other.rows == 0).cloned();
+        let views = self.views.entry(source.clone()).or_default();
         let hours = self.hours.entry(source.clone()).or_default();
         for row in traffic.hours {
+            let lost = row.interfaces.iter().any(|(_, _, _, skipdata)| *skipdata > 0);
+            views.entry(row.hour).or_default().push(View { seq, shows_pods, lost, kept: kept.clone() });
             let sums = hours.entry(row.hour).or_default();
             for (interface, ok, nodata, skipdata) in row.interfaces {
                 let counts = [ok, nodata, skipdata].map(|n| u32::try_from(n).unwrap_or(u32::MAX));
@@ -324,6 +365,12 @@ impl NetworkFacts {
                 }
             }
         }
+        if let Some(views) = self.views.get_mut(source) {
+            let gone = |hour: &Time| {
+                views.get_mut(hour).into_iter().for_each(|all| all.retain(|v| v.seq != told.seq))
+            };
+            told.hours.iter().for_each(gone);
+        }
         let Some(hours) = self.hours.get_mut(source) else { return };
         for hour in &told.hours {
             let Some(sums) = hours.get_mut(hour) else { continue };
@@ -332,6 +379,16 @@ impl NetworkFacts {
                 hours.remove(hour);
             }
         }
+    }
+
+    /// How an hour of a source was seen.
+    pub fn views(&self, source: &str, hour: Time) -> impl Iterator<Item = &View> {
+        self.views.get(source).and_then(|hours| hours.get(&hour)).into_iter().flatten()
+    }
+
+    /// Since when records are searched for the interface that holds an address of a node.
+    pub fn sought(&self, source: &str, address: &str) -> Option<Time> {
+        self.sought.get(&(source.to_owned(), address.to_owned())).copied()
     }
 
     /// Interfaces that held an address, as records of a source showed it.

@@ -2,8 +2,7 @@
 
 use super::super::facts::{Egress, Seen};
 use super::super::findings::Case;
-use super::super::inventory::Interface;
-use super::network::{Sight, all_hours, interfaces, is_of, without};
+use super::sight::{Ours, Row, Sight};
 use super::{Judged, utc};
 use crate::config::Network;
 use crate::evidence::Time;
@@ -19,18 +18,22 @@ pub(super) fn declared(case: &Case<'_>) -> Vec<Judged> {
         let note = "the register says nothing of its egress, not even an empty list";
         return vec![Judged::line("every hour", 1).note(note).evidence(system.registered)];
     };
-    let ours = interfaces(case);
-    if ours.is_empty() {
-        return vec![without(case, 3)];
+    let ours = Ours::of(case);
+    if let Some((line, listed)) = ours.without(case, 3) {
+        return vec![Judged::line("every hour", line).evidence(listed)];
     }
     let mut rows: BTreeMap<Time, Beyond<'_>> = BTreeMap::new();
-    for row in case.facts.network.egress().filter(|r| is_of(&ours, &r.source, &r.value.interface)) {
+    let place = |r: &Seen<Egress>| {
+        let Egress { interface, address, hour, .. } = &r.value;
+        ours.hold(&Row { source: &r.source, interface, address, hour: *hour })
+    };
+    for row in case.facts.network.egress().filter(|r| place(r)) {
         if row.value.ours != Some(false) && !is_declared(case, egress, &row.value.peer) {
             rows.entry(row.value.hour).or_default().push(row);
         }
     }
     let beyond = |hour: &Time| rows.get(hour).map_or(&[][..], Vec::as_slice);
-    all_hours(case, &ours).into_iter().map(|hour| judge(case, &ours, hour, beyond(&hour))).collect()
+    ours.hours(case).into_iter().map(|hour| judge(case, &ours, hour, beyond(&hour))).collect()
 }
 
 /// Whether a class of peers lies within what is declared, by its network or by its name. A named range that is private is
@@ -46,7 +49,7 @@ fn is_declared(case: &Case<'_>, egress: &[String], peer: &str) -> bool {
     private || egress.iter().any(within)
 }
 
-fn judge(case: &Case<'_>, ours: &[&Interface], hour: Time, beyond: &[&Seen<Egress>]) -> Judged {
+fn judge(case: &Case<'_>, ours: &Ours<'_>, hour: Time, beyond: &[&Seen<Egress>]) -> Judged {
     let opened = |known: bool| beyond.iter().filter(move |r| r.value.ours.is_some() == known);
     let sight = Sight::of(case, ours, hour);
     let line = if opened(true).next().is_some() {
@@ -66,7 +69,7 @@ fn judge(case: &Case<'_>, ours: &[&Interface], hour: Time, beyond: &[&Seen<Egres
     };
     let (entries, note) = match line {
         2 | 8 => (opened(line == 2).map(|r| r.seq).collect(), told(hour, opened(line == 2))),
-        _ => (sight.entries(), why(line, hour, sight.missing)),
+        _ => (sight.entries.clone(), why(line, hour, sight.missing)),
     };
     let mut judged = Judged::line(hour.to_string(), line).note(note);
     judged.public = line == 2;

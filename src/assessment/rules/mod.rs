@@ -9,6 +9,7 @@ mod egress;
 mod network;
 mod prohibited;
 mod register;
+mod sight;
 mod terraform;
 
 use super::findings::{Basis, Case, Excepted};

@@ -1,43 +1,16 @@
 //! Rules about flow logs: hour by hour, interface by interface. Accepted, never "reached".
 
-use super::super::coverage::Unread;
 use super::super::facts::{HourSum, PortUse, Seen};
 use super::super::findings::Case;
-use super::super::inventory::Interface;
+use super::sight::{Ours, Row, Sight, covered, hours, not_read, sum};
 use super::{Judged, utc};
 use crate::evidence::Time;
 use crate::evidence::flow_logs::Initiator;
 use std::collections::BTreeMap;
 
-/// Whole hours of the window that the record of a source holds, up to its horizon.
-fn hours<'a>(case: &Case<'a>, source: &str) -> &'a [Time] {
-    case.estate.coverage.get(source).map_or(&[], |c| &c.hours)
-}
-
-/// Interfaces of the system, those that were deleted within the window included.
-pub(super) fn interfaces<'a>(case: &Case<'a>) -> Vec<&'a Interface> {
-    let Some(system) = case.system else { return Vec::new() };
-    let ours = |i: &&Interface| system.interfaces.contains(&(i.source.clone(), i.name.clone()));
-    let recent = |i: &&Interface| i.until.is_none_or(|u| u > case.estate.window);
-    case.estate.interfaces.iter().filter(ours).filter(recent).collect()
-}
-
-fn sum<'a>(case: &Case<'a>, i: &Interface, hour: Time) -> Option<&'a HourSum> {
-    case.facts.network.hours.get(&i.source)?.get(&hour)?.get(&i.name)
-}
-
-/// Whether a flow log over all traffic covers an interface; none when no flow log was listed, or nothing tells the VPC.
-fn covered(case: &Case<'_>, i: &Interface) -> Option<bool> {
-    let logs = case.facts.network.configurations.at(case.estate.at).map(|(_, c)| c);
-    let logs: Vec<_> = logs.filter(|c| c.source == i.source).map(|c| &c.value).collect();
-    let over = |r: &String| *r == i.vpc || *r == i.subnet || *r == i.name;
-    (!logs.is_empty() && !i.vpc.is_empty())
-        .then(|| logs.iter().any(|c| over(&c.resource) && c.traffic == "ALL"))
-}
-
 pub(super) fn audit_trail(case: &Case<'_>) -> Vec<Judged> {
     let mut judged = Vec::new();
-    for i in interfaces(case) {
+    for i in Ours::of(case).interfaces {
         let covered = covered(case, i);
         for hour in hours(case, &i.source).iter().copied().filter(|h| i.covers(*h)) {
             let sum = sum(case, i, hour);
@@ -67,88 +40,26 @@ pub(super) fn audit_trail(case: &Case<'_>) -> Vec<Judged> {
     judged
 }
 
-fn not_read(unread: &Unread, hour: Time) -> String {
-    format!("{} in the hour from {}", unread.why, utc(hour))
-}
-
 pub(super) fn segmentation(case: &Case<'_>) -> Vec<Judged> {
-    let ours = interfaces(case);
-    if ours.is_empty() {
-        return vec![without(case, 2)];
+    let ours = Ours::of(case);
+    if let Some((line, listed)) = ours.without(case, 2) {
+        return vec![Judged::line("every hour", line).evidence(listed)];
     }
     let mut rows: BTreeMap<Time, Vec<&Seen<PortUse>>> = BTreeMap::new();
-    for row in case.facts.network.ports() {
-        if is_of(&ours, &row.source, &row.value.interface) {
-            rows.entry(row.value.hour).or_default().push(row);
-        }
+    for row in case.facts.network.ports().filter(|r| ours.hold(&place(r))) {
+        rows.entry(row.value.hour).or_default().push(row);
     }
-    all_hours(case, &ours)
-        .into_iter()
-        .map(|hour| segment(case, &ours, hour, rows.get(&hour).map_or(&[], Vec::as_slice)))
-        .collect()
+    let of = |hour: &Time| rows.get(hour).map_or(&[][..], Vec::as_slice);
+    ours.hours(case).into_iter().map(|hour| segment(case, &ours, hour, of(&hour))).collect()
 }
 
-/// A system without any interface: `line` where an inventory tells so, the one after it where none was read.
-pub(super) fn without(case: &Case<'_>, line: usize) -> Judged {
-    let listed = case.estate.interfaces.iter().find(|i| i.until.is_none()).map(|i| i.seq);
-    Judged::line("every hour", if listed.is_some() { line } else { line + 1 }).evidence(listed)
+/// Where a row of a service port stands.
+pub(super) fn place(row: &Seen<PortUse>) -> Row<'_> {
+    let PortUse { interface, address, hour, .. } = &row.value;
+    Row { source: &row.source, interface, address, hour: *hour }
 }
 
-/// Whether an interface is one of these.
-pub(super) fn is_of(ours: &[&Interface], source: &str, interface: &str) -> bool {
-    ours.iter().any(|i| i.source == source && i.name == interface)
-}
-
-/// Hours of the window that any source of these interfaces was read for.
-pub(super) fn all_hours(case: &Case<'_>, ours: &[&Interface]) -> Vec<Time> {
-    let mut all: Vec<Time> = ours.iter().flat_map(|i| hours(case, &i.source)).copied().collect();
-    all.sort_unstable();
-    all.dedup();
-    all
-}
-
-/// How much of an hour was seen of the interfaces that were there.
-pub(super) struct Sight<'a> {
-    /// Whether none was there from its first minute to its last.
-    pub absent: bool,
-    /// Whether a format does not show what is asked.
-    pub blind: bool,
-    /// Why what was seen is not all: an hour was not read through, or an interface has no record in it.
-    pub missing: Option<String>,
-    /// Whether AWS lost some.
-    pub lost: bool,
-    /// Whether some of it is kept in totals only.
-    pub totals_only: bool,
-    unread: Option<u64>,
-    sums: Vec<&'a HourSum>,
-}
-
-impl<'a> Sight<'a> {
-    pub(super) fn of(case: &Case<'a>, ours: &[&Interface], hour: Time) -> Sight<'a> {
-        let used: Vec<_> = ours.iter().filter(|i| i.covers(hour)).collect();
-        let sums: Vec<_> = used.iter().map(|i| sum(case, i, hour)).collect();
-        let any = |has: fn(&HourSum) -> bool| sums.iter().flatten().any(|s| has(s));
-        let unread = used.iter().find_map(|i| case.estate.unread(&i.source, hour));
-        let silent = sums.iter().any(Option::is_none) || used.iter().any(|i| covered(case, i) == Some(false));
-        let no_record = || format!("an interface of the system has no record in the hour from {}", utc(hour));
-        Sight {
-            absent: used.is_empty(),
-            blind: any(|s| s.blind),
-            missing: unread.map(|u| not_read(u, hour)).or_else(|| silent.then(no_record)),
-            unread: unread.and_then(|u| u.entry),
-            lost: any(|s| s.skipdata > 0),
-            totals_only: any(|s| s.totals_only),
-            sums: sums.into_iter().flatten().collect(),
-        }
-    }
-
-    /// Entries that told it.
-    pub(super) fn entries(&self) -> Vec<u64> {
-        self.sums.iter().flat_map(|s| s.entries()).chain(self.unread).collect()
-    }
-}
-
-fn segment(case: &Case<'_>, ours: &[&Interface], hour: Time, rows: &[&Seen<PortUse>]) -> Judged {
+fn segment(case: &Case<'_>, ours: &Ours<'_>, hour: Time, rows: &[&Seen<PortUse>]) -> Judged {
     let hits = |who: Initiator| {
         rows.iter().filter(move |r| r.value.allowed == Some(false) && r.value.initiator == who)
     };
@@ -171,7 +82,7 @@ fn segment(case: &Case<'_>, ours: &[&Interface], hour: Time, rows: &[&Seen<PortU
     let shown = if line == 1 { Initiator::Peer } else { Initiator::Unknown };
     let entries: Vec<u64> = match line {
         1 | 7 => hits(shown).map(|r| r.seq).collect(),
-        _ => sight.entries(),
+        _ => sight.entries.clone(),
     };
     let mut judged =
         Judged::line(hour.to_string(), line).note(told(line, hour, hits(shown), sight.missing.as_deref()));

@@ -4,7 +4,8 @@ use super::super::coverage::Input;
 use super::super::estate::{System, ai_workload};
 use super::super::facts::{Seen, States};
 use super::super::findings::Case;
-use super::network::{interfaces, is_of};
+use super::network::place;
+use super::sight::Ours;
 use super::{Judged, utc};
 use crate::act::SourceKind;
 use crate::evidence::Time;
@@ -36,8 +37,10 @@ fn applies_from(case: &Case<'_>, system: &System) -> Option<Time> {
 
 fn judge(case: &Case<'_>, system: &System, statement: &str, span: Span) -> Judged {
     let seen = running(case, system, span);
-    let ours = interfaces(case);
-    let known = case.estate.interfaces.iter().map(|i| i.first_look).min();
+    let ours = Ours::of(case).interfaces;
+    // Nodes are no inventory of all there is.
+    let listed = case.estate.interfaces.iter().filter(|i| i.node.is_none());
+    let known = listed.chain(ours.iter().copied()).map(|i| i.first_look).min();
     let blind = ours.iter().any(|i| {
         let hours = case.facts.network.hours.get(&i.source).into_iter().flatten();
         let of_span = hours.filter(|(hour, _)| within(**hour, span));
@@ -77,10 +80,10 @@ fn running(case: &Case<'_>, system: &System, span: Span) -> Vec<(String, u64)> {
     seen.extend(
         compute.map(|(_, r)| (format!("{} was applied in {}", r.value.address, r.value.workspace), r.seq)),
     );
-    let ours = interfaces(case);
+    let ours = Ours::of(case);
     let ports = &system.register.serving_ports;
     let served = facts.network.ports().filter(|p| ports.contains(&p.value.port) && p.value.connections > 0);
-    let served = served.filter(|p| within(p.value.hour, span) && is_of(&ours, &p.source, &p.value.interface));
+    let served = served.filter(|p| within(p.value.hour, span) && ours.hold(&place(p)));
     seen.extend(served.map(|p| {
         let (n, port, hour) = (p.value.connections, p.value.port, utc(p.value.hour));
         (format!("port {port} accepted {n} connections in the hour from {hour}"), p.seq)

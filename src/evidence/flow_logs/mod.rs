@@ -120,6 +120,9 @@ pub struct FlowSelection {
     /// IPv4 addresses of a cluster's nodes, whose interfaces are looked for: no inventory tells them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<String>,
+    /// Addresses of pods of systems.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pods: Vec<String>,
 }
 
 /// Records of one object.

@@ -42,7 +42,8 @@ pub(super) fn live(
         fits::set_aside(&mut gathered);
         let late = !last && started.elapsed() > limit;
         if late && again.is_some() {
-            gathered.gap(format!("the pass took longer than its limit: go on with --again --from {look}"));
+            let from = gathered.through.unwrap_or(now);
+            gathered.gap(format!("the pass took longer than its limit: go on with --again --from {from}"));
         } else if late {
             gathered.gap(format!("the pass took longer than its limit; the next one goes on from {look}"));
         }

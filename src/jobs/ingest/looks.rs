@@ -67,8 +67,8 @@ pub(super) fn looks(
     Ok(status)
 }
 
-/// Of a look that is read once more: objects that were read for something else, as revisions of what was told. States of
-/// an old look are no longer news.
+/// Of a look that is read once more: objects that were read for something else, or have other bytes now, as revisions of
+/// what was told. One that an earlier look held as well was told there. States of an old look are no longer news.
 fn revise(store: &Store, source: &str, selection: &str, gathered: &mut Gathered) -> Result<(), JobError> {
     gathered.complete.clear();
     let mut revised = Vec::new();
@@ -76,14 +76,11 @@ fn revise(store: &Store, source: &str, selection: &str, gathered: &mut Gathered)
         if evidence.kind != Kind::FlowLogObject {
             continue;
         }
-        match store.state().delivered(source, &evidence.subject)? {
-            Some(known) if known.selection == selection => continue,
-            Some(known) => {
-                let n = known.revision + 1;
-                evidence.key = format!("{} {n}", evidence.key);
-                evidence.payload["revision"] = n.into();
-            }
-            None => {}
+        if let Some(known) = store.state().delivered(source, &evidence.subject)? {
+            let sha256 = evidence.payload["sha256"].as_str().unwrap_or_default();
+            let Some(n) = known.next(sha256, Some(selection)) else { continue };
+            evidence.key = format!("{} {n}", evidence.key);
+            evidence.payload["revision"] = n.into();
         }
         revised.push(evidence);
     }

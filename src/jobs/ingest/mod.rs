@@ -166,6 +166,7 @@ fn selected(desk: &Desk, store: &Store, source: &Source) -> Result<Selection, Jo
         let entry = store.reader().with_blobs(store.reader().entry(seq)?.entry)?;
         let told: FlowSelection = serde_json::from_value(entry.payload).unwrap_or_default();
         let addresses = |all: Vec<String>| all.iter().filter_map(|a| a.parse().ok()).collect();
+        selection.addresses = told.pods.iter().filter_map(|a| a.parse().ok()).collect();
         selection.nodes = told.nodes.iter().filter_map(|a| a.parse().ok()).collect();
         selection.interfaces = told.interfaces.into_iter().map(|(i, a)| (i, addresses(a))).collect();
     }

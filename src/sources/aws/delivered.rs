@@ -37,8 +37,8 @@ pub struct Objects<'a> {
     context: &'a Context<'a>,
     start: Start,
     places: Vec<Place>,
-    /// The first day that is listed; none for as far back as there is anything.
-    from: Option<Time>,
+    /// The first day that is listed.
+    from: Time,
     /// The day that is listed next.
     day: Time,
     /// The first day that stays open.
@@ -72,12 +72,11 @@ impl<'a> Objects<'a> {
             let first = if start.from().is_none() { earliest(&bucket, &places).await? } else { None };
             Ok::<_, String>((places, first))
         })?;
-        let from = start.from().map(midnight);
-        let day = midnight(from.or(first).unwrap_or(start.now)).max(Time::from_seconds(BEGINNING));
+        let day = midnight(start.from().or(first).unwrap_or(start.now)).max(Time::from_seconds(BEGINNING));
         let requests =
             vec![format!("ListObjectsV2 s3://{name}/{prefix}: {} accounts and regions", places.len())];
         let (queue, open) = (VecDeque::new(), None);
-        Ok(Objects { session, bucket, prefix, context, start, places, from, day, open, queue, requests })
+        Ok(Objects { session, bucket, prefix, context, start, places, from: day, day, open, queue, requests })
     }
 
     /// Objects that wait, of the days that are open: what a pass would read.
@@ -142,7 +141,7 @@ impl<'a> Objects<'a> {
         gathered.requests = std::mem::take(&mut self.requests);
         let last = listed.is_ok() && self.queue.is_empty() && self.day > self.start.now;
         let day = self.queue.front().map_or(self.day, |w| w.day);
-        (gathered.from, gathered.through) = (self.from, Some(if last { self.start.now } else { day }));
+        (gathered.from, gathered.through) = (Some(self.from), Some(if last { self.start.now } else { day }));
         let look = self.open.map_or(day, |open| open.min(day)).to_string()[..10].to_owned();
         Ok(Step { look, gathered, last })
     }

@@ -14,40 +14,48 @@ use std::collections::BTreeSet;
 /// Items of a page.
 const PAGE: i32 = 1_000;
 
-/// Lists interfaces and flow logs of each account and region of a source. A listing that fails is a gap, and its kind is
-/// not listed whole.
+/// Lists interfaces and flow logs of each account and region of a source. A listing that fails is a gap; interfaces are then
+/// listed whole where they were listed, and flow logs, whose subjects tell no account, are not.
 pub fn inventory(session: &Session, context: &Context<'_>, now: Time) -> Gathered {
     let (mut parser, mut requests) = (Parser::new(context, now), Vec::new());
-    let mut whole = BTreeSet::from([Kind::NetworkInterface, Kind::FlowLogConfiguration]);
+    let (mut lacks, mut places) = (BTreeSet::new(), BTreeSet::new());
     for access in context.source.accounts() {
         let place = [access.region, access.role_arn].into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let mut take = |kind: Kind, asked: &str, listing: Listing| match listing {
+            Ok(list) => {
+                requests.push(format!("{asked} ({place}): {} items", list.len()));
+                list
+            }
+            Err(why) => {
+                parser.gap(format!("{why} ({place})"));
+                lacks.insert(kind);
+                Vec::new()
+            }
+        };
         let (interfaces, flow_logs) = session.runtime.block_on(listings(&access));
-        match interfaces {
-            Ok(list) => {
-                requests.push(format!("DescribeNetworkInterfaces ({place}): {} interfaces", list.len()));
-                parser.interfaces("DescribeNetworkInterfaces", access.region, &list);
-            }
-            Err(why) => {
-                parser.gap(format!("{why} ({place})"));
-                whole.remove(&Kind::NetworkInterface);
-            }
-        }
-        match flow_logs {
-            Ok(list) => {
-                requests.push(format!("DescribeFlowLogs ({place}): {} flow logs", list.len()));
-                parser.flow_logs("DescribeFlowLogs", &list);
-            }
-            Err(why) => {
-                parser.gap(format!("{why} ({place})"));
-                whole.remove(&Kind::FlowLogConfiguration);
-            }
-        }
+        let interfaces = take(Kind::NetworkInterface, INTERFACES, interfaces);
+        let flow_logs = take(Kind::FlowLogConfiguration, FLOW_LOGS, flow_logs);
+        let owners = interfaces.iter().filter_map(|i| i["OwnerId"].as_str());
+        places.extend(owners.map(|owner| format!("aws:{owner}:{}:", access.region.unwrap_or_default())));
+        parser.interfaces(INTERFACES, access.region, &interfaces);
+        parser.flow_logs(FLOW_LOGS, &flow_logs);
     }
     let mut gathered = parser.finish();
-    whole.into_iter().for_each(|kind| gathered.listed_whole(kind));
+    for kind in [Kind::NetworkInterface, Kind::FlowLogConfiguration] {
+        match (lacks.contains(&kind), kind) {
+            (false, _) => gathered.listed_whole(kind),
+            (true, Kind::NetworkInterface) => {
+                gathered.listed_only(kind, std::mem::take(&mut places).into_iter())
+            }
+            (true, _) => {}
+        }
+    }
     gathered.requests = requests;
     gathered
 }
+
+const INTERFACES: &str = "DescribeNetworkInterfaces";
+const FLOW_LOGS: &str = "DescribeFlowLogs";
 
 type Listing = Result<Vec<Value>, String>;
 
@@ -60,11 +68,10 @@ async fn listings(access: &Access<'_>) -> (Listing, Listing) {
 }
 
 async fn interfaces(client: &Client) -> Listing {
-    const ASKED: &str = "DescribeNetworkInterfaces";
-    let (mut all, mut token, mut pages) = (Vec::new(), None, Pages::of(ASKED));
+    let (mut all, mut token, mut pages) = (Vec::new(), None, Pages::of(INTERFACES));
     loop {
         let request = client.describe_network_interfaces().max_results(PAGE).set_next_token(token);
-        let reply = request.send().await.map_err(|e| why(ASKED, &e))?;
+        let reply = request.send().await.map_err(|e| why(INTERFACES, &e))?;
         all.extend(reply.network_interfaces().iter().map(interface));
         token = pages.next(reply.next_token())?;
         if token.is_none() {
@@ -74,11 +81,10 @@ async fn interfaces(client: &Client) -> Listing {
 }
 
 async fn flow_logs(client: &Client) -> Listing {
-    const ASKED: &str = "DescribeFlowLogs";
-    let (mut all, mut token, mut pages) = (Vec::new(), None, Pages::of(ASKED));
+    let (mut all, mut token, mut pages) = (Vec::new(), None, Pages::of(FLOW_LOGS));
     loop {
         let request = client.describe_flow_logs().max_results(PAGE).set_next_token(token);
-        let reply = request.send().await.map_err(|e| why(ASKED, &e))?;
+        let reply = request.send().await.map_err(|e| why(FLOW_LOGS, &e))?;
         all.extend(reply.flow_logs().iter().map(flow_log));
         token = pages.next(reply.next_token())?;
         if token.is_none() {

@@ -5,7 +5,7 @@ use super::{Session, why};
 use crate::evidence::flow_logs::FlowWindow;
 use crate::evidence::{Time, hex};
 use crate::sources::flow_logs::Parser;
-use crate::sources::flow_logs::window::{WINDOW, before, due};
+use crate::sources::flow_logs::window::{WINDOW, before, behind, due};
 use crate::sources::{Context, Knows, Start, Step};
 use aws_sdk_cloudwatchlogs::Client;
 use sha2::{Digest, Sha256};
@@ -29,8 +29,8 @@ pub struct Windows<'a> {
     context: &'a Context<'a>,
     start: Start,
     due: VecDeque<(Time, Time)>,
-    /// Since when windows are read; none for as far back as the group goes.
-    from: Option<Time>,
+    /// Since when windows are read.
+    from: Time,
     /// Up to when all that was due is read.
     upto: Time,
 }
@@ -55,11 +55,11 @@ impl<'a> Windows<'a> {
         builder.set_endpoint_url(session.endpoint.clone());
         let client = Client::from_conf(builder.build());
         let (made, kept_since) = session.runtime.block_on(bounds(&client, &group, start.now))?;
-        // What the group no longer keeps is not read, whenever it was asked for.
-        let from = start.from().map(|from| from.max(kept_since));
-        let since = from.unwrap_or(made.max(kept_since));
+        let since = start.from().unwrap_or(made).max(kept_since);
         let from_start = start.again || start.cursor.is_none();
-        let upto = if from_start { before(since) } else { since };
+        // A cursor is a time at which windows were due.
+        let (upto, from) =
+            if from_start { (before(since), since) } else { (since, behind(since).max(kept_since)) };
         let mut due = due(upto, start.now);
         due.retain(|(window, _)| !from_start || *window >= since.plus_seconds(-WINDOW));
         // What the group no longer keeps would only take back what was counted.
@@ -123,7 +123,7 @@ impl<'a> Windows<'a> {
         } else if self.due.is_empty() {
             self.upto = self.start.now;
         }
-        (gathered.from, gathered.through) = (self.from, Some(unread.unwrap_or(self.start.now)));
+        (gathered.from, gathered.through) = (Some(self.from), Some(unread.unwrap_or(self.start.now)));
         gathered.replied(replies);
         gathered.requests = requests;
         Ok(Step { look: self.upto.to_string(), gathered, last: self.due.is_empty() })

@@ -4,9 +4,8 @@
 use super::aggregate::Aggregate;
 use super::fields::Format;
 use super::record::{Cut, record};
-use super::scan::{Addresses, breaks};
+use super::scan::breaks;
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 /// Longest line: a record of all fields has less than two kilobytes.
 const LONGEST_LINE: usize = 65_536;
@@ -25,7 +24,6 @@ pub(super) struct Lines<'s, 'n> {
     rest: Vec<u8>,
     /// Whether the line that is being read is too long, and is left out up to its end.
     skipping: bool,
-    addresses: Rc<Addresses>,
     /// Room for the places of a line's fields.
     fields: Vec<(u32, u32)>,
     number: u64,
@@ -52,8 +50,7 @@ impl Faults {
 impl<'s, 'n> Lines<'s, 'n> {
     pub(super) fn new(format: Format, sums: &'s mut Aggregate<'n>) -> Lines<'s, 'n> {
         let (rest, fields, faults) = (Vec::new(), Vec::new(), Faults::default());
-        let addresses = Rc::default();
-        Lines { format, sums, rest, skipping: false, addresses, fields, number: 0, any: false, faults }
+        Lines { format, sums, rest, skipping: false, fields, number: 0, any: false, faults }
     }
 
     /// Takes some text, cut anywhere.
@@ -104,7 +101,7 @@ impl<'s, 'n> Lines<'s, 'n> {
 
     /// Takes lines that end.
     fn whole(&mut self, text: &[u8]) {
-        let (mut fields, addresses) = (std::mem::take(&mut self.fields), Rc::clone(&self.addresses));
+        let mut fields = std::mem::take(&mut self.fields);
         let (mut from, mut start, mut strange) = (0, 0, false);
         breaks(text, |at| {
             if at > from {
@@ -114,7 +111,7 @@ impl<'s, 'n> Lines<'s, 'n> {
             let end = text[at as usize];
             if end == b'\n' {
                 self.number += 1;
-                let cut = Cut { block: text, fields: &fields, addresses: &addresses };
+                let cut = Cut { block: text, fields: &fields };
                 self.line(&text[start as usize..at as usize], cut, strange);
                 fields.clear();
                 (start, strange) = (from, false);

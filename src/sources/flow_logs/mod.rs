@@ -35,6 +35,8 @@ pub fn is_delivered(name: &str) -> bool {
 /// Parser of one look.
 pub struct Parser<'a> {
     context: &'a Context<'a>,
+    /// What the names of files are told with: the look that they lie in.
+    look: String,
     at: Time,
     out: Gathered,
     objects: u64,
@@ -48,14 +50,19 @@ impl<'a> Parser<'a> {
     pub fn new(context: &'a Context<'a>, at: Time) -> Parser<'a> {
         let (out, limits) = (Gathered::default(), Limits::of(context.source));
         let unpacker = Unpacker::new(limits);
-        Parser { context, at, out, objects: 0, records: 0, limits, unpacker }
+        Parser { context, look: String::new(), at, out, objects: 0, records: 0, limits, unpacker }
+    }
+
+    /// Of a look with a name: a file of the same name in another look is another object.
+    pub fn within(self, look: &str) -> Parser<'a> {
+        Parser { look: format!("{look}/"), ..self }
     }
 
     /// Takes one delivered object or one reply of a describe call, with its SHA-256.
     pub fn file(&mut self, path: &str, bytes: &[u8], sha256: &str) {
         let name = path.rsplit('/').next().unwrap_or(path);
         if is_delivered(name) {
-            let subject = format!("flow_log:{path}@{}", sha256.get(..16).unwrap_or(sha256));
+            let subject = format!("flow_log:{}{path}", self.look);
             let object = FlowObject { object: path.to_owned(), ..FlowObject::default() };
             self.object(subject, object, bytes, sha256);
         } else if name.starts_with("describe-network-interfaces") && name.ends_with(".json") {
@@ -120,7 +127,7 @@ impl<'a> Parser<'a> {
             return self.out.refuse(path, why);
         }
         let object = FlowObject { object: path.to_owned(), ..FlowObject::default() };
-        self.unread(format!("flow_log:{path}"), object, why);
+        self.unread(format!("flow_log:{}{path}", self.look), object, why);
     }
 
     fn told(&mut self, subject: String, object: &FlowObject) {

@@ -7,7 +7,7 @@ use super::aggregate::Aggregate;
 use super::fields::Format;
 use super::lines::Faults;
 use super::record::{Fields, record};
-use super::scan::Addresses;
+use super::scan::{address_in, address_of};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef, BinaryViewArray, downcast_primitive_array};
@@ -15,14 +15,14 @@ use arrow_buffer::{ArrowNativeType, NullBuffer, ScalarBuffer};
 use arrow_data::{ByteView, MAX_INLINE_VIEW_LEN};
 use arrow_schema::{DataType, Field, Schema};
 use bytes::Bytes;
-use flate2::read::GzDecoder;
+use flate2::bufread::GzDecoder;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use std::io::Read;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -71,7 +71,6 @@ fn is_number(t: &DataType) -> bool {
 struct Row<'b> {
     columns: &'b [Column],
     row: usize,
-    addresses: &'b Addresses,
 }
 
 impl<'b> Fields<'b> for Row<'b> {
@@ -126,11 +125,11 @@ impl<'b> Fields<'b> for Row<'b> {
         let view = texts.views()[self.row];
         let len = view as u32;
         if len <= MAX_INLINE_VIEW_LEN {
-            return self.addresses.of(view >> 32, texts.value(self.row));
+            return address_of(view >> 32, texts.value(self.row));
         }
         let ByteView { buffer_index, offset, .. } = ByteView::from(view);
         let from = offset as usize;
-        self.addresses.read(&texts.data_buffers()[buffer_index as usize], from, from + len as usize)
+        address_in(&texts.data_buffers()[buffer_index as usize], from, from + len as usize)
     }
 
     fn shown(&self, column: usize) -> String {
@@ -154,8 +153,7 @@ pub(super) fn read(
     let file = Bytes::copy_from_slice(delivered);
     let about = guarded(|| about(&file)).map_err(|e| format!("is no Parquet: {e}"))?;
     let groups = about.metadata().row_groups();
-    let columns = || groups.iter().flat_map(|g| g.columns());
-    if columns().any(is_impossible) {
+    if groups.iter().flat_map(|g| g.columns()).any(is_impossible) {
         return Err("is no Parquet: its footer names places before the beginning of the file".into());
     }
     let unpacked = groups.iter().map(|g| u64::try_from(g.total_byte_size()).unwrap_or(0));
@@ -163,8 +161,8 @@ pub(super) fn read(
     if unpacked > most {
         return Err(format!("says that it unpacks to {unpacked} bytes, more than the limit of {most}"));
     }
-    if columns().any(|column| is_bomb(delivered, column, most)) {
-        return Err(format!("a column unpacks to more than the limit of {most} bytes: a bomb"));
+    if is_bomb(delivered, groups, most) {
+        return Err(format!("its columns unpack to more than the limit of {most} bytes: a bomb"));
     }
     let names = about.parquet_schema().columns().iter().map(|c| c.path().string());
     let mut format = Format::columns_named(names);
@@ -227,23 +225,38 @@ fn is_impossible(column: &ColumnChunkMetaData) -> bool {
 /// Most bytes that deflate makes of one.
 const DEFLATE: u64 = 1_032;
 
-/// Whether a column of gzip unpacks to more than a limit, whatever the footer says of it. It is tried where its size makes
-/// that possible; only the headers of pages tell where one begins, but each begins as gzip does.
-fn is_bomb(delivered: &[u8], column: &ColumnChunkMetaData, most: u64) -> bool {
-    let (from, size) = column.byte_range();
-    let packed = delivered.get(from as usize..from.saturating_add(size) as usize).unwrap_or_default();
-    if !matches!(column.compression(), Compression::GZIP(_)) || size.saturating_mul(DEFLATE) <= most {
+/// Whether columns of gzip unpack to more than a limit together, whatever the footer says of them. It is tried where their
+/// size makes that possible; only the headers of pages tell where one begins, but each begins as gzip does.
+fn is_bomb(delivered: &[u8], groups: &[RowGroupMetaData], most: u64) -> bool {
+    let packed = |column: &&ColumnChunkMetaData| matches!(column.compression(), Compression::GZIP(_));
+    let bytes = |column: &ColumnChunkMetaData| {
+        let (from, size) = column.byte_range();
+        let end = (delivered.len() as u64).min(from.saturating_add(size));
+        &delivered[from.min(end) as usize..end as usize]
+    };
+    let columns: Vec<&[u8]> = groups.iter().flat_map(|g| g.columns()).filter(packed).map(bytes).collect();
+    let size: u64 = columns.iter().map(|c| c.len() as u64).sum();
+    if size.saturating_mul(DEFLATE) <= most {
         return false;
     }
-    let (mut left, mut room) = (most, vec![0; 65_536]);
-    memchr::memmem::find_iter(packed, b"\x1F\x8B\x08").any(|at| {
-        let mut page = GzDecoder::new(&packed[at..]);
-        while let Ok(n @ 1..) = page.read(&mut room) {
-            let Some(rest) = left.checked_sub(n as u64) else { return true };
-            left = rest;
+    let (mut unpacked, mut read, mut room) = (0, 0, vec![0; 65_536]);
+    for column in columns {
+        for at in memchr::memmem::find_iter(column, b"\x1F\x8B\x08") {
+            let mut page = GzDecoder::new(&column[at..]);
+            while let Ok(n @ 1..) = page.read(&mut room) {
+                unpacked += n as u64;
+                if unpacked > most {
+                    return true;
+                }
+            }
+            // What looks like gzip within gzip is read as well: a file of nothing else is made to waste time.
+            read += (column.len() - at - page.get_ref().len()) as u64;
+            if read > 4 * size {
+                return true;
+            }
         }
-        false
-    })
+    }
+    false
 }
 
 /// Where each column of the file stands among those that are read.
@@ -295,14 +308,13 @@ fn batches(
     faults: &mut Faults,
     rows: &mut u64,
 ) -> Result<(), ParquetError> {
-    let addresses = Addresses::default();
     for batch in reader {
         let batch = batch?;
         let column = |place: &Option<usize>| place.map_or(Column::Strange, |at| Column::of(batch.column(at)));
         let columns: Vec<Column> = places.iter().map(column).collect();
         for row in 0..batch.num_rows() {
             *rows += 1;
-            match record(format, &Row { columns: &columns, row, addresses: &addresses }) {
+            match record(format, &Row { columns: &columns, row }) {
                 Ok(record) => sums.add(&record),
                 Err(fault) => {
                     sums.counts.quarantined += 1;
@@ -338,12 +350,15 @@ mod tests {
         file
     }
 
-    /// The same with a footer that says that everything is small.
-    fn lying(file: &[u8]) -> Vec<u8> {
+    /// The same with a footer that says that everything is small when unpacked, and of this size when packed.
+    fn lying(file: &[u8], packed: Option<i64>) -> Vec<u8> {
         let (_, length) = file[..file.len() - 4].split_last_chunk::<4>().unwrap();
         let pages = file.len() - 8 - u32::from_le_bytes(*length) as usize;
         let about = ParquetMetaDataReader::new().parse_and_finish(&Bytes::copy_from_slice(file)).unwrap();
-        let small = |c: &ColumnChunkMetaData| c.clone().into_builder().set_total_uncompressed_size(9).build();
+        let small = |c: &ColumnChunkMetaData| {
+            let builder = c.clone().into_builder().set_total_uncompressed_size(9);
+            builder.set_total_compressed_size(packed.unwrap_or(c.compressed_size())).build()
+        };
         let columns = about.row_group(0).columns().iter().map(|c| small(c).unwrap()).collect();
         let group =
             about.row_group(0).clone().into_builder().set_total_byte_size(9).set_column_metadata(columns);
@@ -360,11 +375,12 @@ mod tests {
         let file = written();
         assert_eq!(refused(&file, 4 << 20), None);
         assert!(refused(&file, 2 << 20).unwrap().contains("says that it unpacks to"));
-        let lying = lying(&file);
-        assert_eq!(refused(&lying, 4 << 20), None);
-        assert_eq!(
-            refused(&lying, 2 << 20).unwrap(),
-            "a column unpacks to more than the limit of 2097152 bytes: a bomb"
-        );
+        assert_eq!(refused(&lying(&file, None), 4 << 20), None);
+        for packed in [None, Some(1 << 40)] {
+            assert_eq!(
+                refused(&lying(&file, packed), 2 << 20).unwrap(),
+                "its columns unpack to more than the limit of 2097152 bytes: a bomb"
+            );
+        }
     }
 }

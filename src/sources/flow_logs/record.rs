@@ -1,7 +1,7 @@
 //! One flow-log record: a line, cut into fields, becomes values of their types; or it is said what is wrong with it.
 
 use super::fields::{Field, Format};
-use super::scan::{Addresses, number};
+use super::scan::{address_in, number};
 use std::net::IpAddr;
 
 /// What a record says of delivery.
@@ -58,7 +58,6 @@ pub(super) struct Fault {
 pub(super) struct Cut<'a, 'c> {
     pub block: &'a [u8],
     pub fields: &'c [(u32, u32)],
-    pub addresses: &'c Addresses,
 }
 
 impl<'a> Cut<'a, '_> {
@@ -117,7 +116,7 @@ impl<'a> Fields<'a> for Cut<'a, '_> {
 
     #[inline(always)]
     fn address(&self, (from, to): (u32, u32)) -> Option<IpAddr> {
-        self.addresses.read(self.block, from as usize, to as usize)
+        address_in(self.block, from as usize, to as usize)
     }
 
     fn shown(&self, cell: (u32, u32)) -> String {
@@ -250,8 +249,7 @@ mod tests {
     fn read<'a>(format: &Format, line: &'a str) -> Result<Record<'a>, Fault> {
         let start = |part: &str| (part.as_ptr() as usize - line.as_ptr() as usize) as u32;
         let fields: Vec<_> = line.split(' ').map(|p| (start(p), start(p) + p.len() as u32)).collect();
-        let addresses = Addresses::default();
-        record(format, &Cut { block: line.as_bytes(), fields: &fields, addresses: &addresses })
+        record(format, &Cut { block: line.as_bytes(), fields: &fields })
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub struct Selection {
     ports: Vec<u64>,
     /// Interfaces of known systems, with their addresses where an inventory tells them.
     pub interfaces: BTreeMap<String, BTreeSet<IpAddr>>,
-    /// Addresses of known systems: pods, nodes.
+    /// Addresses of pods of known systems.
     pub addresses: BTreeSet<IpAddr>,
     /// Addresses of nodes, whose interfaces are looked for.
     pub nodes: BTreeSet<Ipv4Addr>,
@@ -57,12 +57,12 @@ impl Selection {
         self.ports.get(usize::from(port / 64)).is_some_and(|word| word >> (port % 64) & 1 == 1)
     }
 
-    /// SHA-256 over all of it as canonical JSON: objects that were read with another one kept other rows.
+    /// SHA-256 over all that rows depend on as canonical JSON: objects that were read with another one kept other rows.
     pub fn digest(&self) -> String {
         let texts = |nets: &[IpNet]| nets.iter().map(ToString::to_string).collect::<Vec<_>>();
         let watch = self.network.watch.iter().map(|w| (&w.ports, w.allowed_from.as_deref().map(texts)));
         let range = self.network.range.iter().map(|r| (&r.name, r.cidr.to_string()));
-        let mut all = serde_json::json!({
+        let all = serde_json::json!({
             "addresses": self.addresses,
             "interfaces": self.interfaces.iter().collect::<Vec<_>>(),
             "own": texts(&self.network.own),
@@ -71,9 +71,6 @@ impl Selection {
             "range": range.collect::<Vec<_>>(),
             "watch": watch.collect::<Vec<_>>(),
         });
-        if !self.nodes.is_empty() {
-            all["nodes"] = serde_json::json!(self.nodes);
-        }
         sha256_hex(all.to_string().as_bytes())
     }
 

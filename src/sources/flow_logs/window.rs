@@ -22,6 +22,11 @@ pub fn due(after: Time, upto: Time) -> Vec<(Time, Time)> {
     due
 }
 
+/// The start of the first window that may have been due after a cursor: all before it were read by then as often as they are.
+pub fn behind(cursor: Time) -> Time {
+    cursor.plus_seconds(-WINDOW - AGES[AGES.len() - 1])
+}
+
 /// The time after which the windows from `from` on are due for the first time.
 pub fn before(from: Time) -> Time {
     from.plus_seconds(WINDOW + AGES[0] - 1)

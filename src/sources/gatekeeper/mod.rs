@@ -1,16 +1,20 @@
 //! A cluster and its Gatekeeper, from lists as `kubectl get … -o json` prints them.
 
+mod address;
 mod constraint;
 mod workload;
 
 use super::Gathered;
 use crate::config::Source;
-use crate::evidence::gatekeeper::{Address, Admission, Config, Namespace, Template, Webhook};
+use crate::evidence::gatekeeper::{Admission, Config, Namespace, Template, Webhook};
 use crate::evidence::{Evidence, Kind, Outside, Private, Time, outside_json};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 const WORKLOADS: [&str; 6] = ["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "InferenceService"];
+
+/// Group, kind and text of every object of a look.
+type Objects = [(String, String, Value)];
 
 /// Parser of one look. Objects are joined at the end: a ReplicaSet tells when its Deployment's version began.
 pub struct Parser<'a> {
@@ -115,13 +119,13 @@ impl<'a> Parser<'a> {
                 }
                 "ConstraintTemplate" => self.template(&cluster, object),
                 "Namespace" => self.namespace(&cluster, object),
-                "Node" => self.node(&cluster, object),
                 "Event" => self.event(&cluster, object),
                 "ValidatingWebhookConfiguration" => self.webhook(&cluster, object),
                 _ => {}
             }
         }
         workload::read(&mut self.out, self.source, &cluster, self.at, &objects);
+        address::read(&mut self.out, self.source, &cluster, self.at, &objects);
         if self.listed.contains_key("Config") {
             self.configs(&cluster, &objects);
         }
@@ -155,7 +159,6 @@ impl<'a> Parser<'a> {
             (Kind::GatekeeperViolation, &["constraint"]),
             (Kind::GatekeeperTemplate, &["ConstraintTemplate"]),
             (Kind::KubernetesNamespace, &["Namespace"]),
-            (Kind::KubernetesAddress, &["Node"]),
             (Kind::KubernetesWebhook, &["ValidatingWebhookConfiguration"]),
             (
                 Kind::KubernetesWorkload,
@@ -171,6 +174,20 @@ impl<'a> Parser<'a> {
             } else if !self.listed.contains_key(needs[0]) {
                 self.out.gap(format!("no list of {} in the look", needs[0]));
             }
+        }
+        self.addresses();
+    }
+
+    /// Nodes and pods are listed each for itself; without a list of nodes nothing tells where pods are.
+    fn addresses(&mut self) {
+        let whole = |name: &str| self.listed.get(name).copied().unwrap_or(false);
+        let open: Vec<_> = ["Node", "Pod"].into_iter().filter(|name| !whole(name)).collect();
+        if !self.listed.contains_key("Node") {
+            self.out.gap("no list of Node in the look");
+        }
+        if open.len() < 2 {
+            let open = open.into_iter().map(|name| format!("/{name}/"));
+            self.out.complete.entry(Kind::KubernetesAddress).or_default().extend(open);
         }
     }
 
@@ -198,22 +215,6 @@ impl<'a> Parser<'a> {
         let (name, labels) = (name(object).to_owned(), Outside::of(object["metadata"].get("labels")));
         let subject = format!("k8s:{cluster}/-/Namespace/{name}");
         self.state(Kind::KubernetesNamespace, subject, &Namespace { gone: false, name, labels });
-    }
-
-    fn node(&mut self, cluster: &str, object: &Value) {
-        let addresses = object["status"]["addresses"].as_array().into_iter().flatten();
-        let internal = addresses.filter(|a| a["type"] == "InternalIP").filter_map(|a| a["address"].as_str());
-        let provider = object["spec"]["providerID"].as_str();
-        let payload = Address {
-            gone: false,
-            node: name(object).to_owned(),
-            addresses: internal.map(str::to_owned).collect(),
-            instance: provider
-                .and_then(|p| p.rsplit('/').next())
-                .filter(|i| i.starts_with("i-"))
-                .map(str::to_owned),
-        };
-        self.state(Kind::KubernetesAddress, format!("k8s:{cluster}/-/Node/{}", name(object)), &payload);
     }
 
     /// Namespaces that Gatekeeper's Config keeps from the webhook (Gatekeeper docs, "Exempting namespaces").
@@ -311,6 +312,7 @@ fn listed_kinds(path: &str, kind: &str, reply: &Value, items: &[Value]) -> Vec<S
         ("config", "Config"),
         ("namespace", "Namespace"),
         ("node", "Node"),
+        ("pod", "Pod"),
         ("workload", "workloads"),
         ("deployment", "Deployment"),
         ("webhook", "ValidatingWebhookConfiguration"),

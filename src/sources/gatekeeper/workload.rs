@@ -1,7 +1,7 @@
 //! Workloads: labels, images and GPUs of objects that run pods, and when a model version began.
 
 use super::super::Gathered;
-use super::{WORKLOADS, name};
+use super::{Objects, WORKLOADS, name};
 use crate::config::Source;
 use crate::evidence::gatekeeper::Workload;
 use crate::evidence::{Evidence, Kind, Outside, Time};
@@ -11,8 +11,6 @@ use std::collections::BTreeMap;
 const VERSION: &str = "model-version";
 const TOOLS: [&str; 3] =
     ["kubectl.kubernetes.io/", "deployment.kubernetes.io/", "autoscaling.alpha.kubernetes.io/"];
-
-type Objects = [(String, String, Value)];
 
 pub(super) fn read(out: &mut Gathered, source: &Source, cluster: &str, at: Time, objects: &Objects) {
     let starts = version_starts(objects);
@@ -102,11 +100,11 @@ fn gpus(container: &Value) -> i64 {
     gpu.filter_map(|(_, v)| count(v)).max().unwrap_or(0)
 }
 
-fn owner(object: &Value) -> Option<(&str, &str)> {
+pub(super) fn owner(object: &Value) -> Option<(&str, &str)> {
     let owners = object["metadata"]["ownerReferences"].as_array()?;
     owners.iter().find_map(|o| Some((o["kind"].as_str()?, o["name"].as_str()?)))
 }
 
-fn namespace(object: &Value) -> &str {
+pub(super) fn namespace(object: &Value) -> &str {
     object["metadata"]["namespace"].as_str().unwrap_or_default()
 }

@@ -8,7 +8,6 @@ mod written;
 pub(super) use written::Written;
 
 use super::record::{LogStatus, Record};
-use super::scan::{SLOTS, slot};
 use super::selection::Selection;
 use crate::evidence::Time;
 use crate::evidence::flow_logs::{Direction, Other, RecordCounts, Side};
@@ -25,6 +24,8 @@ const MAX_GROUPS: usize = 1 << 20;
 const HOUR: i64 = 3600;
 const TCP: u8 = 6;
 const PEERS: usize = 5;
+/// Interfaces that are remembered by their names, a power of two.
+const SLOTS: usize = 4_096;
 
 /// Running sums of one object.
 pub(super) struct Aggregate<'a> {
@@ -231,6 +232,13 @@ fn settle(hours: &mut HashMap<u64, [u64; 3], FixedState>, interface: u32, known:
         let all = hours.entry(known.hour << 32 | u64::from(interface)).or_default();
         all.iter_mut().zip(counts).for_each(|(a, n)| *a += n);
     }
+}
+
+/// Where an interface is remembered.
+#[inline]
+fn slot(name: u128) -> usize {
+    let mixed = (name as u64 ^ (name >> 64) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed >> 52) as usize % SLOTS
 }
 
 /// Who is who in a record.
