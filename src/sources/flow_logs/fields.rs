@@ -82,6 +82,7 @@ pub(super) struct Format {
     names: Vec<String>,
     columns: Vec<Field>,
     from_header: bool,
+    is_default: bool,
 }
 
 impl Format {
@@ -112,6 +113,7 @@ impl Format {
     /// Leaves a column out: what it holds cannot be read, and nobody shall think that it was.
     pub(super) fn leave_out(&mut self, column: usize) {
         self.columns[column] = Field::Unknown;
+        self.is_default = false;
         self.names[column].push_str(" (not read)");
     }
 
@@ -125,7 +127,8 @@ impl Format {
     fn of(names: impl Iterator<Item = String>, from_header: bool) -> Format {
         let names: Vec<String> = names.map(|n| n.replace('_', "-")).collect();
         let columns = names.iter().map(|n| Field::named(n)).collect();
-        let mut format = Format { names, columns, from_header };
+        let is_default = names.iter().map(String::as_str).eq(DEFAULT.split(' '));
+        let mut format = Format { names, columns, from_header, is_default };
         // What a file names twice is read where it stands first.
         for place in format.repeated() {
             format.columns[place] = Field::Unknown;
@@ -156,6 +159,11 @@ impl Format {
         self.names.iter().map(String::as_str)
     }
 
+    /// Whether its fields are those of the default format, in that order.
+    pub(super) fn is_default(&self) -> bool {
+        self.is_default
+    }
+
     pub(super) fn columns(&self) -> &[Field] {
         &self.columns
     }
@@ -177,6 +185,21 @@ mod tests {
         assert_eq!(format.names().last(), Some("tcp-flags"));
         assert!(Format::header(b"2 111122223333 eni-1 - -").is_none());
         assert!(Format::header(b"").is_none());
+    }
+
+    #[test]
+    fn the_default_format_is_known_by_its_fields_in_their_order() {
+        use Field::*;
+        let ends = [Source, Destination, SourcePort, DestinationPort];
+        let sums = [Protocol, Packets, Bytes, Start, End, Action, Status];
+        let format = Format::configured(None);
+        assert_eq!(format.columns(), [&[Number, Text, Interface][..], &ends, &sums].concat());
+        assert!(format.is_default() && Format::header(DEFAULT.as_bytes()).unwrap().is_default());
+        assert!(
+            !Format::header(DEFAULT.replace("srcport dstport", "dstport srcport").as_bytes())
+                .unwrap()
+                .is_default()
+        );
     }
 
     #[test]

@@ -24,8 +24,8 @@ pub(super) struct Lines<'s, 'n> {
     rest: Vec<u8>,
     /// Whether the line that is being read is too long, and is left out up to its end.
     skipping: bool,
-    /// Room for the places of a line's fields.
-    fields: Vec<(u32, u32)>,
+    /// Room for the places of a block's breaks.
+    ends: Vec<u32>,
     number: u64,
     any: bool,
     faults: Faults,
@@ -49,8 +49,8 @@ impl Faults {
 
 impl<'s, 'n> Lines<'s, 'n> {
     pub(super) fn new(format: Format, sums: &'s mut Aggregate<'n>) -> Lines<'s, 'n> {
-        let (rest, fields, faults) = (Vec::new(), Vec::new(), Faults::default());
-        Lines { format, sums, rest, skipping: false, fields, number: 0, any: false, faults }
+        let (rest, ends, faults) = (Vec::new(), Vec::new(), Faults::default());
+        Lines { format, sums, rest, skipping: false, ends, number: 0, any: false, faults }
     }
 
     /// Takes some text, cut anywhere.
@@ -101,39 +101,59 @@ impl<'s, 'n> Lines<'s, 'n> {
 
     /// Takes lines that end.
     fn whole(&mut self, text: &[u8]) {
-        let mut fields = std::mem::take(&mut self.fields);
-        let (mut from, mut start, mut strange) = (0, 0, false);
-        breaks(text, |at| {
-            if at > from {
-                fields.push((from, at));
-            }
-            from = at + 1;
-            let end = text[at as usize];
-            if end == b'\n' {
-                self.number += 1;
-                let cut = Cut { block: text, fields: &fields };
-                self.line(&text[start as usize..at as usize], cut, strange);
-                fields.clear();
-                (start, strange) = (from, false);
-            } else {
-                strange |= 1 << end & WITHIN == 0;
-            }
-        });
-        self.fields = fields;
+        let mut ends = std::mem::take(&mut self.ends);
+        ends.clear();
+        breaks(text, |at| ends.push(at));
+        let (mut rest, mut start) = (ends.as_slice(), 0);
+        while !rest.is_empty() {
+            self.number += 1;
+            let count = self.format.columns().len();
+            let line = match rest.get(..count) {
+                Some(line) if is_plain(text, start, line) => {
+                    self.line(Cut { block: text, start, ends: line });
+                    line
+                }
+                _ => {
+                    let end =
+                        rest.iter().position(|at| text[*at as usize] == b'\n').unwrap_or(rest.len() - 1);
+                    self.odd(&text[start as usize..rest[end] as usize]);
+                    &rest[..=end]
+                }
+            };
+            start = line.last().map_or(start, |end| end + 1);
+            rest = &rest[line.len()..];
+        }
+        self.ends = ends;
+    }
+
+    /// Takes a line that has other fields than expected, or other things than a space between them.
+    #[cold]
+    fn odd(&mut self, line: &[u8]) {
+        if line.iter().any(|b| *b < b' ' && 1 << b & WITHIN == 0) {
+            return self.fault("not-text", self.number, "holds control characters".into());
+        }
+        let fields = line.split(|b| *b <= b' ').filter(|field| !field.is_empty());
+        let (mut plain, mut ends) = (Vec::with_capacity(line.len() + 1), Vec::new());
+        for field in fields {
+            plain.extend_from_slice(field);
+            ends.push(plain.len() as u32);
+            plain.push(b' ');
+        }
+        if !ends.is_empty() {
+            self.line(Cut { block: &plain, start: 0, ends: &ends });
+        }
     }
 
     /// Out of line: the loop over the places of breaks stays small.
     #[inline(never)]
-    fn line(&mut self, line: &[u8], cut: Cut<'_, '_>, strange: bool) {
-        let Some(first) = cut.fields.first().map(|f| cut.text(*f)) else { return };
-        if line.len() > LONGEST_LINE {
+    fn line(&mut self, cut: Cut<'_, '_>) {
+        let (start, end) = (cut.start as usize, cut.ends.last().map_or(0, |end| *end as usize));
+        if end - start > LONGEST_LINE {
             return self.fault("line-length", self.number, format!("is longer than {LONGEST_LINE} bytes"));
         }
-        if strange {
-            return self.fault("not-text", self.number, "holds control characters".into());
-        }
+        let first = &cut.block[start..cut.ends[0] as usize];
         let may_be_header = !std::mem::replace(&mut self.any, true) || Format::begins_header(first);
-        if may_be_header && let Some(header) = Format::header(line) {
+        if may_be_header && let Some(header) = Format::header(&cut.block[start..end]) {
             for fault in header.faults() {
                 self.faults.add("header", format!("line {}", self.number), fault);
             }
@@ -151,4 +171,17 @@ impl<'s, 'n> Lines<'s, 'n> {
         self.sums.counts.quarantined += 1;
         self.faults.add(kind, format!("line {line}"), what);
     }
+}
+
+/// Whether a line is one of as many fields as it has ends, none of them empty, with a space after each and a break after the
+/// last.
+#[inline]
+fn is_plain(text: &[u8], start: u32, ends: &[u32]) -> bool {
+    let Some((last, others)) = ends.split_last() else { return false };
+    let (mut from, mut odd) = (start, false);
+    for end in others {
+        odd |= text[*end as usize] != b' ' || *end == from;
+        from = end + 1;
+    }
+    !odd && *last > from && text[*last as usize] == b'\n'
 }

@@ -53,11 +53,13 @@ pub(super) struct Fault {
     pub what: String,
 }
 
-/// A line that was cut into fields: the block that it stands in, and from where to where each field goes.
+/// A line that was cut into fields with one byte between two: the block that it stands in, where it starts, and where each
+/// field ends.
 #[derive(Clone, Copy)]
 pub(super) struct Cut<'a, 'c> {
     pub block: &'a [u8],
-    pub fields: &'c [(u32, u32)],
+    pub start: u32,
+    pub ends: &'c [u32],
 }
 
 impl<'a> Cut<'a, '_> {
@@ -91,12 +93,12 @@ impl<'a> Fields<'a> for Cut<'a, '_> {
 
     #[inline]
     fn count(&self) -> usize {
-        self.fields.len()
+        self.ends.len()
     }
 
     #[inline]
     fn cell(&self, n: usize) -> (u32, u32) {
-        self.fields[n]
+        (if n == 0 { self.start } else { self.ends[n - 1] + 1 }, self.ends[n])
     }
 
     #[inline]
@@ -154,81 +156,105 @@ pub(super) fn record<'a>(format: &Format, row: &impl Fields<'a>) -> Result<Recor
         let what = format!("{} fields where {} {}", row.count(), format.origin(), columns.len());
         return Err(Fault { kind: "field-count", what });
     }
-    let mut r = Record::default();
-    let mut resource = &b""[..];
-    for (i, field) in columns.iter().enumerate() {
-        let cell = row.cell(i);
-        if row.is_absent(cell) {
-            continue;
-        }
-        match field {
-            Field::Interface => r.interface = row.text(cell),
-            Field::Source => {
-                r.source = row.address(cell);
-                if r.source.is_none() {
-                    return no_address("srcaddr", row.shown(cell));
-                }
-            }
-            Field::Destination => {
-                r.destination = row.address(cell);
-                if r.destination.is_none() {
-                    return no_address("dstaddr", row.shown(cell));
-                }
-            }
-            Field::SourcePort => r.source_port = Some(whole(row, cell, "srcport")?),
-            Field::DestinationPort => r.destination_port = Some(whole(row, cell, "dstport")?),
-            Field::Protocol => r.protocol = Some(whole(row, cell, "protocol")?),
-            Field::Packets => r.packets = whole(row, cell, "packets")?,
-            Field::Bytes => r.bytes = whole(row, cell, "bytes")?,
-            Field::Start => r.start = Some(seconds(row, cell, "start")?),
-            Field::End => r.end = Some(seconds(row, cell, "end")?),
-            Field::Action => {
-                r.accepted = match row.text(cell) {
-                    b"ACCEPT" => Some(true),
-                    b"REJECT" => Some(false),
-                    _ => return wrong("word", "action", row.shown(cell), "ACCEPT or REJECT"),
-                }
-            }
-            Field::Status => {
-                r.status = match row.text(cell) {
-                    b"OK" => LogStatus::Ok,
-                    b"NODATA" => LogStatus::NoData,
-                    b"SKIPDATA" => LogStatus::SkipData,
-                    _ => return wrong("word", "log-status", row.shown(cell), "OK, NODATA or SKIPDATA"),
-                }
-            }
-            Field::TcpFlags => r.tcp_flags = Some(whole(row, cell, "tcp-flags")?),
-            Field::PacketSource => {
-                r.packet_source = row.address(cell);
-                if r.packet_source.is_none() {
-                    return no_address("pkt-srcaddr", row.shown(cell));
-                }
-            }
-            Field::PacketDestination => {
-                r.packet_destination = row.address(cell);
-                if r.packet_destination.is_none() {
-                    return no_address("pkt-dstaddr", row.shown(cell));
-                }
-            }
-            Field::Direction => {
-                r.egress = match row.text(cell) {
-                    b"egress" => Some(true),
-                    b"ingress" => Some(false),
-                    _ => return wrong("word", "flow-direction", row.shown(cell), "ingress or egress"),
-                }
-            }
-            Field::Resource => resource = row.text(cell),
-            Field::TransitGateway => {
-                return Ok(Record { status: LogStatus::TransitGateway, ..Record::default() });
-            }
-            Field::Number => drop(whole::<u64, _>(row, cell, "a number")?),
-            Field::Text | Field::Unknown => {}
-        }
+    if format.is_default() {
+        return default(row);
     }
-    if r.interface.is_empty() {
-        r.interface = resource;
+    let mut r = Record::default();
+    for (i, field) in columns.iter().enumerate() {
+        if *field == Field::TransitGateway && !row.is_absent(row.cell(i)) {
+            return Ok(Record { status: LogStatus::TransitGateway, ..Record::default() });
+        }
+        take(&mut r, *field, row, row.cell(i))?;
     }
     Ok(r)
+}
+
+/// Reads one record of the default format, field after field: which one comes next needs not be found out.
+fn default<'a>(row: &impl Fields<'a>) -> Result<Record<'a>, Fault> {
+    let mut r = Record::default();
+    take(&mut r, Field::Number, row, row.cell(0))?;
+    take(&mut r, Field::Interface, row, row.cell(2))?;
+    take(&mut r, Field::Source, row, row.cell(3))?;
+    take(&mut r, Field::Destination, row, row.cell(4))?;
+    take(&mut r, Field::SourcePort, row, row.cell(5))?;
+    take(&mut r, Field::DestinationPort, row, row.cell(6))?;
+    take(&mut r, Field::Protocol, row, row.cell(7))?;
+    take(&mut r, Field::Packets, row, row.cell(8))?;
+    take(&mut r, Field::Bytes, row, row.cell(9))?;
+    take(&mut r, Field::Start, row, row.cell(10))?;
+    take(&mut r, Field::End, row, row.cell(11))?;
+    take(&mut r, Field::Action, row, row.cell(12))?;
+    take(&mut r, Field::Status, row, row.cell(13))?;
+    Ok(r)
+}
+
+/// Takes what a column says, unless it says nothing.
+#[inline(always)]
+fn take<'a, R: Fields<'a>>(r: &mut Record<'a>, field: Field, row: &R, cell: R::Cell) -> Result<(), Fault> {
+    if row.is_absent(cell) {
+        return Ok(());
+    }
+    match field {
+        Field::Interface => r.interface = row.text(cell),
+        Field::Source => {
+            r.source = row.address(cell);
+            if r.source.is_none() {
+                return no_address("srcaddr", row.shown(cell));
+            }
+        }
+        Field::Destination => {
+            r.destination = row.address(cell);
+            if r.destination.is_none() {
+                return no_address("dstaddr", row.shown(cell));
+            }
+        }
+        Field::SourcePort => r.source_port = Some(whole(row, cell, "srcport")?),
+        Field::DestinationPort => r.destination_port = Some(whole(row, cell, "dstport")?),
+        Field::Protocol => r.protocol = Some(whole(row, cell, "protocol")?),
+        Field::Packets => r.packets = whole(row, cell, "packets")?,
+        Field::Bytes => r.bytes = whole(row, cell, "bytes")?,
+        Field::Start => r.start = Some(seconds(row, cell, "start")?),
+        Field::End => r.end = Some(seconds(row, cell, "end")?),
+        Field::Action => {
+            r.accepted = match row.text(cell) {
+                b"ACCEPT" => Some(true),
+                b"REJECT" => Some(false),
+                _ => return wrong("word", "action", row.shown(cell), "ACCEPT or REJECT"),
+            }
+        }
+        Field::Status => {
+            r.status = match row.text(cell) {
+                b"OK" => LogStatus::Ok,
+                b"NODATA" => LogStatus::NoData,
+                b"SKIPDATA" => LogStatus::SkipData,
+                _ => return wrong("word", "log-status", row.shown(cell), "OK, NODATA or SKIPDATA"),
+            }
+        }
+        Field::TcpFlags => r.tcp_flags = Some(whole(row, cell, "tcp-flags")?),
+        Field::PacketSource => {
+            r.packet_source = row.address(cell);
+            if r.packet_source.is_none() {
+                return no_address("pkt-srcaddr", row.shown(cell));
+            }
+        }
+        Field::PacketDestination => {
+            r.packet_destination = row.address(cell);
+            if r.packet_destination.is_none() {
+                return no_address("pkt-dstaddr", row.shown(cell));
+            }
+        }
+        Field::Direction => {
+            r.egress = match row.text(cell) {
+                b"egress" => Some(true),
+                b"ingress" => Some(false),
+                _ => return wrong("word", "flow-direction", row.shown(cell), "ingress or egress"),
+            }
+        }
+        Field::Resource if r.interface.is_empty() => r.interface = row.text(cell),
+        Field::Number => drop(whole::<u64, _>(row, cell, "a number")?),
+        Field::Resource | Field::TransitGateway | Field::Text | Field::Unknown => {}
+    }
+    Ok(())
 }
 
 #[cold]
@@ -247,9 +273,9 @@ mod tests {
     use super::*;
 
     fn read<'a>(format: &Format, line: &'a str) -> Result<Record<'a>, Fault> {
-        let start = |part: &str| (part.as_ptr() as usize - line.as_ptr() as usize) as u32;
-        let fields: Vec<_> = line.split(' ').map(|p| (start(p), start(p) + p.len() as u32)).collect();
-        record(format, &Cut { block: line.as_bytes(), fields: &fields })
+        let mut ends: Vec<u32> = line.match_indices(' ').map(|(at, _)| at as u32).collect();
+        ends.push(line.len() as u32);
+        record(format, &Cut { block: line.as_bytes(), start: 0, ends: &ends })
     }
 
     #[test]
