@@ -637,7 +637,8 @@ fn a_pass_that_dies_is_taken_up_where_it_was() {
         let world = aws.world_at(location, more);
         let settings = [&AWS[..], &[("FAULT_AT", &at), ("FAULT_MODE", mode)]].concat();
         let done = crash::run(&world, &["ingest"], &settings);
-        assert_eq!(done.status.code(), None, "{location}: not killed at {at} of {steps}");
+        let said = format!("{}{}", stdout(&done), stderr(&done));
+        assert_eq!(done.status.code(), None, "{location}: not killed at {at} of {steps}: {said}");
         let status = ingest(&world);
         assert_eq!(status["failed"], Value::Null, "{status}");
         assert!(read(&world) == *evidence, "{location}, {mode} at {at}: lost or doubled");
@@ -680,6 +681,7 @@ fn reading_once_more_before_the_first_pass_leaves_open_what_it_did_not_reach() {
     let world = aws.world("since = \"2d\"");
     ingest(&world);
     assert!(!gaps(&world).contains("not read to its end"), "{}", gaps(&world));
+    assert!(gaps(&world).contains("no inventory of interfaces: those that are silent are not known"));
     let day =
         |days: i64| jiff::Timestamp::from_second(now() - days * 86_400).unwrap().to_string()[..10].to_owned();
     let again = || world.run_with(&AWS, &["ingest", "vpc", "--again", "--from", &day(5), "--json"]);

@@ -99,6 +99,11 @@ fn unheard(
     spoke: &[Option<(Time, bool)>],
 ) {
     let to = coverage.horizon;
+    if interfaces.is_empty() && !coverage.hours.is_empty() {
+        let what = "no inventory of interfaces: those that are silent are not known".to_owned();
+        let (from, reason) = (coverage.hours[0], "inventory-unknown");
+        coverage.gaps.push(Gap { from, to, what, reason, entry: None });
+    }
     let mut gap = |from: Time, what: String, entry: u64| {
         coverage.gaps.push(Gap { from, to, what, reason: "source-gap", entry: Some(entry) });
     };
