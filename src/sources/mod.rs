@@ -27,10 +27,8 @@ pub fn gather<'f>(
     files: impl Iterator<Item = (String, std::io::Result<std::borrow::Cow<'f, [u8]>>)>,
 ) -> Gathered {
     let at = looked_at.unwrap_or(recorded_at);
-    let mut parser = match (Parser::new(kind, context, at), looked_at) {
-        (Parser::FlowLogs(parser), Some(at)) => Parser::FlowLogs(parser.within(&at.look_name())),
-        (parser, _) => parser,
-    };
+    let look = looked_at.map_or_else(String::new, |at| at.look_name() + "/");
+    let mut parser = Parser::new(kind, context, at, look);
     let mut digests = Vec::new();
     let mut troubles = Gathered::default();
     for (path, bytes) in files {
@@ -73,9 +71,9 @@ enum Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    fn new(kind: SourceKind, context: &'a Context<'a>, at: Time) -> Parser<'a> {
+    fn new(kind: SourceKind, context: &'a Context<'a>, at: Time, look: String) -> Parser<'a> {
         match kind {
-            SourceKind::FlowLogs => Parser::FlowLogs(flow_logs::Parser::new(context, at)),
+            SourceKind::FlowLogs => Parser::FlowLogs(flow_logs::Parser::new(context, at).within(look)),
             SourceKind::Gatekeeper => Parser::Gatekeeper(gatekeeper::Parser::new(context.source, at)),
             SourceKind::Sentinel => Parser::Sentinel(sentinel::Parser::new(context.source, at)),
             SourceKind::ModelArtifacts => Parser::Artifacts(artifacts::Parser::new(context.source, at)),

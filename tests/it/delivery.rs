@@ -313,7 +313,8 @@ fn an_object_that_is_replaced_between_listing_and_fetching_is_read_as_what_it_is
 fn a_role_of_the_account_that_owns_the_logs_is_taken_on_and_named() {
     let aws = Aws::start();
     aws.put(&delivered(1));
-    let world = aws.world("role_arn = \"arn:aws:iam::444455556666:role/reader\"\nexternal_id = \"audit-7\"");
+    let role = "role_arn = \"arn:aws:iam::444455556666:role/reader\"\nexternal_id = \"audit-7\"";
+    let world = aws.world(&format!("{role}\ninventory = true"));
     let sts = format!("http://127.0.0.1:{}", aws.server.port);
     let environment: Vec<_> = AWS.into_iter().chain([("AWS_ENDPOINT_URL_STS", sts.as_str())]).collect();
     let done = world.run_with(&environment, &["ingest", "vpc"]);

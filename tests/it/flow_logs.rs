@@ -407,7 +407,7 @@ fn where_a_system_connects_to_is_compared_with_what_it_declares() {
     let ago = |hours: i64| now.plus_seconds(-3_600 * hours);
     let header = "interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status tcp-flags\n";
     let look = |at: Time, text: String, enis: &[&str]| {
-        let name = at.timestamp().strftime("%Y%m%dT%H%M%SZ").to_string();
+        let name = at.look_name();
         let folder = world.path("looks").join(name);
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join(format!("{}.log", at.seconds())), format!("{header}{text}")).unwrap();
@@ -489,11 +489,7 @@ fn where_a_system_connects_to_is_compared_with_what_it_declares() {
     look(ago(0), String::new(), &["eni-1", "eni-2"]);
     let minute = ago(3).plus_seconds(1_800).timestamp().strftime("%Y%m%dT%H%MZ").to_string();
     let damaged = format!("111122223333_vpcflowlogs_eu-central-1_fl-1_{minute}_a.log.gz");
-    std::fs::write(
-        world.path("looks").join(ago(0).timestamp().strftime("%Y%m%dT%H%M%SZ").to_string()).join(damaged),
-        "no gzip",
-    )
-    .unwrap();
+    std::fs::write(world.path("looks").join(ago(0).look_name()).join(damaged), "no gzip").unwrap();
     let (finding, coverage) = judged();
     let units = finding["units"].as_array().unwrap();
     let open = units.iter().find(|u| u["id"] == ago(3).to_string().as_str()).unwrap();

@@ -11,7 +11,7 @@ const REGISTER: &str = "[[system]]\nid = \"credit\"\nteam = \"lending\"\nrisk_le
     [[system]]\nid = \"vision\"\nteam = \"x\"\nrisk_level = \"high\"\nselect = [{ network = { interface = \"eni-z\" } }]\n";
 
 fn folder(world: &World, of: &str, at: Time) -> std::path::PathBuf {
-    let folder = world.path(of).join(at.timestamp().strftime("%Y%m%dT%H%M%SZ").to_string());
+    let folder = world.path(of).join(at.look_name());
     std::fs::create_dir_all(&folder).unwrap();
     folder
 }

@@ -6,6 +6,7 @@ use crate::config::Access;
 use crate::evidence::{Kind, Time};
 use crate::sources::flow_logs::Parser;
 use crate::sources::{Context, Gathered};
+use aws_config::SdkConfig;
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{FlowLog, NetworkInterface};
 use serde_json::{Value, json};
@@ -19,6 +20,8 @@ const PAGE: i32 = 1_000;
 pub fn inventory(session: &Session, context: &Context<'_>, now: Time) -> Gathered {
     let (mut parser, mut requests) = (Parser::new(context, now), Vec::new());
     let (mut lacks, mut places) = (BTreeSet::new(), BTreeSet::new());
+    // The role of the source is taken on once.
+    let own = context.source.inventory_of.is_empty().then_some(&session.config);
     for access in context.source.accounts() {
         let place = [access.region, access.role_arn].into_iter().flatten().collect::<Vec<_>>().join(", ");
         let mut take = |kind: Kind, asked: &str, listing: Listing| match listing {
@@ -32,7 +35,7 @@ pub fn inventory(session: &Session, context: &Context<'_>, now: Time) -> Gathere
                 Vec::new()
             }
         };
-        let (interfaces, flow_logs) = session.runtime.block_on(listings(&access));
+        let (interfaces, flow_logs) = session.runtime.block_on(listings(&access, own));
         let interfaces = take(Kind::NetworkInterface, INTERFACES, interfaces);
         let flow_logs = take(Kind::FlowLogConfiguration, FLOW_LOGS, flow_logs);
         let owners = interfaces.iter().filter_map(|i| i["OwnerId"].as_str());
@@ -59,8 +62,11 @@ const FLOW_LOGS: &str = "DescribeFlowLogs";
 
 type Listing = Result<Vec<Value>, String>;
 
-async fn listings(access: &Access<'_>) -> (Listing, Listing) {
-    let config = super::config(access).await;
+async fn listings(access: &Access<'_>, known: Option<&SdkConfig>) -> (Listing, Listing) {
+    let config = match known {
+        Some(config) => config.clone(),
+        None => super::config(access).await,
+    };
     let mut builder = aws_sdk_ec2::config::Builder::from(&config);
     builder.set_endpoint_url(access.endpoint.map(str::to_owned));
     let client = Client::from_conf(builder.build());

@@ -53,9 +53,9 @@ impl<'a> Parser<'a> {
         Parser { context, look: String::new(), at, out, objects: 0, records: 0, limits, unpacker }
     }
 
-    /// Of a look with a name: a file of the same name in another look is another object.
-    pub fn within(self, look: &str) -> Parser<'a> {
-        Parser { look: format!("{look}/"), ..self }
+    /// Of a look in a folder: a file of the same name in another look is another object.
+    pub fn within(self, look: String) -> Parser<'a> {
+        Parser { look, ..self }
     }
 
     /// Takes one delivered object or one reply of a describe call, with its SHA-256.

@@ -134,6 +134,14 @@ fn whole<'a, T: TryFrom<u64>, R: Fields<'a>>(row: &R, cell: R::Cell, name: &str)
     }
 }
 
+#[inline]
+fn address<'a, R: Fields<'a>>(row: &R, cell: R::Cell, name: &str) -> Result<IpAddr, Fault> {
+    match row.address(cell) {
+        Some(address) => Ok(address),
+        None => wrong("address", name, row.shown(cell), "an IP address"),
+    }
+}
+
 /// Unix seconds; rows of 2017 have milliseconds.
 #[inline]
 fn seconds<'a, R: Fields<'a>>(row: &R, cell: R::Cell, name: &str) -> Result<i64, Fault> {
@@ -196,18 +204,8 @@ fn take<'a, R: Fields<'a>>(r: &mut Record<'a>, field: Field, row: &R, cell: R::C
     }
     match field {
         Field::Interface => r.interface = row.text(cell),
-        Field::Source => {
-            r.source = row.address(cell);
-            if r.source.is_none() {
-                return no_address("srcaddr", row.shown(cell));
-            }
-        }
-        Field::Destination => {
-            r.destination = row.address(cell);
-            if r.destination.is_none() {
-                return no_address("dstaddr", row.shown(cell));
-            }
-        }
+        Field::Source => r.source = Some(address(row, cell, "srcaddr")?),
+        Field::Destination => r.destination = Some(address(row, cell, "dstaddr")?),
         Field::SourcePort => r.source_port = Some(whole(row, cell, "srcport")?),
         Field::DestinationPort => r.destination_port = Some(whole(row, cell, "dstport")?),
         Field::Protocol => r.protocol = Some(whole(row, cell, "protocol")?),
@@ -231,18 +229,8 @@ fn take<'a, R: Fields<'a>>(r: &mut Record<'a>, field: Field, row: &R, cell: R::C
             }
         }
         Field::TcpFlags => r.tcp_flags = Some(whole(row, cell, "tcp-flags")?),
-        Field::PacketSource => {
-            r.packet_source = row.address(cell);
-            if r.packet_source.is_none() {
-                return no_address("pkt-srcaddr", row.shown(cell));
-            }
-        }
-        Field::PacketDestination => {
-            r.packet_destination = row.address(cell);
-            if r.packet_destination.is_none() {
-                return no_address("pkt-dstaddr", row.shown(cell));
-            }
-        }
+        Field::PacketSource => r.packet_source = Some(address(row, cell, "pkt-srcaddr")?),
+        Field::PacketDestination => r.packet_destination = Some(address(row, cell, "pkt-dstaddr")?),
         Field::Direction => {
             r.egress = match row.text(cell) {
                 b"egress" => Some(true),
@@ -255,11 +243,6 @@ fn take<'a, R: Fields<'a>>(r: &mut Record<'a>, field: Field, row: &R, cell: R::C
         Field::Resource | Field::TransitGateway | Field::Text | Field::Unknown => {}
     }
     Ok(())
-}
-
-#[cold]
-fn no_address<T>(name: &str, shown: String) -> Result<T, Fault> {
-    wrong("address", name, shown, "an IP address")
 }
 
 #[cold]
