@@ -23,7 +23,8 @@ pub(super) fn not_running(case: &Case<'_>) -> Vec<Judged> {
     let first_look = sources().filter_map(|c| c.begin).min().unwrap_or(horizon);
     let since = applies_from(case, system).map_or(first_look, |from| from.max(first_look));
     let spans = [("runs now", horizon.plus_seconds(-DAY).max(first_look)), ("ran since", since)];
-    spans.map(|(statement, from)| judge(case, system, statement, (from.min(horizon), horizon))).into()
+    let ours = Ours::of(case);
+    spans.map(|(statement, from)| judge(case, system, &ours, statement, (from.min(horizon), horizon))).into()
 }
 
 /// Since when the point of Art. 5 applies that the register names; without one, the first.
@@ -35,13 +36,12 @@ fn applies_from(case: &Case<'_>, system: &System) -> Option<Time> {
     reference.from.values().filter_map(|date| date.parse().ok()).min()
 }
 
-fn judge(case: &Case<'_>, system: &System, statement: &str, span: Span) -> Judged {
-    let seen = running(case, system, span);
-    let ours = Ours::of(case).interfaces;
+fn judge(case: &Case<'_>, system: &System, ours: &Ours<'_>, statement: &str, span: Span) -> Judged {
+    let seen = running(case, system, ours, span);
     // Nodes are no inventory of all there is.
     let listed = case.estate.interfaces.iter().filter(|i| i.node.is_none());
-    let known = listed.chain(ours.iter().copied()).map(|i| i.first_look).min();
-    let blind = ours.iter().any(|i| {
+    let known = listed.chain(ours.interfaces.iter().copied()).map(|i| i.first_look).min();
+    let blind = ours.interfaces.iter().any(|i| {
         let hours = case.facts.network.hours.get(&i.source).into_iter().flatten();
         let of_span = hours.filter(|(hour, _)| within(**hour, span));
         of_span.filter_map(|(_, sums)| sums.get(&i.name)).any(|sum| sum.blind)
@@ -69,7 +69,7 @@ fn judge(case: &Case<'_>, system: &System, statement: &str, span: Span) -> Judge
 }
 
 /// What of the system was seen in a span, and the entries that show it.
-fn running(case: &Case<'_>, system: &System, span: Span) -> Vec<(String, u64)> {
+fn running(case: &Case<'_>, system: &System, ours: &Ours<'_>, span: Span) -> Vec<(String, u64)> {
     let facts = case.facts;
     let workloads = there(&facts.cluster.workloads, system.workloads.iter(), span);
     let workloads = workloads.filter(|(_, w)| w.value.replicas > 0);
@@ -80,7 +80,6 @@ fn running(case: &Case<'_>, system: &System, span: Span) -> Vec<(String, u64)> {
     seen.extend(
         compute.map(|(_, r)| (format!("{} was applied in {}", r.value.address, r.value.workspace), r.seq)),
     );
-    let ours = Ours::of(case);
     let ports = &system.register.serving_ports;
     let served = facts.network.ports().filter(|p| ports.contains(&p.value.port) && p.value.connections > 0);
     let served = served.filter(|p| within(p.value.hour, span) && ours.hold(&place(p)));
