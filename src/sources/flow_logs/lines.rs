@@ -3,7 +3,7 @@
 
 use super::aggregate::Aggregate;
 use super::fields::Format;
-use super::record::{Cut, record};
+use super::record::{Cut, Record, record};
 use super::scan::breaks;
 use std::collections::BTreeMap;
 
@@ -160,8 +160,9 @@ impl<'s, 'n> Lines<'s, 'n> {
             self.format = header;
             return;
         }
-        match record(&self.format, &cut) {
-            Ok(record) => self.sums.add(&record),
+        let mut r = Record::default();
+        match record(&mut r, &self.format, &cut) {
+            Ok(()) => self.sums.add(&r),
             Err(fault) => self.fault(fault.kind, self.number, fault.what),
         }
     }

@@ -6,8 +6,8 @@
 use super::aggregate::Aggregate;
 use super::fields::Format;
 use super::lines::Faults;
-use super::record::{Fields, record};
-use super::scan::{address_in, address_of};
+use super::record::{Fields, Record, record};
+use super::scan::{address, address_in, v4, v4_address};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef, BinaryViewArray, downcast_primitive_array};
@@ -125,7 +125,9 @@ impl<'b> Fields<'b> for Row<'b> {
         let view = texts.views()[self.row];
         let len = view as u32;
         if len <= MAX_INLINE_VIEW_LEN {
-            return address_of(view >> 32, texts.value(self.row));
+            let mut room = [0; 20];
+            room[..16].copy_from_slice(&(view >> 32).to_le_bytes());
+            return v4(&room, len as usize).map(v4_address).or_else(|| address(texts.value(self.row)));
         }
         let ByteView { buffer_index, offset, .. } = ByteView::from(view);
         let from = offset as usize;
@@ -314,8 +316,9 @@ fn batches(
         let columns: Vec<Column> = places.iter().map(column).collect();
         for row in 0..batch.num_rows() {
             *rows += 1;
-            match record(format, &Row { columns: &columns, row }) {
-                Ok(record) => sums.add(&record),
+            let mut r = Record::default();
+            match record(&mut r, format, &Row { columns: &columns, row }) {
+                Ok(()) => sums.add(&r),
                 Err(fault) => {
                     sums.counts.quarantined += 1;
                     faults.add(fault.kind, format!("row {rows}"), fault.what);

@@ -96,7 +96,7 @@ impl<'a> Fields<'a> for Cut<'a, '_> {
         self.ends.len()
     }
 
-    #[inline]
+    #[inline(always)]
     fn cell(&self, n: usize) -> (u32, u32) {
         (if n == 0 { self.start } else { self.ends[n - 1] + 1 }, self.ends[n])
     }
@@ -111,7 +111,7 @@ impl<'a> Fields<'a> for Cut<'a, '_> {
         Cut::text(self, cell)
     }
 
-    #[inline]
+    #[inline(always)]
     fn number(&self, (from, to): (u32, u32)) -> Option<u64> {
         number(self.block, from as usize, to as usize)
     }
@@ -126,7 +126,7 @@ impl<'a> Fields<'a> for Cut<'a, '_> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn whole<'a, T: TryFrom<u64>, R: Fields<'a>>(row: &R, cell: R::Cell, name: &str) -> Result<T, Fault> {
     match row.number(cell).and_then(|n| T::try_from(n).ok()) {
         Some(n) => Ok(n),
@@ -135,15 +135,21 @@ fn whole<'a, T: TryFrom<u64>, R: Fields<'a>>(row: &R, cell: R::Cell, name: &str)
 }
 
 #[inline]
-fn address<'a, R: Fields<'a>>(row: &R, cell: R::Cell, name: &str) -> Result<IpAddr, Fault> {
-    match row.address(cell) {
-        Some(address) => Ok(address),
+fn address<'a, R: Fields<'a>>(
+    into: &mut Option<IpAddr>,
+    row: &R,
+    cell: R::Cell,
+    name: &str,
+) -> Result<(), Fault> {
+    *into = row.address(cell);
+    match into {
+        Some(_) => Ok(()),
         None => wrong("address", name, row.shown(cell), "an IP address"),
     }
 }
 
 /// Unix seconds; rows of 2017 have milliseconds.
-#[inline]
+#[inline(always)]
 fn seconds<'a, R: Fields<'a>>(row: &R, cell: R::Cell, name: &str) -> Result<i64, Fault> {
     let written: u64 = whole(row, cell, name)?;
     let seconds = if written > 100_000_000_000 { written / 1_000 } else { written };
@@ -157,43 +163,43 @@ fn seconds<'a, R: Fields<'a>>(row: &R, cell: R::Cell, name: &str) -> Result<i64,
 /// 10000-01-01T00:00:00Z
 const END_OF_TIME: u64 = 253_402_300_800;
 
-/// Reads one record.
-pub(super) fn record<'a>(format: &Format, row: &impl Fields<'a>) -> Result<Record<'a>, Fault> {
+/// Reads one record into `r`. It is given the room because a record that is handed back is copied.
+#[inline(never)]
+pub(super) fn record<'a>(r: &mut Record<'a>, format: &Format, row: &impl Fields<'a>) -> Result<(), Fault> {
+    *r = Record::default();
     let columns = format.columns();
     if row.count() != columns.len() {
         let what = format!("{} fields where {} {}", row.count(), format.origin(), columns.len());
         return Err(Fault { kind: "field-count", what });
     }
     if format.is_default() {
-        return default(row);
+        return default(r, row);
     }
-    let mut r = Record::default();
     for (i, field) in columns.iter().enumerate() {
         if *field == Field::TransitGateway && !row.is_absent(row.cell(i)) {
-            return Ok(Record { status: LogStatus::TransitGateway, ..Record::default() });
+            *r = Record { status: LogStatus::TransitGateway, ..Record::default() };
+            return Ok(());
         }
-        take(&mut r, *field, row, row.cell(i))?;
+        take(r, *field, row, row.cell(i))?;
     }
-    Ok(r)
+    Ok(())
 }
 
 /// Reads one record of the default format, field after field: which one comes next needs not be found out.
-fn default<'a>(row: &impl Fields<'a>) -> Result<Record<'a>, Fault> {
-    let mut r = Record::default();
-    take(&mut r, Field::Number, row, row.cell(0))?;
-    take(&mut r, Field::Interface, row, row.cell(2))?;
-    take(&mut r, Field::Source, row, row.cell(3))?;
-    take(&mut r, Field::Destination, row, row.cell(4))?;
-    take(&mut r, Field::SourcePort, row, row.cell(5))?;
-    take(&mut r, Field::DestinationPort, row, row.cell(6))?;
-    take(&mut r, Field::Protocol, row, row.cell(7))?;
-    take(&mut r, Field::Packets, row, row.cell(8))?;
-    take(&mut r, Field::Bytes, row, row.cell(9))?;
-    take(&mut r, Field::Start, row, row.cell(10))?;
-    take(&mut r, Field::End, row, row.cell(11))?;
-    take(&mut r, Field::Action, row, row.cell(12))?;
-    take(&mut r, Field::Status, row, row.cell(13))?;
-    Ok(r)
+fn default<'a>(r: &mut Record<'a>, row: &impl Fields<'a>) -> Result<(), Fault> {
+    take(r, Field::Number, row, row.cell(0))?;
+    take(r, Field::Interface, row, row.cell(2))?;
+    take(r, Field::Source, row, row.cell(3))?;
+    take(r, Field::Destination, row, row.cell(4))?;
+    take(r, Field::SourcePort, row, row.cell(5))?;
+    take(r, Field::DestinationPort, row, row.cell(6))?;
+    take(r, Field::Protocol, row, row.cell(7))?;
+    take(r, Field::Packets, row, row.cell(8))?;
+    take(r, Field::Bytes, row, row.cell(9))?;
+    take(r, Field::Start, row, row.cell(10))?;
+    take(r, Field::End, row, row.cell(11))?;
+    take(r, Field::Action, row, row.cell(12))?;
+    take(r, Field::Status, row, row.cell(13))
 }
 
 /// Takes what a column says, unless it says nothing.
@@ -204,8 +210,8 @@ fn take<'a, R: Fields<'a>>(r: &mut Record<'a>, field: Field, row: &R, cell: R::C
     }
     match field {
         Field::Interface => r.interface = row.text(cell),
-        Field::Source => r.source = Some(address(row, cell, "srcaddr")?),
-        Field::Destination => r.destination = Some(address(row, cell, "dstaddr")?),
+        Field::Source => address(&mut r.source, row, cell, "srcaddr")?,
+        Field::Destination => address(&mut r.destination, row, cell, "dstaddr")?,
         Field::SourcePort => r.source_port = Some(whole(row, cell, "srcport")?),
         Field::DestinationPort => r.destination_port = Some(whole(row, cell, "dstport")?),
         Field::Protocol => r.protocol = Some(whole(row, cell, "protocol")?),
@@ -229,8 +235,8 @@ fn take<'a, R: Fields<'a>>(r: &mut Record<'a>, field: Field, row: &R, cell: R::C
             }
         }
         Field::TcpFlags => r.tcp_flags = Some(whole(row, cell, "tcp-flags")?),
-        Field::PacketSource => r.packet_source = Some(address(row, cell, "pkt-srcaddr")?),
-        Field::PacketDestination => r.packet_destination = Some(address(row, cell, "pkt-dstaddr")?),
+        Field::PacketSource => address(&mut r.packet_source, row, cell, "pkt-srcaddr")?,
+        Field::PacketDestination => address(&mut r.packet_destination, row, cell, "pkt-dstaddr")?,
         Field::Direction => {
             r.egress = match row.text(cell) {
                 b"egress" => Some(true),
@@ -258,7 +264,8 @@ mod tests {
     fn read<'a>(format: &Format, line: &'a str) -> Result<Record<'a>, Fault> {
         let mut ends: Vec<u32> = line.match_indices(' ').map(|(at, _)| at as u32).collect();
         ends.push(line.len() as u32);
-        record(format, &Cut { block: line.as_bytes(), start: 0, ends: &ends })
+        let mut r = Record::default();
+        record(&mut r, format, &Cut { block: line.as_bytes(), start: 0, ends: &ends }).map(|()| r)
     }
 
     #[test]

@@ -34,27 +34,29 @@ fn small(part: [u8; 16]) -> u32 {
 }
 
 /// A number that fits 64 bits: the digits `from..to` of a block.
+#[inline(always)]
 pub(super) fn number(block: &[u8], from: usize, to: usize) -> Option<u64> {
     match to - from {
         0 => None,
         len @ 1..=8 => digits(block, to, len),
         len @ 9..=16 => Some(digits(block, to - 8, len - 8)? * 100_000_000 + digits(block, to, 8)?),
-        _ => {
-            let text = str::from_utf8(&block[from..to]).ok()?;
-            text.parse().ok().filter(|_| !text.starts_with('+'))
-        }
+        _ => long_number(&block[from..to]),
     }
 }
 
+/// A number of more digits than anything in a flow log has.
+#[cold]
+fn long_number(text: &[u8]) -> Option<u64> {
+    let text = str::from_utf8(text).ok()?;
+    text.parse().ok().filter(|_| !text.starts_with('+'))
+}
+
 /// The one to eight digits before a place.
+#[inline(always)]
 fn digits(block: &[u8], to: usize, len: usize) -> Option<u64> {
     let word = match block[..to].last_chunk::<8>() {
         Some(word) => *word,
-        None => {
-            let mut word = [b'0'; 8];
-            word[8 - len..].copy_from_slice(&block[to - len..to]);
-            word
-        }
+        None => first_digits(block, to, len),
     };
     // What stands before the digits becomes zeros in front of them.
     let w = (u64::from_le_bytes(word) ^ (ONES * u64::from(b'0'))) & u64::MAX << (64 - 8 * len);
@@ -67,25 +69,25 @@ fn digits(block: &[u8], to: usize, len: usize) -> Option<u64> {
     Some((fours * 10_000 + (fours >> 32)) & 0xFFFF_FFFF)
 }
 
-/// The address that stands in a block from one place to another.
-#[inline]
-pub(super) fn address_in(block: &[u8], from: usize, to: usize) -> Option<IpAddr> {
-    let (len, text) = (to - from, &block[from..to]);
-    if !(7..16).contains(&len) {
-        return address(text);
-    }
-    let window = block[from..].first_chunk::<16>().copied().unwrap_or_else(|| {
-        let mut window = [0; 16];
-        window[..len].copy_from_slice(text);
-        window
-    });
-    address_of(u128::from_le_bytes(window) & ((1 << (8 * len)) - 1), text)
+/// The digits before a place near the begin of a block, where no eight bytes stand before it.
+#[cold]
+fn first_digits(block: &[u8], to: usize, len: usize) -> [u8; 8] {
+    let mut word = [b'0'; 8];
+    word[8 - len..].copy_from_slice(&block[to - len..to]);
+    word
 }
 
-/// The address that a text is, with its first bytes, at most sixteen, as a number; what it lacks is zero.
-#[inline]
-pub(super) fn address_of(first: u128, text: &[u8]) -> Option<IpAddr> {
-    v4(first, text.len()).map_or_else(|| address(text), |v4| Some(IpAddr::V4(v4)))
+/// An address of at most 15 bytes, and what stands behind it.
+type Room = [u8; 20];
+
+/// The address that stands in a block from one place to another.
+#[inline(always)]
+pub(super) fn address_in(block: &[u8], from: usize, to: usize) -> Option<IpAddr> {
+    let bits = match block[from..].first_chunk() {
+        Some(room) => v4(room, to - from),
+        None => last_v4(&block[from..to]),
+    };
+    bits.map(v4_address).or_else(|| address(&block[from..to]))
 }
 
 /// An IPv4 or IPv6 address.
@@ -94,40 +96,52 @@ pub(super) fn address(text: &[u8]) -> Option<IpAddr> {
     str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// Four numbers up to 255 without leading zeros, with dots between them. It takes as many steps
-/// for a short one as for a long one, so that nothing has to be guessed ahead.
-fn v4(text: u128, len: usize) -> Option<Ipv4Addr> {
-    let window = text.to_le_bytes();
-    let mut dots = u8x16::from(window).simd_eq(u8x16::splat(b'.')).to_bitmask();
-    if dots.count_ones() != 3 || len > 15 {
+/// The address with these bits: they come in a register, where an address comes in pieces.
+#[inline(always)]
+pub(super) fn v4_address(bits: u32) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::from_bits(bits))
+}
+
+/// Bits of the IPv4 address near the end of a block, where no room is behind it.
+#[cold]
+fn last_v4(text: &[u8]) -> Option<u32> {
+    let mut room = Room::default();
+    room.get_mut(..text.len())?.copy_from_slice(text);
+    v4(&room, text.len())
+}
+
+/// Bits of the IPv4 address of a length: four numbers up to 255 without leading zeros, with dots between them. It takes as
+/// many steps for a short one as for a long one, so that nothing has to be guessed ahead.
+pub(super) fn v4(room: &Room, len: usize) -> Option<u32> {
+    if len > 15 {
         return None;
     }
-    // What ends the last number.
-    dots |= 1 << len;
-    let mut room = [0; 32];
-    room[..16].copy_from_slice(&window);
+    let (window, _) = room.as_chunks::<16>();
+    let dots = u8x16::from(window[0]).simd_eq(u8x16::splat(b'.')).to_bitmask();
+    // Those within, and what ends the last number.
+    let mut dots = dots & ((1 << len) - 1) | 1 << len;
     let (mut whole, mut from, mut odd) = (0, 0, false);
     for _ in 0..4 {
         let to = dots.trailing_zeros() as usize;
-        let (number, is_odd) = octet(&room, from, to - from);
+        let (number, is_odd) = octet(room, from, to.wrapping_sub(from));
         (whole, odd) = (whole << 8 | number, odd | is_odd);
-        (from, dots) = (to + 1, dots & (dots - 1));
+        (from, dots) = (to + 1, dots & dots.wrapping_sub(1));
     }
-    (!odd).then(|| Ipv4Addr::from_bits(whole))
+    (!odd && dots == 0).then_some(whole)
 }
 
 /// A number of one to three digits, and whether it is none, is too big, or begins with a zero that says nothing.
 #[inline]
-fn octet(room: &[u8; 32], from: usize, len: usize) -> (u32, bool) {
-    let word = room[from..].first_chunk::<4>().map_or(0, |c| u32::from_le_bytes(*c));
+fn octet(room: &Room, from: usize, len: usize) -> (u32, bool) {
+    let word = room.get(from..).and_then(|r| r.first_chunk()).map_or(0, |c| u32::from_le_bytes(*c));
     let missing = 3_u32.wrapping_sub(len as u32) & 3;
     // The last digit stands in the third byte, and zeros before the first one.
     let digits = (word ^ 0x30_3030) << (8 * missing) & 0xFF_FFFF;
     let (a, b, c) = (digits & 0xFF, digits >> 8 & 0xFF, digits >> 16);
     let number = a * 100 + b * 10 + c;
     let no_digit = ((digits + 0x76_7676) | digits) & 0x80_8080 != 0;
-    let zero = len > 1 && (word & 0xFF) as u8 == b'0';
-    (number & 0xFF, len == 0 || len > 3 || no_digit || zero || number > 255)
+    let zero = (len > 1) & ((word & 0xFF) as u8 == b'0');
+    (number & 0xFF, (len == 0) | (len > 3) | no_digit | zero | (number > 255))
 }
 
 #[cfg(test)]

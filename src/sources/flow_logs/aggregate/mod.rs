@@ -33,8 +33,8 @@ pub(super) struct Aggregate<'a> {
     pub counts: RecordCounts,
     span: Option<(i64, i64)>,
     interfaces: Numbers<Box<[u8]>>,
-    /// Numbers of interfaces that were seen lately, by length, first and last bytes of their names.
-    recent: Vec<((usize, u64, u128), u32)>,
+    /// Numbers of interfaces that were seen lately.
+    recent: Vec<u32>,
     /// What is known of each interface, by its number.
     known: Vec<Known>,
     addresses: Numbers<IpAddr>,
@@ -45,9 +45,14 @@ pub(super) struct Aggregate<'a> {
     other: Other,
 }
 
+/// Length, first and last bytes of a name, which tell those apart that have 16 to 24, as AWS gives them (`eni-` and 17
+/// digits).
+type Ends = (u8, [u64; 3]);
+
 /// An interface: whether all its traffic is selected, which address it holds, and the hour of its last record with what it
 /// had in it so far.
 struct Known {
+    ends: Ends,
     selected: bool,
     holder: Holder,
     hour: u64,
@@ -87,7 +92,7 @@ impl<'a> Aggregate<'a> {
             counts: RecordCounts::default(),
             span: None,
             interfaces: Numbers::default(),
-            recent: vec![((0, 0, 0), 0); SLOTS],
+            recent: vec![0; SLOTS],
             known: Vec::new(),
             addresses: Numbers::default(),
             hours: HashMap::default(),
@@ -140,26 +145,23 @@ impl<'a> Aggregate<'a> {
     }
 
     fn interface(&mut self, name: &[u8]) -> u32 {
-        // Names of 16 to 24 bytes, as AWS gives them (`eni-` and 17 digits), are told by their two ends.
-        let ends = name.first_chunk::<8>().zip(name.last_chunk::<16>()).filter(|_| name.len() <= 24);
-        let Some((first, last)) = ends else { return self.named(name) };
-        let key = (name.len(), u64::from_le_bytes(*first), u128::from_le_bytes(*last));
-        let slot = slot(key.2);
-        if self.recent[slot].0 == key {
-            return self.recent[slot].1;
+        let Some(ends) = ends(name) else { return self.named(name, Ends::default()) };
+        let slot = slot(ends);
+        let number = self.recent[slot];
+        if self.known.get(number as usize).is_some_and(|k| k.ends == ends) {
+            return number;
         }
-        let number = self.named(name);
-        self.recent[slot] = (key, number);
-        number
+        self.recent[slot] = self.named(name, ends);
+        self.recent[slot]
     }
 
     /// The number of an interface; a new one gets the next.
-    fn named(&mut self, name: &[u8]) -> u32 {
+    fn named(&mut self, name: &[u8], ends: Ends) -> u32 {
         if let Some(number) = self.interfaces.numbers.get(name) {
             return *number;
         }
         let selected = str::from_utf8(name).is_ok_and(|n| self.selection.interfaces.contains_key(n));
-        self.known.push(Known { selected, holder: Holder::default(), hour: 0, counts: [0; 3] });
+        self.known.push(Known { ends, selected, holder: Holder::default(), hour: 0, counts: [0; 3] });
         self.interfaces.of(name.into())
     }
 
@@ -234,10 +236,19 @@ fn settle(hours: &mut HashMap<u64, [u64; 3], FixedState>, interface: u32, known:
     }
 }
 
+/// The ends of a name of 16 to 24 bytes.
+#[inline]
+fn ends(name: &[u8]) -> Option<Ends> {
+    let (first, (middle, last)) = (name.first_chunk()?, name.last_chunk::<16>()?.split_at(8));
+    let word = |bytes: &[u8]| bytes.first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
+    let words = [u64::from_le_bytes(*first), word(middle), word(last)];
+    u8::try_from(name.len()).ok().filter(|len| *len <= 24).map(|len| (len, words))
+}
+
 /// Where an interface is remembered.
 #[inline]
-fn slot(name: u128) -> usize {
-    let mixed = (name as u64 ^ (name >> 64) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+fn slot((_, [_, middle, last]): Ends) -> usize {
+    let mixed = (middle ^ last).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (mixed >> 52) as usize % SLOTS
 }
 
