@@ -7,7 +7,7 @@ use super::aggregate::Aggregate;
 use super::fields::Format;
 use super::lines::Faults;
 use super::record::{Fields, Record, record};
-use super::scan::{address, address_in, v4, v4_address};
+use super::scan::address_in;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef, BinaryViewArray, downcast_primitive_array};
@@ -125,9 +125,8 @@ impl<'b> Fields<'b> for Row<'b> {
         let view = texts.views()[self.row];
         let len = view as u32;
         if len <= MAX_INLINE_VIEW_LEN {
-            let mut room = [0; 20];
-            room[..16].copy_from_slice(&(view >> 32).to_le_bytes());
-            return v4(&room, len as usize).map(v4_address).or_else(|| address(texts.value(self.row)));
+            let from = size_of_val(&view) * self.row + size_of_val(&len);
+            return address_in(texts.views().inner(), from, from + len as usize);
         }
         let ByteView { buffer_index, offset, .. } = ByteView::from(view);
         let from = offset as usize;

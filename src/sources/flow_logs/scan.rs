@@ -83,23 +83,18 @@ type Room = [u8; 20];
 /// The address that stands in a block from one place to another.
 #[inline(always)]
 pub(super) fn address_in(block: &[u8], from: usize, to: usize) -> Option<IpAddr> {
+    // Bits come in a register, where an address comes in pieces.
     let bits = match block[from..].first_chunk() {
         Some(room) => v4(room, to - from),
         None => last_v4(&block[from..to]),
     };
-    bits.map(v4_address).or_else(|| address(&block[from..to]))
+    bits.map(|bits| IpAddr::V4(Ipv4Addr::from_bits(bits))).or_else(|| address(&block[from..to]))
 }
 
 /// An IPv4 or IPv6 address.
 #[cold]
-pub(super) fn address(text: &[u8]) -> Option<IpAddr> {
+fn address(text: &[u8]) -> Option<IpAddr> {
     str::from_utf8(text).ok()?.parse().ok()
-}
-
-/// The address with these bits: they come in a register, where an address comes in pieces.
-#[inline(always)]
-pub(super) fn v4_address(bits: u32) -> IpAddr {
-    IpAddr::V4(Ipv4Addr::from_bits(bits))
 }
 
 /// Bits of the IPv4 address near the end of a block, where no room is behind it.
@@ -112,7 +107,7 @@ fn last_v4(text: &[u8]) -> Option<u32> {
 
 /// Bits of the IPv4 address of a length: four numbers up to 255 without leading zeros, with dots between them. It takes as
 /// many steps for a short one as for a long one, so that nothing has to be guessed ahead.
-pub(super) fn v4(room: &Room, len: usize) -> Option<u32> {
+fn v4(room: &Room, len: usize) -> Option<u32> {
     if len > 15 {
         return None;
     }
