@@ -47,8 +47,8 @@ fn object<'a>(w: &'a Seen<Workload>, labels: Option<&'a Outside>) -> Object<'a> 
         "InferenceService" => "serving.kserve.io",
         _ => "",
     };
-    let (kind, namespace) = (w.value.kind.as_str(), w.value.namespace.as_str());
-    Object { group, kind, namespace, labels: &w.value.labels, namespace_labels: labels }
+    let Workload { kind, namespace, name, .. } = &w.value;
+    Object { group, kind, namespace, name, labels: &w.value.labels, namespace_labels: labels }
 }
 
 fn selects(case: &Case<'_>, c: &Constraint, w: &Seen<Workload>) -> bool {
