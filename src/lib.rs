@@ -13,12 +13,12 @@ pub mod config;
 pub mod register;
 /// Now and randomness, as values; frozen in a demonstration.
 pub mod clock;
+/// `[p]` Evaluating constraint templates, a constraint's match and the pack's policies ourselves.
+pub mod reperformance;
 /// Flow logs, Gatekeeper, Sentinel, artifacts: parsers without I/O; beside them looks in folders, and transport to AWS.
 pub mod sources;
 /// `[p]` Entry, canonical form, tree, checkpoint, private values, verification as a fold.
 pub mod ledger;
-/// `[p]` Evaluating the pack's policies and a constraint's match ourselves.
-pub mod reperformance;
 /// `[p]` Facts folded entry by entry, correlation, risk level, rules, findings.
 pub mod assessment;
 /// The only SQL: ledger.db and state.db.

@@ -402,16 +402,20 @@ class Estate:
                 status["violations"] = [
                     {"enforcementAction": "deny", "group": "apps", "version": "v1", "kind": w["kind"],
                      "namespace": w["metadata"]["namespace"], "name": w["metadata"]["name"],
-                     "message": message.format(w["metadata"]["name"])} for w in violators[:20]][::-1]
+                     "message": message(w["metadata"])} for w in violators[:20]][::-1]
             return {"apiVersion": "constraints.gatekeeper.sh/v1beta1", "kind": kind,
                     "metadata": self.meta(kind, name, None, None, None, self.begin - timedelta(days=30)),
                     "spec": {"enforcementAction": "deny", "match": match, "parameters": parameters}, "status": status}
+        # As the rules say it: a set of texts, sorted.
+        def missing(meta):
+            names = sorted({"app", "model-version", "ml-team"} - set(meta["labels"]))
+            return "missing labels: {" + ", ".join(f'"{n}"' for n in names) + "}"
         kinds = {"kinds": [{"apiGroups": ["apps"], "kinds": ["Deployment", "StatefulSet"]}]}
         return [constraint("K8sRequiredLabels", "ml-model-governance", kinds,
-                           {"labels": ["app", "model-version", "ml-team"]}, lacking, "{} misses a label"),
+                           {"labels": ["app", "model-version", "ml-team"]}, lacking, missing),
                 constraint("MLModelRegistry", "production-model-registry", kinds,
                            {"prefixes": ["mlflow://", "kubeflow://", "arn:aws:sagemaker:"]}, shady,
-                           "{} names a registry that is not approved")]
+                           lambda m: f"registry {m['annotations']['model-registry-url']} is not approved")]
 
     def webhook(self, cluster):
         return {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",

@@ -85,6 +85,36 @@ pub struct AuditRow {
     pub total: Option<i64>,
     /// Distinct violations listed.
     pub listed: i64,
+    /// What our own evaluation gives; none in entries of versions that did not evaluate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reperformed: Option<Reperformed>,
+}
+
+/// Our own evaluation of a constraint over the objects of a look, beside what Gatekeeper states.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Reperformed {
+    /// Whether both say the same.
+    pub verdict: Verdict,
+    /// Why not; empty when they do.
+    pub why: String,
+    /// Objects that the constraint matches; none when it could not be evaluated.
+    pub matched: Option<u64>,
+    /// Violations that they have.
+    pub violations: Option<u64>,
+}
+
+/// Three answers: a difference is never guessed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Every violation that Gatekeeper lists is ours, and it counts as many as we do.
+    Reproduced,
+    /// Of objects that did not change since the audit, both say different things.
+    Differs,
+    /// Not evaluated, or nothing to compare with.
+    #[default]
+    NotReproducible,
 }
 
 impl AuditRow {
@@ -108,6 +138,9 @@ pub struct Violation {
     pub action: String,
     /// Messages, sorted.
     pub messages: Vec<String>,
+    /// Gatekeeper's list does not reach it: our own evaluation, which gives all that the list has, shows it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reperformed: bool,
 }
 
 /// A request that was denied, warned about or only noted, as a cluster event tells it.

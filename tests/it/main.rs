@@ -12,6 +12,7 @@ mod delivery;
 mod demo;
 mod flow_logs;
 mod fuzz_corpus;
+mod gatekeeper;
 mod inventory;
 mod ledger;
 mod mail;

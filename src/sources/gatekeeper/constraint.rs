@@ -2,23 +2,28 @@
 
 use super::super::Gathered;
 use super::name;
+use super::reperform::Performed;
 use crate::config::Source;
-use crate::evidence::gatekeeper::{Audit, AuditRow, Constraint, PodStatus, Violation};
+use crate::evidence::gatekeeper::{Audit, AuditRow, Constraint, PodStatus, Verdict, Violation};
 use crate::evidence::{Evidence, Kind, Time, outside_json};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Writes the constraint and its violations; gives the row of the audit.
-pub(super) fn read(
-    out: &mut Gathered,
-    source: &Source,
-    cluster: &str,
-    at: Time,
-    kind: &str,
-    object: &Value,
-) -> AuditRow {
+/// What the last audit says of a constraint.
+pub(super) struct Audited {
+    /// What is written down of it.
+    pub row: AuditRow,
+    /// Messages by `NAMESPACE/KIND/NAME` of the violator, as far as they are listed.
+    pub listed: BTreeMap<String, BTreeSet<String>>,
+    /// Actions stated for them.
+    actions: BTreeMap<String, String>,
+    is_audited: bool,
+}
+
+/// A constraint as its object states it.
+pub(super) fn constraint(kind: &str, object: &Value) -> Constraint {
     let action = object["spec"]["enforcementAction"].as_str().unwrap_or("deny").to_owned();
-    let payload = Constraint {
+    Constraint {
         gone: false,
         kind: kind.to_owned(),
         name: name(object).to_owned(),
@@ -30,10 +35,67 @@ pub(super) fn read(
         parameters: outside_json(&object["spec"]["parameters"]),
         by_pod: object["status"]["byPod"].as_array().into_iter().flatten().map(pod).collect(),
         created: object["metadata"]["creationTimestamp"].as_str().and_then(|t| t.parse().ok()),
+    }
+}
+
+/// What its status says of the last audit.
+pub(super) fn audited(constraint: &Constraint, status: &Value) -> Audited {
+    let list = status["violations"].as_array().map_or(&[][..], Vec::as_slice);
+    let (mut listed, mut actions) = (BTreeMap::<String, BTreeSet<String>>::new(), BTreeMap::new());
+    for v in list {
+        let text = |name: &str| v[name].as_str().unwrap_or_default();
+        let object = format!("{}/{}/{}", text("namespace"), text("kind"), text("name"));
+        actions.entry(object.clone()).or_insert_with(|| text("enforcementAction").to_owned());
+        listed.entry(object).or_default().insert(text("message").to_owned());
+    }
+    let total = status["totalViolations"].as_i64();
+    let row = AuditRow {
+        kind: constraint.kind.clone(),
+        name: constraint.name.clone(),
+        total,
+        listed: i64::try_from(list.len()).unwrap_or(i64::MAX),
+        reperformed: None,
     };
-    let subject = format!("k8s:{cluster}/-/{kind}/{}", payload.name);
-    out.evidence.push(Evidence::state(Kind::GatekeeperConstraint, &source.name, subject, at, &payload));
-    violations(out, source, cluster, at, &payload, &object["status"])
+    Audited { row, listed, actions, is_audited: total.is_some() && !status["auditTimestamp"].is_null() }
+}
+
+/// Writes a constraint's violations: those that are listed, and where our evaluation gives the same and the list ends early,
+/// the others.
+pub(super) fn violations(
+    out: &mut Gathered,
+    source: &Source,
+    cluster: &str,
+    at: Time,
+    constraint: &Constraint,
+    audited: &Audited,
+    performed: Performed,
+) {
+    let id = format!("{}/{}", constraint.kind, constraint.name);
+    let is_reproduced = performed.stated.verdict == Verdict::Reproduced;
+    let further = performed
+        .violators
+        .into_iter()
+        .filter(|(object, _)| is_reproduced && !audited.listed.contains_key(object));
+    let listed = audited.listed.iter().map(|(object, messages)| (object.clone(), messages.clone()));
+    for (object, messages) in listed.chain(further) {
+        let reperformed = !audited.listed.contains_key(&object);
+        let action =
+            audited.actions.get(&object).or(audited.actions.values().next()).unwrap_or(&constraint.action);
+        let (subject, messages) = (format!("k8s:{cluster}/{object}#{id}"), messages.into_iter().collect());
+        let action = action.clone();
+        let payload =
+            Violation { gone: false, constraint: id.clone(), object, action, messages, reperformed };
+        out.evidence.push(Evidence::state(Kind::GatekeeperViolation, &source.name, subject, at, &payload));
+    }
+    let row = &audited.row;
+    if !audited.is_audited || row.truncated() && !is_reproduced {
+        out.complete.entry(Kind::GatekeeperViolation).or_default().insert(format!("#{id}"));
+    }
+    if row.truncated() {
+        let total = row.total.unwrap_or(0);
+        let rest = if is_reproduced { "; our own evaluation has all of them" } else { "" };
+        out.truncated.push(format!("{id} lists {} of {total} violations{rest}", row.listed));
+    }
 }
 
 /// For `scoped`, the action at the admission webhook; none named there is no action.
@@ -63,46 +125,6 @@ fn pod(status: &Value) -> PodStatus {
         observed_generation: status["observedGeneration"].as_i64().unwrap_or(0),
         errors: errors.chain(failing.map(|p| text(&p["message"]))).collect(),
     }
-}
-
-fn violations(
-    out: &mut Gathered,
-    source: &Source,
-    cluster: &str,
-    at: Time,
-    constraint: &Constraint,
-    status: &Value,
-) -> AuditRow {
-    let id = format!("{}/{}", constraint.kind, constraint.name);
-    let mut objects: BTreeMap<String, (String, BTreeSet<String>)> = BTreeMap::new();
-    let listed = status["violations"].as_array().map_or(&[][..], Vec::as_slice);
-    for v in listed {
-        let text = |name: &str| v[name].as_str().unwrap_or_default();
-        let object = format!("{}/{}/{}", text("namespace"), text("kind"), text("name"));
-        let row =
-            objects.entry(object).or_insert_with(|| (text("enforcementAction").to_owned(), BTreeSet::new()));
-        row.1.insert(text("message").to_owned());
-    }
-    for (object, (action, messages)) in objects {
-        let subject = format!("k8s:{cluster}/{object}#{id}");
-        let messages = messages.into_iter().collect();
-        let payload = Violation { gone: false, constraint: id.clone(), object, action, messages };
-        out.evidence.push(Evidence::state(Kind::GatekeeperViolation, &source.name, subject, at, &payload));
-    }
-    let total = status["totalViolations"].as_i64();
-    let row = AuditRow {
-        kind: constraint.kind.clone(),
-        name: constraint.name.clone(),
-        total,
-        listed: i64::try_from(listed.len()).unwrap_or(i64::MAX),
-    };
-    if row.truncated() || status["auditTimestamp"].is_null() || total.is_none() {
-        out.complete.entry(Kind::GatekeeperViolation).or_default().insert(format!("#{id}"));
-    }
-    if row.truncated() {
-        out.truncated.push(format!("{id} lists {} of {} violations", row.listed, total.unwrap_or(0)));
-    }
-    row
 }
 
 /// The audit of the cluster as one state: written only when more than times changed.

@@ -2,11 +2,12 @@
 
 mod address;
 mod constraint;
+mod reperform;
 mod workload;
 
 use super::Gathered;
 use crate::config::Source;
-use crate::evidence::gatekeeper::{Admission, Config, Namespace, Template, Webhook};
+use crate::evidence::gatekeeper::{Admission, AuditRow, Config, Namespace, Template, Webhook};
 use crate::evidence::{Evidence, Kind, Outside, Private, Time, outside_json};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -86,17 +87,12 @@ impl<'a> Parser<'a> {
         }
         let (group, kind) =
             (group(&object).to_owned(), object["kind"].as_str().unwrap_or_default().to_owned());
-        let used = ["Namespace", "Node", "Pod", "ReplicaSet", "Event", "ConstraintTemplate"];
-        let known = WORKLOADS.contains(&kind.as_str())
-            || used.contains(&kind.as_str())
-            || kind == "ValidatingWebhookConfiguration"
-            || group == "config.gatekeeper.sh" && kind == "Config"
-            || group == "constraints.gatekeeper.sh";
-        if known {
+        // What is in no entry of its own is still what constraints match.
+        if group.is_empty() && kind == "Secret" {
+            self.out.quarantine(path, place, "is a Secret, which is not read".into());
+        } else {
             self.out.keep(1);
             self.objects.push((group, kind, object));
-        } else {
-            self.out.quarantine(path, place, format!("kind {kind} of {group:?} is not read"));
         }
     }
 
@@ -104,19 +100,10 @@ impl<'a> Parser<'a> {
     pub fn finish(mut self) -> Gathered {
         let cluster = self.cluster();
         let objects = std::mem::take(&mut self.objects);
-        let mut audited = Vec::new();
-        for (group, kind, object) in &objects {
+        self.constraint_kinds(&objects);
+        let audited = self.constraints(&cluster, &objects);
+        for (_, kind, object) in &objects {
             match kind.as_str() {
-                _ if group == "constraints.gatekeeper.sh" => {
-                    audited.push(constraint::read(
-                        &mut self.out,
-                        self.source,
-                        &cluster,
-                        self.at,
-                        kind,
-                        object,
-                    ));
-                }
                 "ConstraintTemplate" => self.template(&cluster, object),
                 "Namespace" => self.namespace(&cluster, object),
                 "Event" => self.event(&cluster, object),
@@ -137,6 +124,49 @@ impl<'a> Parser<'a> {
             (self.count(Kind::GatekeeperConstraint), self.count(Kind::KubernetesWorkload));
         self.out.read = format!("1 look, {constraints} constraints, {workloads} workloads");
         self.out
+    }
+
+    /// Lists of each constraint kind that the templates made are a list of all constraints.
+    fn constraint_kinds(&mut self, objects: &Objects) {
+        let templates = objects
+            .iter()
+            .filter(|(_, kind, t)| kind == "ConstraintTemplate" && t["status"]["created"] == true);
+        let kinds = templates.filter_map(|(_, _, t)| t["spec"]["crd"]["spec"]["names"]["kind"].as_str());
+        let lists: Option<Vec<bool>> =
+            kinds.map(|k| self.listed.get(&format!("constraint {k}")).copied()).collect();
+        let of_templates = self.listed.get("ConstraintTemplate").copied();
+        if let (Some(true), Some(lists)) = (of_templates, lists) {
+            self.listed.entry("constraint".into()).or_insert(lists.into_iter().all(|whole| whole));
+        }
+    }
+
+    /// Constraints, what violates them, and what our own evaluation says; gives the rows of the audit.
+    fn constraints(&mut self, cluster: &str, objects: &Objects) -> Vec<AuditRow> {
+        let listed = self.listed.clone();
+        let mut population = reperform::Population::new(objects, &listed);
+        let mut rows = Vec::new();
+        for (_, kind, object) in objects.iter().filter(|(group, ..)| group == "constraints.gatekeeper.sh") {
+            let payload = constraint::constraint(kind, object);
+            let mut audited = constraint::audited(&payload, &object["status"]);
+            let performed = population.perform(&payload, object, &audited);
+            audited.row.reperformed = Some(performed.stated.clone());
+            self.state(
+                Kind::GatekeeperConstraint,
+                format!("k8s:{cluster}/-/{kind}/{}", payload.name),
+                &payload,
+            );
+            constraint::violations(
+                &mut self.out,
+                self.source,
+                cluster,
+                self.at,
+                &payload,
+                &audited,
+                performed,
+            );
+            rows.push(audited.row);
+        }
+        rows
     }
 
     fn count(&self, kind: Kind) -> usize {
