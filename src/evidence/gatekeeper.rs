@@ -108,7 +108,7 @@ pub struct Reperformed {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Every violation that Gatekeeper lists is ours, and it counts as many as we do.
+    /// Every violator that Gatekeeper lists is ours, and it counts as many violations as we do.
     Reproduced,
     /// Of objects that did not change since the audit, both say different things.
     Differs,

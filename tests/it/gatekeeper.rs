@@ -26,6 +26,12 @@ fn look() -> BTreeMap<&'static str, Value> {
     deployments["metadata"] = json!({});
     [
         ("deployments.json", deployments),
+        // The same objects once more.
+        (
+            "deployments-1.json",
+            json!({"kind": "DeploymentList", "apiVersion": "apps/v1", "metadata": {},
+            "items": reply("deployments-limit20-page1.json")["items"]}),
+        ),
         ("namespaces.json", reply("namespaces.json")),
         ("services.json", reply("services-all.json")),
         ("constrainttemplates.json", reply("constrainttemplates-v1.json")),

@@ -6,6 +6,10 @@ use regorus::unstable::{Lexer, Token, TokenKind};
 
 /// Deepest nesting of brackets and braces.
 const DEEPEST: usize = 10;
+/// Most operations that follow one another in an expression: each is a level of what is parsed.
+const LONGEST_CHAIN: usize = 200;
+/// Signs between two parts of an expression.
+const SIGNS: [&str; 15] = ["+", "-", "*", "/", "%", "|", "&", ".", "==", "!=", "<", "<=", ">", ">=", "in"];
 /// Words that are no name of a function.
 const WORDS: [&str; 13] = [
     "as", "contains", "default", "else", "every", "if", "import", "in", "not", "null", "package", "some",
@@ -29,6 +33,9 @@ struct Word<'s> {
 pub(super) fn repaired(text: &str) -> Result<String, String> {
     let source = Source::from_contents("template".into(), text.to_owned()).map_err(|e| e.to_string())?;
     let words = words(&source, text)?;
+    if let Some(line) = long_chain(&words) {
+        return Err(format!("joins more than {LONGEST_CHAIN} operations in line {line}"));
+    }
     let mut inserts = calls_on_new_lines(&words);
     inserts.extend(further_bodies(&words, text)?);
     inserts.sort();
@@ -56,6 +63,32 @@ fn words<'s>(source: &Source, text: &'s str) -> Result<Vec<Word<'s>>, String> {
         let is_name = kind == TokenKind::Ident && !WORDS.contains(&shown);
         words.push(Word { is_name, text: shown, line: span.line, start, end });
     }
+}
+
+/// Where an expression joins too many operations.
+fn long_chain(words: &[Word<'_>]) -> Option<u32> {
+    let (mut counts, mut before) = (vec![0_usize], None::<&Word<'_>>);
+    for word in words {
+        let is_sign = SIGNS.contains(&word.text);
+        let begins = before.is_some_and(|b| b.line != word.line && !is_sign && !SIGNS.contains(&b.text));
+        let count = counts.last_mut()?;
+        match word.text {
+            ";" | "," | ":=" | "=" => *count = 0,
+            _ if begins => *count = 0,
+            "[" | "{" | "(" | "set(" => *count += 1,
+            _ => *count += usize::from(is_sign),
+        }
+        if *count > LONGEST_CHAIN {
+            return Some(word.line);
+        }
+        match word.text {
+            "[" | "{" | "(" | "set(" => counts.push(0),
+            "]" | "}" | ")" if counts.len() > 1 => drop(counts.pop()),
+            _ => {}
+        }
+        before = Some(word);
+    }
+    None
 }
 
 /// Semicolons before a parenthesis that is parted from what could be a function by a new line.
@@ -140,5 +173,12 @@ mod tests {
     fn what_nests_too_deep_is_not_parsed() {
         let text = format!("package a\nx = {}{} {{ true }}", "[".repeat(20), "]".repeat(20));
         assert!(repaired(&text).unwrap_err().contains("nests more than 10 deep in line 2"));
+        for part in ["+ 1", " +\n1", ".a", "[0]", " ==\n1", "(1)"] {
+            let text = format!("package a\nx {{\n  y := z{}\n}}", part.repeat(210));
+            let refused = repaired(&text).unwrap_err();
+            assert!(refused.contains("joins more than 200"), "{part}: {refused}");
+        }
+        let lines = format!("package a\nx {{\n{}}}", "  input.a.b == f(1)[2]\n".repeat(1_000));
+        assert!(repaired(&lines).is_ok());
     }
 }

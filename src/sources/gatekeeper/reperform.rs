@@ -63,8 +63,13 @@ impl<'a> Population<'a> {
             labels: labels(object),
             review: OnceCell::new(),
         };
+        // A list of a namespace and one of the cluster show the same objects.
+        let mut seen = BTreeSet::new();
+        let once = objects
+            .iter()
+            .filter(|(group, kind, o)| seen.insert((group, kind, super::workload::namespace(o), name(o))));
         Population {
-            objects: objects.iter().map(reviewed).collect(),
+            objects: once.map(reviewed).collect(),
             index: objects.iter().map(|(_, _, object)| (shown(object), object)).collect(),
             namespaces: of_kind("Namespace").map(|n| (name(n), labels(n))).collect(),
             templates: templates.collect(),
@@ -244,23 +249,16 @@ impl Comparison<'_, '_> {
     fn verdict(&self, total: i64) -> (Verdict, String) {
         let (found, listed) = (self.found, &self.audited.listed);
         let ours = i64::try_from(found.violations).unwrap_or(i64::MAX);
-        let differing = listed.iter().filter(|(object, messages)| {
-            found.violators.get(*object).is_none_or(|ours| !messages.is_subset(ours))
-        });
-        let differing: Vec<_> = differing.collect();
+        // What a message says is not compared: a yes or no for each object is (catalogue, "agrees").
+        let differing: Vec<_> =
+            listed.iter().filter(|(object, _)| !found.violators.contains_key(*object)).collect();
         if differing.is_empty() && ours == total {
             return (Verdict::Reproduced, String::new());
         }
         if let Some((object, messages)) = differing.iter().find(|(object, _)| self.is_settled(object)) {
-            let quoted = |m: Option<&BTreeSet<String>>| {
-                m.and_then(|m| m.first())
-                    .map_or_else(|| "nothing against it".to_owned(), |m| format!("“{m}”"))
-            };
-            let (theirs, ours) = (quoted(Some(messages)), quoted(found.violators.get(*object)));
-            return (
-                Verdict::Differs,
-                format!("of {object} Gatekeeper says {theirs}, our evaluation {ours}"),
-            );
+            let said = messages.first().map_or("", String::as_str);
+            let why = format!("of {object} Gatekeeper says “{said}”, our evaluation nothing against it");
+            return (Verdict::Differs, why);
         }
         let unlisted: Vec<_> =
             found.violators.keys().filter(|object| !listed.contains_key(*object)).collect();
