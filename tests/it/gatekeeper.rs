@@ -193,3 +193,18 @@ fn what_cannot_be_compared_is_no_difference() {
         assert!(ours.why.contains(why), "{why}: {}", ours.why);
     }
 }
+
+#[test]
+fn what_gatekeepers_config_keeps_from_the_audit_is_not_evaluated() {
+    let config = |process: &str| {
+        let mut look = look();
+        let rules = json!([{"processes": [process], "excludedNamespaces": ["research", "kube-*"]}]);
+        let config = json!({"apiVersion": "config.gatekeeper.sh/v1alpha1", "kind": "Config",
+            "metadata": {"name": "config", "namespace": "gatekeeper-system"}, "spec": {"match": rules}});
+        look.insert("configs.json", json!({"kind": "List", "apiVersion": "v1", "items": [config]}));
+        rows(&read(&look))["namespaces-must-have-owner"].1.clone()
+    };
+    assert_eq!((config("audit").matched, config("*").matched), (Some(5), Some(5)));
+    let of_webhook = config("webhook");
+    assert_eq!((of_webhook.matched, of_webhook.verdict), (Some(9), Verdict::Reproduced));
+}

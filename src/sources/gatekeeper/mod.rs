@@ -247,16 +247,9 @@ impl<'a> Parser<'a> {
         self.state(Kind::KubernetesNamespace, subject, &Namespace { gone: false, name, labels });
     }
 
-    /// Namespaces that Gatekeeper's Config keeps from the webhook (Gatekeeper docs, "Exempting namespaces").
+    /// Namespaces that Gatekeeper's Config keeps from the webhook.
     fn configs(&mut self, cluster: &str, objects: &[(String, String, Value)]) {
-        let configs = objects.iter().filter(|(_, kind, _)| kind == "Config").map(|(_, _, o)| o);
-        let rules = configs.flat_map(|o| o["spec"]["match"].as_array().into_iter().flatten());
-        let texts = |v: &Value| -> Vec<String> {
-            v.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-        };
-        let at_webhook = rules.filter(|r| texts(&r["processes"]).iter().any(|p| p == "*" || p == "webhook"));
-        let mut excluded: Vec<String> = at_webhook.flat_map(|r| texts(&r["excludedNamespaces"])).collect();
-        excluded.sort();
+        let excluded = excluded(objects, "webhook");
         let subject = format!("k8s:{cluster}/-/Config/config");
         self.state(Kind::GatekeeperConfig, subject, &Config { gone: false, excluded });
     }
@@ -314,6 +307,21 @@ impl<'a> Parser<'a> {
             &payload,
         ));
     }
+}
+
+/// Patterns of the namespaces that Gatekeeper's Config keeps from a process, `webhook` or `audit` (Gatekeeper docs,
+/// "Exempting namespaces").
+fn excluded(objects: &Objects, process: &str) -> Vec<String> {
+    let configs =
+        objects.iter().filter(|(group, kind, _)| group == "config.gatekeeper.sh" && kind == "Config");
+    let rules = configs.flat_map(|(_, _, o)| o["spec"]["match"].as_array().into_iter().flatten());
+    let texts = |v: &Value| -> Vec<String> {
+        v.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let of_process = rules.filter(|r| texts(&r["processes"]).iter().any(|p| p == "*" || p == process));
+    let mut excluded: Vec<String> = of_process.flat_map(|r| texts(&r["excludedNamespaces"])).collect();
+    excluded.sort();
+    excluded
 }
 
 /// Which kinds a list is a listing of: an empty `List` tells it only by its file name.

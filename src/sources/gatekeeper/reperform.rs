@@ -6,7 +6,7 @@ use super::{Objects, group, name};
 use crate::evidence::gatekeeper::{Constraint, Reperformed, Verdict};
 use crate::evidence::{Outside, Time};
 use crate::reperformance::rego::{Outcome, Template, parameters, review};
-use crate::reperformance::{Object, in_match_scope};
+use crate::reperformance::{Object, in_match_scope, wildcard};
 use regorus::Value as Rego;
 use serde_json::Value;
 use std::cell::OnceCell;
@@ -33,6 +33,7 @@ struct Reviewed<'a> {
 
 /// The look, as constraints see it.
 pub(super) struct Population<'a> {
+    /// What the audit looks at: Gatekeeper's Config may leave namespaces out.
     objects: Vec<Reviewed<'a>>,
     /// Objects by `NAMESPACE/KIND/NAME`.
     index: BTreeMap<String, &'a Value>,
@@ -68,8 +69,14 @@ impl<'a> Population<'a> {
         let once = objects
             .iter()
             .filter(|(group, kind, o)| seen.insert((group, kind, super::workload::namespace(o), name(o))));
+        let excluded = super::excluded(objects, "audit");
+        let audited = once.filter(|(group, kind, o)| {
+            let is_namespace = group.is_empty() && kind == "Namespace";
+            let space = if is_namespace { name(o) } else { super::workload::namespace(o) };
+            !excluded.iter().any(|pattern| wildcard(pattern, space))
+        });
         Population {
-            objects: once.map(reviewed).collect(),
+            objects: audited.map(reviewed).collect(),
             index: objects.iter().map(|(_, _, object)| (shown(object), object)).collect(),
             namespaces: of_kind("Namespace").map(|n| (name(n), labels(n))).collect(),
             templates: templates.collect(),
