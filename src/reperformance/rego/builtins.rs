@@ -79,7 +79,7 @@ type Function = fn(&[Value], &Doubt) -> Option<Value>;
 
 /// Functions of our own, with how many arguments they take.
 static OWN: LazyLock<BTreeMap<&str, (u8, Function)>> = LazyLock::new(|| {
-    let all: [(&str, u8, Function); 21] = [
+    let all: [(&str, u8, Function); 22] = [
         ("all", 1, |a, _| Some(items(&a[0])?.iter().all(|v| *v == Value::from(true)).into())),
         ("any", 1, |a, _| Some(items(&a[0])?.contains(&Value::from(true)).into())),
         ("cast_array", 1, |a, _| Some(items(&a[0])?.into())),
@@ -129,15 +129,15 @@ static OWN: LazyLock<BTreeMap<&str, (u8, Function)>> = LazyLock::new(|| {
             doubt.unless(text.map(Value::from), "sprintf with this format or value")
         }),
         ("to_number", 1, to_number),
+        ("upper", 1, |a, doubt| {
+            let text = a[0].as_string().ok()?;
+            doubt.unless(
+                text.is_ascii().then(|| text.to_ascii_uppercase().into()),
+                "upper of a letter beyond ASCII",
+            )
+        }),
     ];
-    let upper: (&str, u8, Function) = ("upper", 1, |a, doubt| {
-        let text = a[0].as_string().ok()?;
-        doubt.unless(
-            text.is_ascii().then(|| text.to_ascii_uppercase().into()),
-            "upper of a letter beyond ASCII",
-        )
-    });
-    all.into_iter().chain([upper]).map(|(name, n, f)| (name, (n, f))).collect()
+    all.into_iter().map(|(name, n, f)| (name, (n, f))).collect()
 });
 
 /// Whether a function gives here what it gives in Gatekeeper.

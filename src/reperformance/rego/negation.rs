@@ -3,6 +3,7 @@
 //! `ast/compile.go`, rewriting of dynamic terms).
 
 use super::print::{self, expression};
+use super::source;
 use super::walk::{self, Node};
 use regorus::unstable::{AssignOp, BoolOp, Expr, Literal, LiteralStmt, Module, Ref};
 use std::collections::{BTreeSet, HashMap};
@@ -41,14 +42,7 @@ pub(super) fn rewritten(module: &Module, text: &str, global: BTreeSet<String>) -
         }
         !is_changed
     });
-    let (mut out, mut from) = (String::with_capacity(text.len()), 0);
-    for (start, end, said) in edits {
-        out.push_str(text.get(from..start).unwrap_or_default());
-        out.push_str(&said);
-        from = end;
-    }
-    out.push_str(text.get(from..).unwrap_or_default());
-    Ok(out)
+    Ok(source::edited(text, edits))
 }
 
 impl Negation {
@@ -72,24 +66,16 @@ impl Negation {
         match expr {
             Expr::BoolExpr { op: BoolOp::Eq, lhs, rhs, .. }
             | Expr::AssignExpr { op: AssignOp::Eq, lhs, rhs, .. } => {
-                self.within(lhs);
-                self.within(rhs);
+                self.made_of(lhs);
+                self.made_of(rhs);
             }
-            Expr::RefDot { .. } | Expr::RefBrack { .. } => self.within(expr),
+            Expr::RefDot { .. } | Expr::RefBrack { .. } => self.made_of(expr),
             _ => operands(expr).into_iter().for_each(|e| self.look_up(e)),
         }
     }
 
-    /// Of one side of an equation only what a reference is made of.
-    fn within(&mut self, expr: &Expr) {
-        match expr {
-            Expr::RefDot { .. } | Expr::RefBrack { .. } => self.made_of(expr),
-            Expr::Var { .. } => {}
-            _ => self.look_up(expr),
-        }
-    }
-
-    /// What stands in the brackets of a reference, and what it begins with where that is no variable.
+    /// Looks up what stands in the brackets of a reference, and what it begins with where that is no variable; of anything else
+    /// all of it.
     fn made_of(&mut self, expr: &Expr) {
         match expr {
             Expr::RefDot { refr, .. } => self.made_of(refr),

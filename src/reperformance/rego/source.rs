@@ -39,14 +39,19 @@ pub(super) fn repaired(text: &str) -> Result<String, String> {
     let mut inserts = calls_on_new_lines(&words);
     inserts.extend(further_bodies(&words, text)?);
     inserts.sort();
+    Ok(edited(text, inserts.into_iter().map(|(at, what)| (at, at, what))))
+}
+
+/// The text with some of its parts, from one place to another and in their order, said anew.
+pub(super) fn edited(text: &str, edits: impl IntoIterator<Item = (usize, usize, String)>) -> String {
     let (mut out, mut from) = (String::with_capacity(text.len()), 0);
-    for (at, what) in inserts {
-        out.push_str(text.get(from..at).unwrap_or_default());
-        out.push_str(&what);
-        from = at;
+    for (start, end, said) in edits {
+        out.push_str(text.get(from..start).unwrap_or_default());
+        out.push_str(&said);
+        from = end;
     }
     out.push_str(text.get(from..).unwrap_or_default());
-    Ok(out)
+    out
 }
 
 fn words<'s>(source: &Source, text: &'s str) -> Result<Vec<Word<'s>>, String> {
