@@ -5,6 +5,7 @@ use crate::evidence::{Evidence, Kind, Time, sha256_hex};
 use crate::jobs::{self, BrokenRecord, Desk, JobError, demo_nights};
 use crate::mail::{Letter, Transport};
 use crate::report::{Zone, html};
+use crate::sources::kubernetes::Watches;
 use crate::store::{Reader, Store};
 use crate::{schedule, web};
 use std::sync::Arc;
@@ -151,6 +152,8 @@ async fn wake(desk: &Arc<Desk>, site: &web::Site, stop: &Arc<Notify>) -> Result<
     let mut work = JoinSet::new();
     work.spawn(async move {
         let mut scheduler = scheduler;
+        // They end with this task: what they saw and no pass read is read by the first pass of the next start.
+        let _watches = watch(&desk);
         let stopped = stop.notified();
         tokio::pin!(stopped);
         loop {
@@ -169,6 +172,18 @@ async fn wake(desk: &Arc<Desk>, site: &web::Site, stop: &Arc<Notify>) -> Result<
         }
     });
     Ok(work)
+}
+
+/// Watches every live cluster, until the set is dropped.
+fn watch(desk: &Arc<Desk>) -> JoinSet<()> {
+    let mut watches = JoinSet::new();
+    for source in desk.config.gatekeeper.iter().filter(|s| s.collect) {
+        if let Some(changes) = desk.changes.get(&source.name) {
+            let (source, changes) = (Arc::new(source.clone()), Arc::clone(changes));
+            watches.spawn(Watches { source, changes, clock: desk.clock.clone() }.run());
+        }
+    }
+    watches
 }
 
 /// Does what is due. Whatever happens is told: by the log, by the page, and by mail when the record is broken.
@@ -202,9 +217,17 @@ fn due_jobs(desk: &Desk) -> Result<bool, JobError> {
         send(desk, &mut store)?;
         return Ok(true);
     }
-    if schedule::due(&c.schedule.ingest, &c.timezone, schedule::last_ingest(&store.reader())?, now) {
+    let last = schedule::last_ingest(&store.reader())?;
+    let watched = || schedule::due_by_watch(c.schedule.watch_minutes, last, now);
+    if schedule::due(&c.schedule.ingest, &c.timezone, last, now) {
         jobs::intact(desk, &store)?;
         jobs::ingest(desk, &mut store, &[], &|_, _, _| {})?;
+    } else if let changed = desk.changed()
+        && !changed.is_empty()
+        && watched()
+    {
+        jobs::intact(desk, &store)?;
+        jobs::ingest(desk, &mut store, &changed, &|_, _, _| {})?;
     }
     send(desk, &mut store)?;
     Ok(false)

@@ -13,6 +13,13 @@ pub fn due(expression: &str, zone: &str, last: Option<Time>, now: Time) -> bool 
     }
 }
 
+/// Whether a pass that a watch makes due may run: the last one was long enough ago.
+pub fn due_by_watch(minutes: u64, last: Option<Time>, now: Time) -> bool {
+    last.is_none_or(|last| {
+        now.seconds() - last.seconds() >= 60 * i64::try_from(minutes).unwrap_or(i64::MAX / 60)
+    })
+}
+
 /// When the last scheduled assessment was judged.
 ///
 /// # Errors

@@ -337,7 +337,7 @@ class Estate:
         self.write(f"{base}/replicasets.json", listing(self.replica_sets(roles, night)))
         self.write(f"{base}/namespaces.json", listing(self.namespaces(cluster)))
         self.write(f"{base}/nodes.json", listing(self.nodes(cluster)))
-        self.write(f"{base}/constrainttemplates.json", listing(self.templates()))
+        self.write(f"{base}/constrainttemplates.json", listing(self.templates(cluster)))
         self.write(f"{base}/constraints.json", listing(self.constraints(cluster, night, at, workloads)))
         self.write(f"{base}/configs.json", listing([]))
         self.write(f"{base}/webhooks.json", listing([self.webhook(cluster)]))
@@ -367,13 +367,19 @@ class Estate:
                  "spec": {"providerID": f"aws:///{self.region}a/{r['instance']}"},
                  "status": {"addresses": [{"type": "InternalIP", "address": r["address"]}]}} for r in rows]
 
-    def templates(self):
+    def pods(self, cluster):
+        """What Gatekeeper's pods report of a template or constraint."""
+        return [{"id": f"gatekeeper-{p}-{self.d.hexes(f'pod/{cluster}/{p}', 5)}", "observedGeneration": 1,
+                 "operations": ops}
+                for p, ops in (("audit", ["audit", "status"]), ("controller-manager", ["webhook"]))]
+
+    def templates(self, cluster):
         def template(kind, rego):
             return {"apiVersion": "templates.gatekeeper.sh/v1", "kind": "ConstraintTemplate",
                     "metadata": self.meta("ConstraintTemplate", kind.lower()),
                     "spec": {"crd": {"spec": {"names": {"kind": kind}}},
                              "targets": [{"target": "admission.k8s.gatekeeper.sh", "rego": rego}]},
-                    "status": {"created": True}}
+                    "status": {"created": True, "byPod": self.pods(cluster)}}
         return [template("K8sRequiredLabels",
                          "package k8srequiredlabels\n\nviolation[{\"msg\": msg}] {\n  required := "
                          "{l | l := input.parameters.labels[_]}\n  provided := {l | input.review.object.metadata."
@@ -391,9 +397,7 @@ class Estate:
         shady = [w for w in workloads
                  if w["metadata"].get("annotations", {}).get("model-registry-url", "mlflow:").startswith("https://models")]
         audit = stamp(at - timedelta(minutes=1, seconds=self.d.number(f"audit/{night}", 1, 50)))
-        pods = [{"id": f"gatekeeper-{p}-{self.d.hexes(f'pod/{cluster}/{p}', 5)}", "enforced": True,
-                 "observedGeneration": 1, "operations": ops}
-                for p, ops in (("audit", ["audit", "status"]), ("controller-manager", ["webhook"]))]
+        pods = [pod | {"enforced": True} for pod in self.pods(cluster)]
 
         def constraint(kind, name, match, parameters, violators, message):
             violators = sorted(violators, key=lambda w: (w["metadata"]["namespace"], w["metadata"]["name"]))

@@ -195,9 +195,9 @@ impl Config {
                 None
             }
             SourceKind::FlowLogs => Some("\"file:DIR\", \"s3://BUCKET/PREFIX\" or \"cloudwatch:LOG-GROUP\""),
-            _ => Some(
-                "this version reads \"file:DIR\" here; live Kubernetes, HCP Terraform and buckets of models come later",
-            ),
+            SourceKind::Gatekeeper if source.location.starts_with("kube:") => None,
+            SourceKind::Gatekeeper => Some("\"file:DIR\", \"kube:CONTEXT\" or \"kube:\""),
+            _ => Some("this version reads \"file:DIR\" here; HCP Terraform and buckets of models come later"),
         }
     }
 
@@ -211,6 +211,7 @@ impl Config {
             Some(Paths::Many(list)) => list.iter_mut().for_each(join),
             None => {}
         }
+        self.gatekeeper.iter_mut().filter_map(|s| s.kubeconfig.as_mut()).for_each(join);
         self.base = dir.to_owned();
         self.timestamp.iter_mut().for_each(|t| join(&mut t.ca_file));
         if let Some(smtp) = &mut self.smtp {
@@ -244,7 +245,8 @@ mod tests {
             |kind, location| format!("organization = 'X'\n[[{kind}]]\nname = 'a'\nlocation = '{location}'");
         assert!(refused(&at("flow_logs", "ftp://b")).contains("flow_logs.location of \"a\""));
         assert!(refused(&at("flow_logs", "s3://")).contains("s3://BUCKET/PREFIX"));
-        assert!(refused(&at("gatekeeper", "s3://b")).contains("\"file:DIR\" here"));
+        assert!(refused(&at("gatekeeper", "s3://b")).contains("kube:CONTEXT"));
+        assert!(refused(&at("sentinel", "s3://b")).contains("\"file:DIR\" here"));
         assert!(
             refused(&format!("{}\n[demo]\nseed = 1", at("flow_logs", "s3://b"))).contains("a demonstration")
         );

@@ -106,6 +106,8 @@ pub struct Schedule {
     pub report: String,
     /// Longest that a pass reads one source; what is left is read by the next pass.
     pub pass_minutes: u64,
+    /// Shortest time between two passes that the watch of a cluster makes due. 0: with each minute that tells a change.
+    pub watch_minutes: u64,
 }
 
 /// One place that evidence comes from.
@@ -114,8 +116,9 @@ pub struct Schedule {
 pub struct Source {
     /// Its identity in the ledger.
     pub name: String,
-    /// `file:DIR`; flow logs also `s3://BUCKET/PREFIX` (the folder that holds `AWSLogs`) and `cloudwatch:LOG-GROUP`.
-    /// Other live locations (`kube:`, `https://`) are not read by this version.
+    /// `file:DIR`; flow logs also `s3://BUCKET/PREFIX` (the folder that holds `AWSLogs`) and `cloudwatch:LOG-GROUP`; Gatekeeper
+    /// also `kube:CONTEXT`, or `kube:` for the current context and, in a pod, for its service account.
+    /// Other live locations (`https://`) are not read by this version.
     pub location: String,
     /// Flow logs: field names in order, for files without a header line. Default: the 14 fields of version 2.
     pub format: Option<String>,
@@ -146,6 +149,10 @@ pub struct Source {
     pub max_growth: Option<u64>,
     /// HCP Terraform organisation, for files that do not tell it.
     pub organization: Option<String>,
+    /// Gatekeeper: the kubeconfig with the context of a `kube:` location. Default: `$KUBECONFIG`, else `~/.kube/config`.
+    pub kubeconfig: Option<PathBuf>,
+    /// Gatekeeper: how long an API server may take for one answer. Default 60; a page of 500 objects comes in well under one.
+    pub timeout_seconds: Option<u32>,
     /// Gatekeeper: a name for the cluster that people read.
     pub cluster: Option<String>,
     /// Gatekeeper: the source of flow logs that records the network of the cluster's nodes. Where no inventory is listed, the
@@ -352,7 +359,12 @@ impl Default for Ledger {
 }
 impl Default for Schedule {
     fn default() -> Schedule {
-        Schedule { ingest: "*/15 * * * *".into(), report: "30 5 * * *".into(), pass_minutes: 10 }
+        Schedule {
+            ingest: "*/15 * * * *".into(),
+            report: "30 5 * * *".into(),
+            pass_minutes: 10,
+            watch_minutes: 5,
+        }
     }
 }
 impl Default for Web {

@@ -3,7 +3,7 @@
 use super::{Outside, Private, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A constraint: what it asks, where, and which pods enforce it. Audit results stand in [`Audit`] and [`Violation`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -61,6 +61,15 @@ pub struct Template {
     pub created: bool,
     /// `spec.targets` as JSON text: the rule itself.
     pub text: String,
+    /// Errors that its pods report.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<String>,
+    /// Its generation: 1 for one that was never edited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i64>,
+    /// When it was created, as the cluster states it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Time>,
 }
 
 /// The last audit of one cluster: totals and how much of them was listed.
@@ -88,6 +97,9 @@ pub struct AuditRow {
     /// What our own evaluation gives; none in entries of versions that did not evaluate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reperformed: Option<Reperformed>,
+    /// SHA-256 of what the audit asked (template, match, parameters); none when nothing shows that it asked what stands there now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
 }
 
 /// Our own evaluation of a constraint over the objects of a look, beside what Gatekeeper states.
@@ -141,6 +153,23 @@ pub struct Violation {
     /// Gatekeeper's list does not reach it: our own evaluation, which gives all that the list has, shows it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub reperformed: bool,
+    /// How it ended, once it is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ending: Option<Ending>,
+}
+
+/// How a violation ended. Only a complete listing of an audit ends one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// The object is there, and the same rule no longer names it.
+    Fixed,
+    /// The object is no longer there.
+    Deleted,
+    /// Another rule was asked: constraint or template changed, or the constraint is no longer there.
+    RuleChanged,
+    /// Nothing shows which of these.
+    Unknown,
 }
 
 /// A request that was denied, warned about or only noted, as a cluster event tells it.
@@ -174,6 +203,15 @@ pub struct Webhook {
     pub namespace_selector: Value,
     /// `rules`: what reaches it.
     pub rules: Value,
+    /// `objectSelector`, names escaped; none where it selects everything.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub object_selector: Value,
+    /// `matchConditions`: CEL expressions that let a request reach it.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub match_conditions: Value,
+    /// Seconds after which `failure_policy` holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<i64>,
 }
 
 /// What Gatekeeper's Config leaves out; there when the look listed configs, even where there is none.
@@ -228,6 +266,9 @@ pub struct Workload {
     pub created: Option<Time>,
     /// Model version of each ReplicaSet, and when the first with it was created.
     pub version_starts: BTreeMap<String, Time>,
+    /// Images that its pods run, `REPOSITORY@sha256:…`, as their nodes state.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub image_digests: BTreeSet<String>,
 }
 
 /// Addresses of the cluster: a node's, or a pod's of its own.

@@ -9,10 +9,13 @@ use crate::evidence::record::{AssessmentConfig, SourceConfig};
 use crate::ledger::{Signer, note};
 use crate::sources::files;
 use crate::sources::flow_logs::Selection;
+use crate::sources::kubernetes::Changes;
 use crate::store::{Store, Writer};
 use ed25519_dalek::pkcs8::DecodePrivateKey;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 /// What jobs work with.
 pub struct Desk {
@@ -26,6 +29,8 @@ pub struct Desk {
     pub randomness: Randomness,
     /// The catalogue.
     pub catalogue: Catalogue,
+    /// Where the watches of each live cluster leave its changes, by the name of its source.
+    pub changes: BTreeMap<String, Arc<Changes>>,
 }
 
 /// Why the desk cannot be laid.
@@ -59,17 +64,29 @@ impl Desk {
     pub fn lay(config: Config) -> Result<Desk, DeskError> {
         let catalogue = Catalogue::built_in();
         let origin = config.ledger.origin.clone();
+        let live = config.gatekeeper.iter().filter(|s| !s.is_folder());
+        let changes = live.map(|s| (s.name.clone(), Arc::default())).collect();
         if let Some(demo) = config.demo {
             let randomness = Randomness::seeded(demo.seed);
             let secret = randomness.bytes("signing key").map_err(|e| DeskError::Demo(e.to_string()))?;
             let last = demo_nights(&config)?.last().copied().unwrap_or_default();
             let (signer, clock) = (Signer::new(&origin, &secret), Clock::at(last));
-            return Ok(Desk { config, signer, clock, randomness, catalogue });
+            return Ok(Desk { config, signer, clock, randomness, catalogue, changes });
         }
         // Between the two renames of a rotation the new key still has its first name.
         let (path, next) = (&config.ledger.signing_key, config.ledger.signing_key.with_extension("key.next"));
         let signer = read_key(if path.exists() || !next.exists() { path } else { &next }, &origin)?;
-        Ok(Desk { config, signer, clock: Clock::System, randomness: Randomness::System, catalogue })
+        let (clock, randomness) = (Clock::System, Randomness::System);
+        Ok(Desk { config, signer, clock, randomness, catalogue, changes })
+    }
+
+    /// Sources whose watches left changes that no pass has read.
+    pub fn changed(&self) -> Vec<String> {
+        self.changes
+            .iter()
+            .filter(|(_, changes)| changes.is_waiting())
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
     /// What writing needs.

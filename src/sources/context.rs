@@ -1,7 +1,9 @@
 //! What parsers need from the config.
 
 use super::flow_logs::Selection;
+use super::kubernetes::Changes;
 use crate::config::Source;
+use std::sync::Arc;
 
 /// What parsers need from the config.
 pub struct Context<'a> {
@@ -11,12 +13,16 @@ pub struct Context<'a> {
     pub selection: Selection,
     /// Its digest.
     pub selected: String,
+    /// The cluster that the source showed before: uid of its namespace kube-system.
+    pub cluster: Option<String>,
+    /// Where the watches of a cluster leave its changes.
+    pub changes: Option<Arc<Changes>>,
 }
 
 impl<'a> Context<'a> {
     /// A source, and what its flow logs are read for.
     pub fn new(source: &'a Source, selection: Selection) -> Context<'a> {
         let selected = selection.digest();
-        Context { source, selection, selected }
+        Context { source, selection, selected, cluster: None, changes: None }
     }
 }

@@ -17,6 +17,10 @@ pub struct Gathered {
     pub complete: BTreeMap<Kind, BTreeSet<String>>,
     /// Beginnings of the subjects that a complete kind is complete for; absent: all.
     pub only: BTreeMap<Kind, BTreeSet<String>>,
+    /// Of a cluster: `NAMESPACE/KIND/NAME` of every object that the look shows.
+    pub objects: BTreeSet<String>,
+    /// Of a cluster: kinds of objects that the look lists whole.
+    pub kinds: BTreeSet<String>,
     /// read = kept + quarantined + refused.
     pub counts: Counts,
     /// What is wrong and where, at most 100.
@@ -25,7 +29,7 @@ pub struct Gathered {
     pub fault_count: u64,
     /// What the look should have shown and did not.
     pub gaps: Vec<String>,
-    /// Listings that are shorter than the total they state: the look is complete but for them.
+    /// What the look is complete but for: listings that are shorter than the total they state, times without a watch.
     pub truncated: Vec<String>,
     /// Files read.
     pub files: u64,

@@ -1,23 +1,14 @@
 //! Live sources: passes in steps, each of which is committed with its cursor.
 
-use super::aws;
-use super::{Context, Gathered};
+use super::{Context, Gathered, aws, kubernetes};
 use crate::evidence::Time;
-use std::rc::Rc;
 
 /// A pass over a live source.
-pub struct Live<'a> {
-    context: &'a Context<'a>,
-    now: Time,
-    /// Whether the inventory is still to be read.
-    inventory: bool,
-    session: Rc<aws::Session>,
-    pass: Pass<'a>,
-}
-
-enum Pass<'a> {
-    Objects(aws::Objects<'a>),
-    Windows(aws::Windows<'a>),
+pub enum Live<'a> {
+    /// Flow logs in S3 or CloudWatch Logs.
+    Aws(aws::Pass<'a>),
+    /// A cluster.
+    Cluster(kubernetes::Cluster<'a>),
 }
 
 impl<'a> Live<'a> {
@@ -26,40 +17,29 @@ impl<'a> Live<'a> {
     /// # Errors
     /// Why it cannot be reached or read.
     pub fn open(context: &'a Context<'a>, start: Start) -> Result<Live<'a>, String> {
-        let session = Rc::new(aws::Session::open(&context.source.access())?);
-        let pass = if context.source.location.starts_with("cloudwatch:") {
-            Pass::Windows(aws::Windows::open(Rc::clone(&session), context, start)?)
-        } else {
-            Pass::Objects(aws::Objects::open(Rc::clone(&session), context, start)?)
-        };
-        Ok(Live { context, now: start.now, inventory: context.source.inventory, session, pass })
+        if context.source.location.starts_with("kube:") {
+            return Ok(Live::Cluster(kubernetes::Cluster::open(context, start)?));
+        }
+        Ok(Live::Aws(aws::Pass::open(context, start)?))
     }
 
     /// What it delivers is called.
     pub fn unit(&self) -> &'static str {
-        match self.pass {
-            Pass::Objects(_) => "objects",
-            Pass::Windows(_) => "windows",
+        match self {
+            Live::Aws(pass) => pass.unit(),
+            Live::Cluster(_) => "replies",
         }
     }
 
-    /// Reads the next step. The inventory comes with the first one.
+    /// Reads the next step.
     ///
     /// # Errors
     /// Why the source cannot be read on; what was committed stays.
     pub fn step(&mut self, known: &Knows<'_>) -> Result<Step, String> {
-        let mut step = match &mut self.pass {
-            Pass::Objects(pass) => pass.step(known),
-            Pass::Windows(pass) => pass.step(known),
-        }?;
-        if std::mem::take(&mut self.inventory) {
-            let listed = aws::inventory(&self.session, self.context, self.now);
-            step.gathered.complete.clone_from(&listed.complete);
-            step.gathered.requests.extend(listed.requests.iter().cloned());
-            step.gathered.absorb(listed);
+        match self {
+            Live::Aws(pass) => pass.step(known),
+            Live::Cluster(pass) => pass.step(),
         }
-        step.gathered.identity.clone_from(&self.session.identity);
-        Ok(step)
     }
 
     /// What a pass would read, in words.
@@ -67,9 +47,9 @@ impl<'a> Live<'a> {
     /// # Errors
     /// Why it cannot be listed.
     pub fn waiting(self, known: &Knows<'_>) -> Result<String, String> {
-        match self.pass {
-            Pass::Objects(pass) => pass.waiting(known),
-            Pass::Windows(pass) => Ok(pass.waiting()),
+        match self {
+            Live::Aws(pass) => pass.waiting(known),
+            Live::Cluster(pass) => pass.waiting(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The places evidence comes from. Each has a parser that does no I/O and takes one reply after the other; `files`
-//! reads looks from a folder, `aws` fetches from S3, CloudWatch Logs and EC2. What a reply says is taken as it is: nothing here judges.
+//! reads looks from a folder, `aws` fetches from S3, CloudWatch Logs and EC2, `kubernetes` from clusters. What a reply says is
+//! taken as it is: nothing here judges.
 
 pub mod artifacts;
 pub mod aws;
@@ -8,6 +9,7 @@ pub mod files;
 pub mod flow_logs;
 pub mod gatekeeper;
 mod gathered;
+pub mod kubernetes;
 mod live;
 pub mod sentinel;
 
@@ -17,6 +19,7 @@ pub use live::{Known, Knows, Live, Start, Step};
 
 use crate::act::SourceKind;
 use crate::evidence::Time;
+use std::error::Error;
 
 /// Parses all replies of one look. `files` gives the path below the look and the bytes, or why they cannot be had.
 pub fn gather<'f>(
@@ -62,6 +65,20 @@ pub fn gather<'f>(
     gathered
 }
 
+/// An error with all its causes in one line.
+pub fn told(error: &(dyn Error + 'static)) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        if !parts.iter().any(|p| p.contains(&text)) {
+            parts.push(text);
+        }
+        next = error.source();
+    }
+    parts.join(": ")
+}
+
 enum Parser<'a> {
     FlowLogs(flow_logs::Parser<'a>),
     Gatekeeper(gatekeeper::Parser<'a>),
@@ -74,7 +91,7 @@ impl<'a> Parser<'a> {
     fn new(kind: SourceKind, context: &'a Context<'a>, at: Time, look: String) -> Parser<'a> {
         match kind {
             SourceKind::FlowLogs => Parser::FlowLogs(flow_logs::Parser::new(context, at).within(look)),
-            SourceKind::Gatekeeper => Parser::Gatekeeper(gatekeeper::Parser::new(context.source, at)),
+            SourceKind::Gatekeeper => Parser::Gatekeeper(gatekeeper::Parser::new(context, at)),
             SourceKind::Sentinel => Parser::Sentinel(sentinel::Parser::new(context.source, at)),
             SourceKind::ModelArtifacts => Parser::Artifacts(artifacts::Parser::new(context.source, at)),
             SourceKind::Register => Parser::Nothing(Gathered::default()),

@@ -150,15 +150,27 @@ fn what_cannot_be_compared_is_no_difference() {
     let items = changed_late.get_mut("namespaces.json").unwrap()["items"].as_array_mut().unwrap();
     items.iter_mut().find(|i| i["metadata"]["name"] == "kube-public").unwrap()["metadata"]["managedFields"] =
         late;
+    // Gatekeeper's pod has seen the edit, and has not audited since (`constraint-just-edited-audit-up.json`).
+    let mut edited = look();
+    let kind = edited.get_mut("mlmodelregistry.json").unwrap();
+    for constraint in kind["items"].as_array_mut().unwrap() {
+        constraint["metadata"]["generation"] = json!(3);
+        let pods = constraint["status"]["byPod"].as_array_mut().unwrap();
+        pods.iter_mut().for_each(|p| p["observedGeneration"] = json!(3));
+        let edit = json!({"manager": "recorder", "operation": "Update", "time": "2026-11-22T12:08:10Z"});
+        constraint["metadata"]["managedFields"].as_array_mut().unwrap().push(edit);
+        constraint["spec"]["parameters"]["approvedPrefixes"] = json!([]);
+    }
     let mut without_services = look();
     without_services.remove("services.json");
     let cases = [
         (changed_late, "namespaces-must-have-owner", "objects may have changed since its audit"),
+        (edited, "staging-model-registry-warn", "of constraint and template as they are now"),
         (without_services, "services-must-have-team", "no whole list of Service"),
         (
             changed("mlmodelregistry.json", "prod-model-registry", "/metadata/generation", json!(2)),
             "prod-model-registry",
-            "not of the constraint as it is now",
+            "of constraint and template as they are now",
         ),
         (
             changed("mlmodelregistry.json", "prod-model-registry", "/spec/match", json!({})),

@@ -6,6 +6,7 @@ mod anchors;
 mod architecture;
 mod bad_input;
 mod bundle;
+mod cluster;
 mod command;
 mod crash;
 mod delivery;

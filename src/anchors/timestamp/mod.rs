@@ -9,7 +9,7 @@ pub use token::{Authorities, check};
 
 use super::{AnchorError, wait};
 use crate::evidence::Time;
-use crate::sources::aws::told;
+use crate::sources::told;
 use cms::cert::x509::spki::AlgorithmIdentifierOwned;
 use der::asn1::{Int, OctetString};
 use der::{Any, Encode};

@@ -1,6 +1,6 @@
 //! A live source: a pass in steps, each one commit with its cursor.
 
-use super::{SourceStatus, commit, cursor, failed, fits, selected};
+use super::{SourceStatus, commit, context, cursor, failed, fits};
 use crate::act::SourceKind;
 use crate::config::Source;
 use crate::evidence::Time;
@@ -25,7 +25,7 @@ pub(super) fn live(
         start = Start { since: again, again: true, ..start };
     }
     let (now, before) = (start.now, before.unwrap_or_default());
-    let context = Context::new(source, selected(desk, store, source)?);
+    let context = context(desk, store, kind, source)?;
     let (started, limit) = (Instant::now(), Duration::from_secs(60 * desk.config.schedule.pass_minutes));
     let mut pass = match Live::open(&context, start) {
         Ok(pass) => pass,

@@ -1,12 +1,12 @@
 //! Looks in a folder: each new one becomes one batch.
 
-use super::{SourceStatus, commit, cursor, failed, fits, selected};
+use super::{SourceStatus, cluster, commit, context, cursor, failed, fits};
 use crate::act::SourceKind;
 use crate::config::Source;
 use crate::evidence::{Kind, Time};
 use crate::jobs::{Desk, JobError};
 use crate::sources::files::Look;
-use crate::sources::{Context, Gathered, files, gather};
+use crate::sources::{Gathered, files, gather};
 use crate::store::Store;
 use std::time::{Duration, Instant};
 
@@ -42,7 +42,7 @@ pub(super) fn looks(
         .filter(|l| again.is_some() || unread(l))
         .collect();
     let (started, limit) = (Instant::now(), Duration::from_secs(60 * desk.config.schedule.pass_minutes));
-    let context = Context::new(source, selected(desk, store, source)?);
+    let mut context = context(desk, store, kind, source)?;
     let all = new.len() as u64;
     for (i, look) in new.iter().enumerate() {
         if started.elapsed() > limit {
@@ -53,6 +53,7 @@ pub(super) fn looks(
             break;
         }
         progress(&source.name, i as u64, all);
+        context.cluster = cluster(store, kind, source)?;
         let mut gathered = gather(kind, &context, look.at, now, files::read(look));
         fits::set_aside(&mut gathered);
         let mut name = &look.name;

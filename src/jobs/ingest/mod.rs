@@ -1,6 +1,7 @@
 //! One pass over the sources: each new look becomes one batch, its evidence and its cursor in one transaction.
 
 mod fits;
+mod gone;
 mod live;
 mod looks;
 mod register;
@@ -14,8 +15,8 @@ use crate::config::Source;
 use crate::evidence::flow_logs::FlowSelection;
 use crate::evidence::record::{Counts, Fault, SourceRun};
 use crate::evidence::{Evidence, Kind, Time};
-use crate::sources::Gathered;
 use crate::sources::flow_logs::Selection;
+use crate::sources::{Context, Gathered};
 use crate::store::Store;
 use serde::Serialize;
 
@@ -150,11 +151,40 @@ fn commit(
     gathered: Gathered,
 ) -> Result<(), JobError> {
     let run = run_of(kind, look, at, &gathered);
-    let gone = gone(store, &status.source, &gathered, at.unwrap_or_else(|| desk.clock.now()))?;
+    let gone = gone::gone(store, &status.source, &gathered, at.unwrap_or_else(|| desk.clock.now()))?;
     let batch = gathered.evidence.into_iter().chain(gone).collect();
     let appended = store.append_look(&desk.writer(), &status.source, batch, run)?;
     status.entries += appended.entries - 1;
     Ok(())
+}
+
+/// What the parsers of a source need to know.
+fn context<'a>(
+    desk: &Desk,
+    store: &Store,
+    kind: SourceKind,
+    source: &'a Source,
+) -> Result<Context<'a>, JobError> {
+    let mut context = Context::new(source, selected(desk, store, source)?);
+    context.cluster = cluster(store, kind, source)?;
+    context.changes = desk.changes.get(&source.name).cloned();
+    Ok(context)
+}
+
+/// The cluster that a source showed last. A look that does not tell it is not of another one.
+fn cluster(store: &Store, kind: SourceKind, source: &Source) -> Result<Option<String>, JobError> {
+    if kind != SourceKind::Gatekeeper {
+        return Ok(None);
+    }
+    let names = [Some(&source.name), source.was.as_ref()];
+    for name in names.into_iter().flatten() {
+        let known = store.state().present(name, Kind::KubernetesNamespace)?;
+        if let Some(subject) = known.first() {
+            let uid = subject.strip_prefix("k8s:").and_then(|s| s.split('/').next());
+            return Ok(uid.map(str::to_owned));
+        }
+    }
+    Ok(None)
 }
 
 /// What flow logs of a source are read for: watched ports, and the interfaces of systems as the last assessment knew them.
@@ -171,21 +201,6 @@ fn selected(desk: &Desk, store: &Store, source: &Source) -> Result<Selection, Jo
         selection.interfaces = told.interfaces.into_iter().map(|(i, a)| (i, addresses(a))).collect();
     }
     Ok(selection)
-}
-
-/// States of kinds that the look lists whole and that are no longer in it.
-fn gone(store: &Store, source: &str, gathered: &Gathered, at: Time) -> Result<Vec<Evidence>, JobError> {
-    let mut found = Vec::new();
-    for kind in gathered.complete.keys() {
-        let here: std::collections::BTreeSet<&str> =
-            gathered.evidence.iter().filter(|e| e.kind == *kind).map(|e| e.subject.as_str()).collect();
-        for subject in store.state().present(source, *kind)? {
-            if !here.contains(subject.as_str()) && gathered.would_show(*kind, &subject) {
-                found.push(Evidence::gone(*kind, source, subject, at));
-            }
-        }
-    }
-    Ok(found)
 }
 
 fn run_of(kind: SourceKind, look: &str, at: Option<Time>, gathered: &Gathered) -> SourceRun {

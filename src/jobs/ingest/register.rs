@@ -1,6 +1,7 @@
 //! The register: files that people keep in their git, read as one look.
 
-use super::{SourceStatus, failed, gone, run_of};
+use super::gone::gone;
+use super::{SourceStatus, failed, run_of};
 use crate::act::SourceKind;
 use crate::config::Paths;
 use crate::evidence::record::Counts;

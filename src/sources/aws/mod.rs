@@ -3,13 +3,16 @@
 mod delivered;
 mod inventory;
 mod pages;
+mod pass;
 pub mod s3;
 mod windows;
 
 pub use delivered::{Objects, Refetch};
 pub use inventory::inventory;
+pub use pass::Pass;
 pub use windows::Windows;
 
+use super::told;
 use crate::config::Access;
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
@@ -113,18 +116,4 @@ where
         Some(code) => format!("{asked}: {code}: {said}"),
         None => format!("{asked}: {}", told(error)),
     }
-}
-
-/// An error with all its causes in one line.
-pub fn told(error: &(dyn Error + 'static)) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let text = error.to_string();
-        if !parts.iter().any(|p| p.contains(&text)) {
-            parts.push(text);
-        }
-        next = error.source();
-    }
-    parts.join(": ")
 }

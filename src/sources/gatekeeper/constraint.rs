@@ -2,10 +2,10 @@
 
 use super::super::Gathered;
 use super::name;
-use super::reperform::Performed;
+use super::reperform::{Performed, speaks_of};
 use crate::config::Source;
 use crate::evidence::gatekeeper::{Audit, AuditRow, Constraint, PodStatus, Verdict, Violation};
-use crate::evidence::{Evidence, Kind, Time, outside_json};
+use crate::evidence::{Evidence, Kind, Time, outside_json, sha256_hex};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,8 @@ pub(super) struct Audited {
     pub listed: BTreeMap<String, BTreeSet<String>>,
     /// Actions stated for them.
     actions: BTreeMap<String, String>,
-    is_audited: bool,
+    /// When the audit began.
+    pub at: Option<Time>,
 }
 
 /// A constraint as its object states it.
@@ -38,8 +39,9 @@ pub(super) fn constraint(kind: &str, object: &Value) -> Constraint {
     }
 }
 
-/// What its status says of the last audit.
-pub(super) fn audited(constraint: &Constraint, status: &Value) -> Audited {
+/// What its status says of the last audit. The template tells, where it was read, of which rule that is.
+pub(super) fn audited(constraint: &Constraint, object: &Value, template: Option<&Value>) -> Audited {
+    let status = &object["status"];
     let list = status["violations"].as_array().map_or(&[][..], Vec::as_slice);
     let (mut listed, mut actions) = (BTreeMap::<String, BTreeSet<String>>::new(), BTreeMap::new());
     for v in list {
@@ -49,23 +51,30 @@ pub(super) fn audited(constraint: &Constraint, status: &Value) -> Audited {
         listed.entry(object).or_default().insert(text("message").to_owned());
     }
     let total = status["totalViolations"].as_i64();
+    let at = status["auditTimestamp"].as_str().and_then(|t| t.parse().ok());
     let row = AuditRow {
         kind: constraint.kind.clone(),
         name: constraint.name.clone(),
         total,
         listed: i64::try_from(list.len()).unwrap_or(i64::MAX),
         reperformed: None,
+        rule: at.and_then(|at| rule(constraint, object, template?, at)),
     };
-    Audited { row, listed, actions, is_audited: total.is_some() && !status["auditTimestamp"].is_null() }
+    Audited { row, listed, actions, at }
+}
+
+/// Digest of what an audit asked: template, match and parameters. None when nothing shows that it asked what stands there now.
+fn rule(constraint: &Constraint, object: &Value, template: &Value, at: Time) -> Option<String> {
+    let asked = serde_json::json!([template["spec"]["targets"], constraint.r#match, constraint.parameters]);
+    let is_of_now = speaks_of(object, at) && speaks_of(template, at);
+    is_of_now.then(|| sha256_hex(asked.to_string().as_bytes()))
 }
 
 /// Writes a constraint's violations: those that are listed, and where our evaluation gives the same and the list ends early,
 /// the others.
 pub(super) fn violations(
     out: &mut Gathered,
-    source: &Source,
-    cluster: &str,
-    at: Time,
+    (source, cluster, at): (&Source, &str, Time),
     constraint: &Constraint,
     audited: &Audited,
     performed: Performed,
@@ -83,12 +92,20 @@ pub(super) fn violations(
             audited.actions.get(&object).or(audited.actions.values().next()).unwrap_or(&constraint.action);
         let (subject, messages) = (format!("k8s:{cluster}/{object}#{id}"), messages.into_iter().collect());
         let action = action.clone();
-        let payload =
-            Violation { gone: false, constraint: id.clone(), object, action, messages, reperformed };
+        let payload = Violation {
+            gone: false,
+            constraint: id.clone(),
+            object,
+            action,
+            messages,
+            reperformed,
+            ending: None,
+        };
         out.evidence.push(Evidence::state(Kind::GatekeeperViolation, &source.name, subject, at, &payload));
     }
     let row = &audited.row;
-    if !audited.is_audited || row.truncated() && !is_reproduced {
+    let is_of_now = row.total.is_some() && row.rule.is_some();
+    if !is_of_now || row.truncated() && !is_reproduced {
         out.complete.entry(Kind::GatekeeperViolation).or_default().insert(format!("#{id}"));
     }
     if row.truncated() {

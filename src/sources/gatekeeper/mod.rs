@@ -2,34 +2,54 @@
 
 mod address;
 mod constraint;
+mod population;
 mod reperform;
 mod workload;
 
-use super::Gathered;
+use super::{Context, Gathered};
 use crate::config::Source;
-use crate::evidence::gatekeeper::{Admission, AuditRow, Config, Namespace, Template, Webhook};
-use crate::evidence::{Evidence, Kind, Outside, Private, Time, outside_json};
+use crate::evidence::gatekeeper::{Admission, AuditRow, Config, Constraint, Namespace, Template, Webhook};
+use crate::evidence::{Evidence, Kind, Nature, Outside, Private, Time, outside_json};
+use population::Population;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use workload::Related;
 
 const WORKLOADS: [&str; 6] = ["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "InferenceService"];
 
-/// Group, kind and text of every object of a look.
-type Objects = [(String, String, Value)];
+/// Reasons of the events that Gatekeeper's webhook leaves (Gatekeeper docs, "Admission events"); audit events repeat what the
+/// listing says.
+pub const ADMISSIONS: [&str; 3] = ["FailedAdmission", "WarningAdmission", "DryrunViolation"];
+
+/// Group, kind and text of an object.
+type Object = (String, String, Value);
+/// Every object of a look.
+type Objects = [Object];
 
 /// Parser of one look. Objects are joined at the end: a ReplicaSet tells when its Deployment's version began.
 pub struct Parser<'a> {
     source: &'a Source,
     at: Time,
+    /// The cluster, where it is known without the look.
+    cluster: Option<String>,
     out: Gathered,
-    objects: Vec<(String, String, Value)>,
+    objects: Vec<Object>,
+    /// What a watch told before the look, oldest first: when, whether it is gone, what.
+    changes: Vec<(Time, bool, Object)>,
     listed: BTreeMap<String, bool>,
 }
 
 impl<'a> Parser<'a> {
     /// A parser of a look taken at a time.
-    pub fn new(source: &'a Source, at: Time) -> Parser<'a> {
-        Parser { source, at, out: Gathered::default(), objects: Vec::new(), listed: BTreeMap::new() }
+    pub fn new(context: &Context<'a>, at: Time) -> Parser<'a> {
+        let (source, cluster) = (context.source, context.cluster.clone());
+        let (objects, changes, listed) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Parser { source, at, cluster, out: Gathered::default(), objects, changes, listed }
+    }
+
+    /// Of the cluster with this uid of its namespace kube-system.
+    pub fn of(self, uid: &str) -> Parser<'a> {
+        Parser { cluster: Some(uid.to_owned()), ..self }
     }
 
     /// Takes one reply.
@@ -39,9 +59,15 @@ impl<'a> Parser<'a> {
                 .refuse(path, "is no reply in JSON: `kubectl get … -o json > NAME.json` writes one".into());
             return;
         }
-        let Some(reply) = self.out.json(path, bytes) else { return };
+        if let Some(reply) = self.out.json(path, bytes) {
+            self.reply(path, reply);
+        }
+    }
+
+    /// Takes one reply that was read already.
+    pub fn reply(&mut self, path: &str, mut reply: Value) {
         let kind = reply["kind"].as_str().unwrap_or_default().to_owned();
-        match (&reply["items"], kind.as_str()) {
+        match (reply["items"].take(), kind.as_str()) {
             (_, "Status") => self.status(path, &reply),
             (_, "Table") => self.out.refuse(path, "is a table for people: ask with -o json".into()),
             (Value::Array(items), _) => self.list(path, &reply, items, &kind),
@@ -52,24 +78,29 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Says that a kind was not listed, or not to its end, and why.
+    pub fn unlisted(&mut self, kind: &str, why: String) {
+        self.out.gap(why);
+        self.listed.insert(kind.to_owned(), false);
+    }
+
     fn status(&mut self, path: &str, reply: &Value) {
         let (code, message) = (&reply["code"], reply["message"].as_str().unwrap_or_default());
         self.out.refuse(path, format!("the cluster answered {code}: {message}"));
     }
 
-    fn list(&mut self, path: &str, reply: &Value, items: &[Value], list_kind: &str) {
+    fn list(&mut self, path: &str, reply: &Value, items: Vec<Value>, list_kind: &str) {
         let kind = list_kind.strip_suffix("List").unwrap_or(list_kind);
         let next = reply["metadata"]["continue"].as_str().is_some_and(|c| !c.is_empty());
         if next {
             let left = &reply["metadata"]["remainingItemCount"];
             self.out.gap(format!("{path}: the listing goes on ({left} more) and the next page is not there"));
         }
-        for name in listed_kinds(path, kind, reply, items) {
+        for name in listed_kinds(path, kind, reply, &items) {
             let whole = self.listed.entry(name).or_insert(true);
             *whole &= !next;
         }
-        for (i, item) in items.iter().enumerate() {
-            let mut item = item.clone();
+        for (i, mut item) in items.into_iter().enumerate() {
             if item["apiVersion"].is_null() && item.is_object() {
                 item["apiVersion"] = reply["apiVersion"].clone();
             }
@@ -85,38 +116,37 @@ impl<'a> Parser<'a> {
         if object["kind"].as_str().is_none() {
             object["kind"] = Value::String(kind.to_owned());
         }
-        let (group, kind) =
-            (group(&object).to_owned(), object["kind"].as_str().unwrap_or_default().to_owned());
+        let object = placed(object);
         // What is in no entry of its own is still what constraints match.
-        if group.is_empty() && kind == "Secret" {
+        if object.0.is_empty() && object.1 == "Secret" {
             self.out.quarantine(path, place, "is a Secret, which is not read".into());
         } else {
             self.out.keep(1);
-            self.objects.push((group, kind, object));
+            self.objects.push(object);
         }
+    }
+
+    /// Takes an object as a watch told it before the look.
+    pub fn change(&mut self, at: Time, gone: bool, object: Value) {
+        self.out.keep(1);
+        self.changes.push((at.min(self.at), gone, placed(object)));
     }
 
     /// What the look gave.
     pub fn finish(mut self) -> Gathered {
         let cluster = self.cluster();
-        let objects = std::mem::take(&mut self.objects);
+        let (objects, changes) = (std::mem::take(&mut self.objects), std::mem::take(&mut self.changes));
         self.constraint_kinds(&objects);
+        let related = Related::of(objects.iter().chain(changes.iter().map(|(.., object)| object)));
+        self.changed(&cluster, &changes, &related);
         let audited = self.constraints(&cluster, &objects);
-        for (_, kind, object) in &objects {
-            match kind.as_str() {
-                "ConstraintTemplate" => self.template(&cluster, object),
-                "Namespace" => self.namespace(&cluster, object),
-                "Event" => self.event(&cluster, object),
-                "ValidatingWebhookConfiguration" => self.webhook(&cluster, object),
-                _ => {}
-            }
+        for object in &objects {
+            self.facts(&cluster, object, &related);
         }
-        workload::read(&mut self.out, self.source, &cluster, self.at, &objects);
-        address::read(&mut self.out, self.source, &cluster, self.at, &objects);
-        if self.listed.contains_key("Config") {
+        if self.is_whole("Config") {
             self.configs(&cluster, &objects);
         }
-        if self.listed.contains_key("constraint") {
+        if self.is_whole("constraint") {
             constraint::audit(&mut self.out, self.source, &cluster, self.at, audited);
         }
         self.completeness();
@@ -126,44 +156,76 @@ impl<'a> Parser<'a> {
         self.out
     }
 
-    /// Lists of each constraint kind that the templates made are a list of all constraints.
+    /// What one object says by itself.
+    fn facts(&mut self, cluster: &str, (_, kind, object): &Object, related: &Related) {
+        match kind.as_str() {
+            "ConstraintTemplate" => self.template(cluster, object),
+            "Namespace" => self.namespace(cluster, object),
+            "Event" => self.event(cluster, object),
+            "ValidatingWebhookConfiguration" => self.webhook(cluster, object),
+            _ => {}
+        }
+        if let Some(workload) = workload::workload(kind, object, related) {
+            let subject = format!("k8s:{cluster}/{}/{kind}/{}", workload.namespace, workload.name);
+            self.state(Kind::KubernetesWorkload, subject, &workload);
+        }
+        if let Some((place, address)) = address::address(cluster, kind, object, related) {
+            self.state(Kind::KubernetesAddress, format!("k8s:{cluster}/{place}"), &address);
+        }
+    }
+
+    /// States between the look before and this one. What a constraint lists is said by a whole look alone.
+    fn changed(&mut self, cluster: &str, changes: &[(Time, bool, Object)], related: &Related) {
+        let now = self.at;
+        for (at, gone, object) in changes {
+            self.at = *at;
+            let first = self.out.evidence.len();
+            if object.0 == "constraints.gatekeeper.sh" {
+                self.constraint(cluster, &constraint::constraint(&object.1, &object.2));
+            } else if object.1 == "Config" {
+                self.configs(cluster, std::slice::from_ref(object));
+            }
+            self.facts(cluster, object, related);
+            if *gone {
+                let told = self.out.evidence.split_off(first);
+                let states = told.into_iter().filter(|e| e.kind.nature() == Nature::State);
+                let gone = states.map(|e| Evidence::gone(e.kind, &self.source.name, e.subject, *at));
+                self.out.evidence.extend(gone);
+            }
+        }
+        self.at = now;
+    }
+
+    /// Lists of each constraint kind that the templates made are a list of all constraints, but for kinds that were not
+    /// listed to their end.
     fn constraint_kinds(&mut self, objects: &Objects) {
         let templates = objects
             .iter()
             .filter(|(_, kind, t)| kind == "ConstraintTemplate" && t["status"]["created"] == true);
         let kinds = templates.filter_map(|(_, _, t)| t["spec"]["crd"]["spec"]["names"]["kind"].as_str());
-        let lists: Option<Vec<bool>> =
-            kinds.map(|k| self.listed.get(&format!("constraint {k}")).copied()).collect();
-        let of_templates = self.listed.get("ConstraintTemplate").copied();
-        if let (Some(true), Some(lists)) = (of_templates, lists) {
-            self.listed.entry("constraint".into()).or_insert(lists.into_iter().all(|whole| whole));
+        let is_listed = |kind: &str| self.listed.contains_key(&format!("constraint {kind}"));
+        let all = kinds.into_iter().all(is_listed);
+        if all && self.is_whole("ConstraintTemplate") {
+            self.listed.entry("constraint".into()).or_insert(true);
         }
     }
 
     /// Constraints, what violates them, and what our own evaluation says; gives the rows of the audit.
     fn constraints(&mut self, cluster: &str, objects: &Objects) -> Vec<AuditRow> {
         let listed = self.listed.clone();
-        let mut population = reperform::Population::new(objects, &listed);
+        let population = Population::new(objects, &listed);
+        self.out.objects = population.index.keys().cloned().collect();
+        self.out.kinds = population.whole.iter().map(|kind| (*kind).to_owned()).collect();
+        let of_group = objects.iter().filter(|(group, ..)| group == "constraints.gatekeeper.sh");
+        let all: Vec<_> = of_group.map(|(_, kind, o)| (constraint::constraint(kind, o), o)).collect();
         let mut rows = Vec::new();
-        for (_, kind, object) in objects.iter().filter(|(group, ..)| group == "constraints.gatekeeper.sh") {
-            let payload = constraint::constraint(kind, object);
-            let mut audited = constraint::audited(&payload, &object["status"]);
-            let performed = population.perform(&payload, object, &audited);
+        for (answer, (payload, object)) in population.evaluate(&all).into_iter().zip(&all) {
+            let mut audited = constraint::audited(payload, object, population.template(&payload.kind));
+            let performed = reperform::compared(&population, answer, payload, &audited);
             audited.row.reperformed = Some(performed.stated.clone());
-            self.state(
-                Kind::GatekeeperConstraint,
-                format!("k8s:{cluster}/-/{kind}/{}", payload.name),
-                &payload,
-            );
-            constraint::violations(
-                &mut self.out,
-                self.source,
-                cluster,
-                self.at,
-                &payload,
-                &audited,
-                performed,
-            );
+            self.constraint(cluster, payload);
+            let place = (self.source, cluster, self.at);
+            constraint::violations(&mut self.out, place, payload, &audited, performed);
             rows.push(audited.row);
         }
         rows
@@ -173,36 +235,35 @@ impl<'a> Parser<'a> {
         self.out.evidence.iter().filter(|e| e.kind == kind).count()
     }
 
-    /// uid of the namespace kube-system, else the name that the config gives.
+    /// uid of the namespace kube-system, else that of the look before, else the name that the config gives.
     fn cluster(&self) -> String {
         let system =
             self.objects.iter().find(|(_, k, o)| k == "Namespace" && o["metadata"]["name"] == "kube-system");
-        let uid = system.and_then(|(_, _, o)| o["metadata"]["uid"].as_str());
+        let uid = system.and_then(|(_, _, o)| o["metadata"]["uid"].as_str()).or(self.cluster.as_deref());
         uid.or(self.source.cluster.as_deref()).unwrap_or(&self.source.name).to_owned()
     }
 
+    fn is_whole(&self, name: &str) -> bool {
+        self.listed.get(name).copied().unwrap_or(false)
+    }
+
     fn completeness(&mut self) {
-        let listed = self.listed.clone();
-        let whole = |names: &[&str]| names.iter().all(|n| listed.get(*n).copied().unwrap_or(false));
+        let workloads = if self.listed.contains_key("workloads") { "workloads" } else { "Deployment" };
         let kinds = [
-            (Kind::GatekeeperConstraint, &["constraint"][..]),
-            (Kind::GatekeeperViolation, &["constraint"]),
-            (Kind::GatekeeperTemplate, &["ConstraintTemplate"]),
-            (Kind::KubernetesNamespace, &["Namespace"]),
-            (Kind::KubernetesWebhook, &["ValidatingWebhookConfiguration"]),
-            (
-                Kind::KubernetesWorkload,
-                if self.listed.contains_key("workloads") { &["workloads"][..] } else { &["Deployment"] },
-            ),
+            (Kind::GatekeeperConstraint, "constraint"),
+            (Kind::GatekeeperViolation, "constraint"),
+            (Kind::GatekeeperTemplate, "ConstraintTemplate"),
+            (Kind::KubernetesNamespace, "Namespace"),
+            (Kind::KubernetesWebhook, "ValidatingWebhookConfiguration"),
+            (Kind::KubernetesWorkload, workloads),
         ];
-        for (kind, needs) in kinds {
-            if whole(needs) {
+        for (kind, list) in kinds {
+            if self.is_whole(list) {
                 self.out.listed_whole(kind);
-                if kind == Kind::KubernetesWorkload {
-                    self.leave_open();
-                }
-            } else if !self.listed.contains_key(needs[0]) {
-                self.out.gap(format!("no list of {} in the look", needs[0]));
+                let open = self.open(kind);
+                self.out.complete.entry(kind).or_default().extend(open);
+            } else if !self.listed.contains_key(list) {
+                self.out.gap(format!("no list of {list} in the look"));
             }
         }
         self.addresses();
@@ -210,8 +271,7 @@ impl<'a> Parser<'a> {
 
     /// Nodes and pods are listed each for itself; without a list of nodes nothing tells where pods are.
     fn addresses(&mut self) {
-        let whole = |name: &str| self.listed.get(name).copied().unwrap_or(false);
-        let open: Vec<_> = ["Node", "Pod"].into_iter().filter(|name| !whole(name)).collect();
+        let open: Vec<_> = ["Node", "Pod"].into_iter().filter(|name| !self.is_whole(name)).collect();
         if !self.listed.contains_key("Node") {
             self.out.gap("no list of Node in the look");
         }
@@ -221,24 +281,46 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Kinds of workloads that no list of this look names stay as they were.
-    fn leave_open(&mut self) {
-        let listed = |k: &&str| !self.listed.contains_key("workloads") && !self.listed.contains_key(*k);
-        let others = WORKLOADS.iter().chain(&["ReplicaSet", "Pod"]).filter(|k| listed(k));
-        let open: Vec<String> = others.map(|k| format!("/{k}/")).collect();
-        self.out.complete.entry(Kind::KubernetesWorkload).or_default().extend(open);
+    /// Parts of subjects of a kind that stay as they were: workloads and constraints of kinds that the look does not list whole.
+    fn open(&self, kind: Kind) -> Vec<String> {
+        let broken = self.listed.iter().filter(|(_, whole)| !**whole);
+        let constraints = broken.filter_map(|(name, _)| name.strip_prefix("constraint "));
+        match kind {
+            Kind::GatekeeperConstraint => constraints.map(|k| format!("/-/{k}/")).collect(),
+            Kind::GatekeeperViolation => constraints.map(|k| format!("#{k}/")).collect(),
+            Kind::KubernetesWorkload if !self.listed.contains_key("workloads") => {
+                let others = WORKLOADS.iter().chain(&["ReplicaSet", "Pod"]).filter(|k| !self.is_whole(k));
+                others.map(|k| format!("/{k}/")).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn state(&mut self, kind: Kind, subject: String, payload: &impl serde::Serialize) {
         self.out.evidence.push(Evidence::state(kind, &self.source.name, subject, self.at, payload));
     }
 
+    fn constraint(&mut self, cluster: &str, payload: &Constraint) {
+        let subject = format!("k8s:{cluster}/-/{}/{}", payload.kind, payload.name);
+        self.state(Kind::GatekeeperConstraint, subject, payload);
+    }
+
     fn template(&mut self, cluster: &str, object: &Value) {
         let kind = object["spec"]["crd"]["spec"]["names"]["kind"].as_str().unwrap_or_default().to_owned();
-        let created = object["status"]["created"].as_bool().unwrap_or(false);
-        let text = outside_json(&object["spec"]["targets"]).to_string();
+        let pods = object["status"]["byPod"].as_array().into_iter().flatten();
+        let errors = pods.flat_map(|p| p["errors"].as_array().into_iter().flatten());
+        let metadata = &object["metadata"];
+        let payload = Template {
+            gone: false,
+            kind,
+            created: object["status"]["created"].as_bool().unwrap_or(false),
+            text: outside_json(&object["spec"]["targets"]).to_string(),
+            errors: errors.filter_map(|e| e["message"].as_str()).map(str::to_owned).collect(),
+            generation: metadata["generation"].as_i64(),
+            created_at: metadata["creationTimestamp"].as_str().and_then(|t| t.parse().ok()),
+        };
         let subject = format!("k8s:{cluster}/-/ConstraintTemplate/{}", name(object));
-        self.state(Kind::GatekeeperTemplate, subject, &Template { gone: false, kind, created, text });
+        self.state(Kind::GatekeeperTemplate, subject, &payload);
     }
 
     fn namespace(&mut self, cluster: &str, object: &Value) {
@@ -267,6 +349,9 @@ impl<'a> Parser<'a> {
                 failure_policy: hook["failurePolicy"].as_str().unwrap_or_default().to_owned(),
                 namespace_selector: outside_json(&hook["namespaceSelector"]),
                 rules: outside_json(&hook["rules"]),
+                object_selector: outside_json(&filled(&hook["objectSelector"])),
+                match_conditions: outside_json(&filled(&hook["matchConditions"])),
+                timeout_seconds: hook["timeoutSeconds"].as_i64(),
             };
             let subject = format!("k8s:{cluster}/-/ValidatingWebhook/{}/{hook_name}", name(object));
             self.state(Kind::KubernetesWebhook, subject, &payload);
@@ -278,10 +363,16 @@ impl<'a> Parser<'a> {
         let reason = object["reason"].as_str().unwrap_or_default();
         let notes = &object["metadata"]["annotations"];
         let note = |key: &str| notes[key].as_str().unwrap_or_default();
+        let count = object["count"].as_i64().unwrap_or(1);
+        let message = object["message"].as_str().unwrap_or_default();
+        if ADMISSIONS.contains(&reason) && message.starts_with("(combined from similar events)") {
+            self.out.gap(format!(
+                "the cluster merged {count} events {reason} into one that tells neither object nor user"
+            ));
+        }
         if note("process") != "admission" {
             return;
         }
-        let count = object["count"].as_i64().unwrap_or(1);
         let payload = Admission {
             reason: reason.to_owned(),
             constraint: format!("{}/{}", note("constraint_kind"), note("constraint_name")),
@@ -364,6 +455,18 @@ fn listed_kinds(path: &str, kind: &str, reply: &Value, items: &[Value]) -> Vec<S
 /// A list of one constraint kind says nothing of the others; a mixed `List` is of all of them.
 fn one_constraint(list: &str, item: &str) -> String {
     if list == "List" || list.is_empty() { "constraint".to_owned() } else { format!("constraint {item}") }
+}
+
+/// A selector or list that selects something.
+fn filled(value: &Value) -> Value {
+    let empty =
+        value.as_object().is_some_and(|o| o.is_empty()) || value.as_array().is_some_and(Vec::is_empty);
+    if empty { Value::Null } else { value.clone() }
+}
+
+/// An object with its group and kind.
+fn placed(object: Value) -> Object {
+    (group(&object).to_owned(), object["kind"].as_str().unwrap_or_default().to_owned(), object)
 }
 
 fn group(object: &Value) -> &str {

@@ -1,52 +1,91 @@
 //! Workloads: labels, images and GPUs of objects that run pods, and when a model version began.
 
-use super::super::Gathered;
-use super::{Objects, WORKLOADS, name};
-use crate::config::Source;
+use super::{WORKLOADS, name};
 use crate::evidence::gatekeeper::Workload;
-use crate::evidence::{Evidence, Kind, Outside, Time};
+use crate::evidence::{Outside, Time};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const VERSION: &str = "model-version";
 const TOOLS: [&str; 3] =
     ["kubectl.kubernetes.io/", "deployment.kubernetes.io/", "autoscaling.alpha.kubernetes.io/"];
 
-pub(super) fn read(out: &mut Gathered, source: &Source, cluster: &str, at: Time, objects: &Objects) {
-    let starts = version_starts(objects);
-    for (_, kind, object) in objects {
-        let bare = ["ReplicaSet", "Pod"].contains(&kind.as_str()) && owner(object).is_none();
-        if !WORKLOADS.contains(&kind.as_str()) && !bare {
-            continue;
-        }
-        let workload = workload(kind, object, &starts);
-        let subject = format!("k8s:{cluster}/{}/{kind}/{}", workload.namespace, workload.name);
-        out.evidence.push(Evidence::state(Kind::KubernetesWorkload, &source.name, subject, at, &workload));
-    }
+/// What else of the look tells about a workload.
+pub(super) struct Related {
+    starts: Starts,
+    owners: Owners,
+    digests: Digests,
 }
 
-type Starts = BTreeMap<(String, String, String), BTreeMap<String, Time>>;
-
 /// Per owner of a ReplicaSet: the creation time of the first with each model version.
-fn version_starts(objects: &Objects) -> Starts {
-    let mut starts = Starts::new();
-    for (_, kind, object) in objects {
-        if kind != "ReplicaSet" && kind != "ControllerRevision" {
-            continue;
+type Starts = BTreeMap<Place, BTreeMap<String, Time>>;
+/// What owns an object that is owned.
+type Owners = BTreeMap<Place, Place>;
+/// Images that run, by digest, per workload.
+type Digests = BTreeMap<Place, BTreeSet<String>>;
+/// Namespace, kind and name.
+type Place = (String, String, String);
+
+impl Related {
+    /// Of these objects.
+    pub(super) fn of<'o>(objects: impl Iterator<Item = &'o super::Object> + Clone) -> Related {
+        let owned = objects.clone().filter_map(|(_, kind, o)| {
+            let (owner_kind, owner_name) = owner(o)?;
+            Some((place(kind, o), (namespace(o).to_owned(), owner_kind.to_owned(), owner_name.to_owned())))
+        });
+        let mut related = Related { starts: Starts::new(), owners: owned.collect(), digests: Digests::new() };
+        for (_, kind, object) in objects {
+            match kind.as_str() {
+                "ReplicaSet" | "ControllerRevision" => related.start(kind, object),
+                "Pod" => related.run(object),
+                _ => {}
+            }
         }
+        related
+    }
+
+    fn start(&mut self, kind: &str, object: &Value) {
         let template = &object["spec"]["template"]["metadata"]["labels"][VERSION];
         let version = template.as_str().or(object["metadata"]["labels"][VERSION].as_str());
         let created = object["metadata"]["creationTimestamp"].as_str().and_then(|t| t.parse::<Time>().ok());
-        let (Some(version), Some(created), Some(owner)) = (version, created, owner(object)) else { continue };
-        let (owner_kind, owner_name) = owner;
-        let place = (namespace(object).to_owned(), owner_kind.to_owned(), owner_name.to_owned());
-        let first = starts.entry(place).or_default().entry(version.to_owned()).or_insert(created);
+        let (Some(version), Some(created), Some(owner)) =
+            (version, created, self.owners.get(&place(kind, object)))
+        else {
+            return;
+        };
+        let starts = self.starts.entry(owner.clone()).or_default();
+        let first = starts.entry(version.to_owned()).or_insert(created);
         *first = created.min(*first);
     }
-    starts
+
+    fn run(&mut self, pod: &Value) {
+        let statuses = pod["status"]["containerStatuses"].as_array().into_iter().flatten();
+        let images = statuses.filter_map(|s| s["imageID"].as_str()).filter(|i| i.contains("@sha256:"));
+        let images: Vec<&str> = images.map(|i| i.rsplit("://").next().unwrap_or(i)).collect();
+        if !images.is_empty() {
+            let digests = self.digests.entry(self.workload(pod)).or_default();
+            digests.extend(images.into_iter().map(str::to_owned));
+        }
+    }
+
+    /// The object that a pod runs for: its owner's owner, where there is one (Deployment, CronJob).
+    pub(super) fn workload(&self, pod: &Value) -> Place {
+        let own = place("Pod", pod);
+        let owner = self.owners.get(&own).unwrap_or(&own);
+        self.owners.get(owner).unwrap_or(owner).clone()
+    }
 }
 
-fn workload(kind: &str, object: &Value, starts: &Starts) -> Workload {
+fn place(kind: &str, object: &Value) -> Place {
+    (namespace(object).to_owned(), kind.to_owned(), name(object).to_owned())
+}
+
+/// The workload that an object is, where it is one: one of the kinds, or a ReplicaSet or Pod that nothing owns.
+pub(super) fn workload(kind: &str, object: &Value, related: &Related) -> Option<Workload> {
+    let bare = ["ReplicaSet", "Pod"].contains(&kind) && owner(object).is_none();
+    if !WORKLOADS.contains(&kind) && !bare {
+        return None;
+    }
     let spec = &object["spec"];
     let template = match kind {
         "CronJob" => &spec["jobTemplate"]["spec"]["template"],
@@ -54,10 +93,10 @@ fn workload(kind: &str, object: &Value, starts: &Starts) -> Workload {
         "Pod" => object,
         _ => &spec["template"],
     };
-    let (ns, own) = (namespace(object).to_owned(), name(object).to_owned());
     let containers = || template["spec"]["containers"].as_array().into_iter().flatten();
     let own_template = kind != "Pod" && template.get("metadata").is_some();
-    Workload {
+    let place = place(kind, object);
+    Some(Workload {
         gone: false,
         kind: kind.to_owned(),
         labels: Outside::of(object["metadata"].get("labels")),
@@ -68,10 +107,11 @@ fn workload(kind: &str, object: &Value, starts: &Starts) -> Workload {
         images: containers().filter_map(|c| c["image"].as_str()).map(str::to_owned).collect(),
         gpus: containers().map(gpus).sum(),
         created: object["metadata"]["creationTimestamp"].as_str().and_then(|t| t.parse().ok()),
-        version_starts: starts.get(&(ns.clone(), kind.to_owned(), own.clone())).cloned().unwrap_or_default(),
-        namespace: ns,
-        name: own,
-    }
+        version_starts: related.starts.get(&place).cloned().unwrap_or_default(),
+        image_digests: related.digests.get(&place).cloned().unwrap_or_default(),
+        namespace: place.0,
+        name: place.2,
+    })
 }
 
 fn replicas(kind: &str, object: &Value) -> i64 {

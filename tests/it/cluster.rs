@@ -1,0 +1,455 @@
+//! A cluster read live, from an API server on a real socket that serves what a real one replied.
+
+use crate::support::kube_api::{Fault, KubeApi, kubeconfig};
+use crate::support::{World, project, sqlite, stderr, stdout};
+use actledger::sources::kubernetes::{CONSTRAINTS, RESOURCES, Watches, When};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+const CONFIG: &str = "[[gatekeeper]]\nname = \"ml\"\nlocation = \"kube:test\"\nkubeconfig = \"kubeconfig\"\ntimeout_seconds = 1\n";
+
+fn recorded(name: &str) -> Value {
+    let bytes = std::fs::read(project().join("tests/data/kubernetes").join(name)).unwrap();
+    serde_json::from_slice(&bytes).unwrap()
+}
+
+fn items(names: &[&str]) -> Vec<Value> {
+    names.iter().flat_map(|name| recorded(name)["items"].as_array().unwrap().clone()).collect()
+}
+
+/// A server with what was recorded; what was not has no objects.
+fn server() -> KubeApi {
+    let api = KubeApi::start();
+    for r in RESOURCES.iter().filter(|r| r.when != When::Served) {
+        api.list(&r.path(), r.kind, &format!("{}/{}", r.group, r.version), Vec::new());
+    }
+    let list = |path: &str, kind: &str, version: &str, items| api.list(path, kind, version, items);
+    let pages = [
+        "deployments-limit20-page1.json",
+        "deployments-limit20-page2.json",
+        "deployments-limit20-page3.json",
+    ];
+    list("/apis/apps/v1/deployments", "Deployment", "apps/v1", items(&pages));
+    list("/apis/apps/v1/replicasets", "ReplicaSet", "apps/v1", items(&["replicasets-ml-staging.json"]));
+    list("/api/v1/namespaces", "Namespace", "v1", items(&["namespaces.json"]));
+    list("/api/v1/services", "Service", "v1", items(&["services-all.json"]));
+    list("/api/v1/pods", "Pod", "v1", items(&["pods-running.json"]));
+    list("/api/v1/events", "Event", "v1", items(&["events-denied-fieldselector.json"]));
+    let templates = items(&["constrainttemplates-v1.json"]);
+    list(TEMPLATES, "ConstraintTemplate", "templates.gatekeeper.sh/v1", templates);
+    let constraints = "constraints.gatekeeper.sh/v1beta1";
+    for (plural, kind) in [("k8srequiredlabels", "K8sRequiredLabels"), ("mlmodelregistry", "MLModelRegistry")]
+    {
+        let items = items(&[&format!("constraints-{plural}.json")]);
+        list(&format!("/apis/{constraints}/{plural}"), kind, constraints, items);
+    }
+    api.reply(&format!("/apis/{constraints}"), recorded("apis-constraints.gatekeeper.sh-v1beta1.json"));
+    let webhooks = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
+    let version = "admissionregistration.k8s.io/v1";
+    list(webhooks, "ValidatingWebhookConfiguration", version, vec![recorded("webhook-configuration.json")]);
+    api.reply("/version", recorded("version.json"));
+    api.pages_of(20);
+    api
+}
+
+const TEMPLATES: &str = "/apis/templates.gatekeeper.sh/v1/constrainttemplates";
+const DEPLOYMENTS: &str = "/apis/apps/v1/deployments";
+const PODS: &str = "/api/v1/pods";
+const CONFIGS: &str = "/apis/config.gatekeeper.sh/v1alpha1/configs";
+
+fn world(api: &KubeApi) -> World {
+    let world = World::init(CONFIG);
+    kubeconfig(&api.url, &world.path("kubeconfig"));
+    world
+}
+
+/// A pass, and what it said of the source.
+fn pass(world: &World) -> Value {
+    let done = world.run(&["ingest", "--json"]);
+    let said = stdout(&done);
+    let status: Value =
+        serde_json::from_str(&said).unwrap_or_else(|e| panic!("{e}: {said}{}", stderr(&done)));
+    status["sources"][0].clone()
+}
+
+fn not_seen(status: &Value) -> Vec<String> {
+    status["not_seen"].as_array().unwrap().iter().map(|g| g.as_str().unwrap().to_owned()).collect()
+}
+
+/// Payloads of a kind with their subjects, in the order of the ledger.
+fn entries(world: &World, kind: &str) -> Vec<(String, Value)> {
+    let rows = sqlite(
+        &world.ledger(),
+        &format!(
+            "SELECT CAST(bytes AS TEXT) FROM entry WHERE CAST(bytes AS TEXT) LIKE '%\"kind\":\"{kind}\"%' ORDER BY seq"
+        ),
+    );
+    let entry = |line: &str| {
+        let entry: Value = serde_json::from_str(line).unwrap();
+        (entry["subject"].as_str().unwrap().to_owned(), entry["payload"].clone())
+    };
+    rows.lines().map(entry).collect()
+}
+
+fn gone(world: &World, kind: &str) -> Vec<String> {
+    entries(world, kind).into_iter().filter(|(_, p)| p["gone"] == true).map(|(s, _)| s).collect()
+}
+
+#[test]
+fn a_live_cluster_is_read_whole_and_a_pass_without_changes_adds_the_run_alone() {
+    let api = server();
+    let world = world(&api);
+    let status = pass(&world);
+    assert_eq!(
+        not_seen(&status),
+        [
+            "MLModelRegistry/prod-model-registry lists 20 of 35 violations; our own evaluation has all of them",
+            "K8sRequiredLabels/ml-deployments-must-have-labels lists 20 of 34 violations; our own evaluation has all of them"
+        ],
+        "{status:#}"
+    );
+    assert_eq!(entries(&world, "kubernetes.workload").len(), 51);
+    let again = pass(&world);
+    assert_eq!(again["entries"], 0, "{again:#}");
+    let runs = entries(&world, "source.run").into_iter().filter(|(subject, _)| subject == "source:ml");
+    assert_eq!(runs.count(), 2);
+}
+
+#[test]
+fn what_the_role_does_not_grant_is_a_gap_and_nothing_is_gone_for_it() {
+    let api = server();
+    let world = world(&api);
+    let whole = not_seen(&pass(&world));
+    let denied = recorded("forbidden-403-events.json").to_string();
+    let paths =
+        [DEPLOYMENTS, PODS, TEMPLATES, CONFIGS, "/apis/constraints.gatekeeper.sh/v1beta1/k8srequiredlabels"];
+    for path in paths {
+        api.fault(path, Fault::Status(403, denied.clone()));
+        let status = pass(&world);
+        let name = path.rsplit('/').next().unwrap();
+        let gap = not_seen(&status)
+            .into_iter()
+            .find(|g| g.contains(&format!("GET {path}: 403: events is forbidden")));
+        assert!(
+            gap.as_ref().is_some_and(|g| g.contains(&format!("the role needs list on {name}"))),
+            "{status:#}"
+        );
+        for kind in
+            ["kubernetes.workload", "gatekeeper.violation", "gatekeeper.constraint", "kubernetes.address"]
+        {
+            assert_eq!(gone(&world, kind), [""; 0], "{path} is denied, and {kind} is gone");
+        }
+        api.fault(path, None);
+    }
+    assert_eq!(not_seen(&pass(&world)), whole, "what is granted again is no gap");
+}
+
+#[test]
+fn a_cluster_that_does_not_say_who_it_is_or_does_not_answer_fails_the_source() {
+    let api = server();
+    let world = world(&api);
+    pass(&world);
+    api.fault("/api/v1/namespaces/kube-system", Fault::Status(401, "{\"message\":\"Unauthorized\"}".into()));
+    let failed = pass(&world)["failed"].as_str().unwrap().to_owned();
+    assert_eq!(failed, "GET /api/v1/namespaces/kube-system: 401: Unauthorized");
+    std::fs::write(world.path("kubeconfig"), "clusters: []").unwrap();
+    let failed = pass(&world)["failed"].as_str().unwrap().to_owned();
+    assert!(failed.contains("kubeconfig") && failed.contains("test"), "{failed}");
+    kubeconfig("http://127.0.0.1:9", &world.path("kubeconfig"));
+    let failed = pass(&world)["failed"].as_str().unwrap().to_owned();
+    assert!(failed.contains("refused") && failed.contains("3 attempts"), "{failed}");
+    for kind in ["kubernetes.workload", "kubernetes.namespace"] {
+        assert_eq!(gone(&world, kind), [""; 0]);
+    }
+}
+
+#[test]
+fn a_list_that_expires_or_changes_while_it_is_read_is_begun_anew() {
+    let api = server();
+    let world = world(&api);
+    let whole = not_seen(&pass(&world));
+    for fault in [Fault::Expired(2), Fault::Changing(2)] {
+        api.fault(DEPLOYMENTS, fault);
+        let status = pass(&world);
+        assert_eq!((not_seen(&status), &status["entries"]), (whole.clone(), &json!(0)));
+    }
+    for (fault, why) in
+        [(Fault::Expired(3), "410: The provided continue"), (Fault::Changing(3), "changed between its pages")]
+    {
+        api.fault(DEPLOYMENTS, fault);
+        let status = pass(&world);
+        assert!(not_seen(&status).iter().any(|g| g.contains(why)), "{status:#}");
+        assert_eq!(gone(&world, "kubernetes.workload"), [""; 0]);
+    }
+}
+
+#[test]
+fn an_api_server_that_stalls_breaks_off_or_answers_with_a_page_is_said_and_the_rest_is_read() {
+    let api = server();
+    let world = world(&api);
+    pass(&world);
+    let html = "<html><body>Sign in</body></html>";
+    for (fault, why) in [
+        (Fault::Stall, "no whole answer within 1 s (3 attempts)"),
+        (Fault::Half, "the answer broke off"),
+        (Fault::Status(200, html.into()), "the answer is no JSON"),
+        (Fault::Status(200, "{\"kind\":\"PodList\"}".into()), "the answer is no list"),
+        (Fault::Status(503, html.into()), "503: <html><body>Sign in</body></html> (3 attempts)"),
+        (Fault::Status(404, "404 page not found\n".into()), "404: 404 page not found"),
+    ] {
+        api.fault(PODS, fault);
+        let status = pass(&world);
+        let said = not_seen(&status);
+        assert!(
+            said.iter().any(|g| g.contains(&format!("GET {PODS}: ")) && g.contains(why)),
+            "{why}: {said:#?}"
+        );
+        assert_eq!((&status["failed"], &status["entries"]), (&Value::Null, &json!(0)), "{status:#}");
+    }
+}
+
+#[test]
+fn the_client_only_reads_and_only_what_its_role_grants() {
+    let api = server();
+    let world = world(&api);
+    pass(&world);
+    assert!(world.run(&["check"]).status.code().is_some());
+    let text = std::fs::read_to_string(project().join("deploy/kubernetes/rbac.yaml")).unwrap();
+    let documents: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
+    let role = documents.iter().find(|d| d["kind"] == "ClusterRole").unwrap();
+    let texts = |v: &Value| -> Vec<String> {
+        v.as_array().unwrap().iter().map(|t| t.as_str().unwrap().to_owned()).collect()
+    };
+    let mut granted = BTreeSet::new();
+    for rule in role["rules"].as_array().unwrap() {
+        assert_eq!(texts(&rule["verbs"]), ["get", "list", "watch"], "{rule}");
+        for (group, resource) in texts(&rule["apiGroups"])
+            .iter()
+            .flat_map(|g| texts(&rule["resources"]).into_iter().map(move |r| (g.clone(), r)))
+        {
+            assert!(resource != "*" || group == CONSTRAINTS, "{group} is granted whole");
+            granted.insert((group, resource));
+        }
+    }
+    let mut asked = BTreeSet::new();
+    for request in api.requests() {
+        let path = request.strip_prefix("GET ").unwrap_or_else(|| panic!("{request} is not reading"));
+        let path = path.split('?').next().unwrap();
+        let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        let place = match parts.as_slice() {
+            // Discovery is granted to every account (ClusterRole system:discovery).
+            ["version"] | ["apis", _, _] => continue,
+            ["api", "v1", resource, ..] => (String::new(), (*resource).to_owned()),
+            ["apis", CONSTRAINTS, ..] => (CONSTRAINTS.to_owned(), "*".to_owned()),
+            ["apis", group, _, resource] => ((*group).to_owned(), (*resource).to_owned()),
+            _ => panic!("{request} is no request that the role knows"),
+        };
+        assert!(granted.contains(&place), "{request} is not granted");
+        asked.insert(place);
+    }
+    let on_demand = RESOURCES.iter().filter(|r| r.when == When::Matched && r.kind != "Service");
+    asked.extend(on_demand.map(|r| (r.group.to_owned(), r.plural.to_owned())));
+    assert_eq!(asked, granted, "what is granted is asked for");
+}
+
+#[test]
+fn a_template_that_is_deleted_takes_its_constraints_along_and_they_are_gone() {
+    let api = server();
+    let world = world(&api);
+    pass(&world);
+    let group = "/apis/constraints.gatekeeper.sh/v1beta1";
+    api.take_away(&format!("{group}/mlmodelregistry"));
+    api.change(TEMPLATES, |all| all.retain(|t| t["metadata"]["name"] != "mlmodelregistry"));
+    let mut kinds = recorded("apis-constraints.gatekeeper.sh-v1beta1.json");
+    kinds["resources"]
+        .as_array_mut()
+        .unwrap()
+        .retain(|r| !r["name"].as_str().unwrap().starts_with("mlmodelregistry"));
+    api.reply(group, kinds);
+    pass(&world);
+    let short = |all: Vec<String>| {
+        all.into_iter().map(|s| s.split_once("/").unwrap().1.to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        short(gone(&world, "gatekeeper.constraint")),
+        ["-/MLModelRegistry/prod-model-registry", "-/MLModelRegistry/staging-model-registry-warn"]
+    );
+    assert_eq!(short(gone(&world, "gatekeeper.template")), ["-/ConstraintTemplate/mlmodelregistry"]);
+    let ended = entries(&world, "gatekeeper.violation").into_iter().filter(|(_, p)| p["gone"] == true);
+    let ended: Vec<Value> = ended.map(|(_, p)| p["ending"].clone()).collect();
+    assert!(ended.len() == 40 && ended.iter().all(|e| e == "rule-changed"), "{ended:?}");
+}
+
+/// Lets a later audit say that a constraint has only these of its violations.
+fn audited(constraint: &mut Value, keeps: impl Fn(&Value) -> bool) {
+    let status = &mut constraint["status"];
+    status["auditTimestamp"] = json!("2026-11-22T13:00:00Z");
+    let violations = status["violations"].as_array_mut().unwrap();
+    violations.retain(|v| keeps(v));
+    let left = violations.len();
+    status["totalViolations"] = json!(left);
+}
+
+#[test]
+fn a_violation_ends_fixed_with_its_object_or_with_its_rule_and_never_because_nobody_looked() {
+    let api = server();
+    let world = world(&api);
+    pass(&world);
+    let constraints = "/apis/constraints.gatekeeper.sh/v1beta1/k8srequiredlabels";
+    let named = |items: &mut Vec<Value>, name: &str| {
+        items.iter().position(|o| o["metadata"]["name"] == name).unwrap()
+    };
+    // The objects change first; until Gatekeeper audits again, nothing is fixed.
+    api.change("/api/v1/namespaces", |spaces| {
+        let fixed = named(spaces, "ml-production-eu");
+        spaces[fixed]["metadata"]["labels"]["owner"] = json!("ml-platform");
+        let deleted = named(spaces, "ml-staging");
+        spaces.remove(deleted);
+    });
+    pass(&world);
+    assert_eq!(gone(&world, "gatekeeper.violation"), [""; 0]);
+    api.change(constraints, |all| {
+        let of_spaces = named(all, "namespaces-must-have-owner");
+        audited(&mut all[of_spaces], |v| v["name"] != "ml-production-eu" && v["name"] != "ml-staging");
+        // Edited, and audited since.
+        let of_staging = named(all, "staging-cost-center-scoped");
+        let c = &mut all[of_staging];
+        c["spec"]["parameters"]["labels"] = json!([]);
+        c["metadata"]["generation"] = json!(2);
+        c["status"]["byPod"]
+            .as_array_mut()
+            .unwrap()
+            .iter_mut()
+            .for_each(|p| p["observedGeneration"] = json!(2));
+        audited(c, |_| false);
+    });
+    pass(&world);
+    let ended: Vec<(String, Value)> = entries(&world, "gatekeeper.violation")
+        .into_iter()
+        .filter(|(_, p)| p["gone"] == true)
+        .map(|(s, p)| (s.split_once('/').unwrap().1.to_owned(), p["ending"].clone()))
+        .collect();
+    let of_candidate = |n| {
+        (
+            format!("ml-staging/Deployment/candidate-{n}#K8sRequiredLabels/staging-cost-center-scoped"),
+            json!("rule-changed"),
+        )
+    };
+    let of_space = |name: &str, ending: &str| {
+        (format!("/Namespace/{name}#K8sRequiredLabels/namespaces-must-have-owner"), json!(ending))
+    };
+    let spaces = [of_space("ml-production-eu", "fixed"), of_space("ml-staging", "deleted")];
+    let expected: Vec<_> = spaces.into_iter().chain((1..=5).map(of_candidate)).collect();
+    assert_eq!(ended, expected);
+}
+
+/// The ledger of a first pass over what was recorded, an entry a line; the file is read line by line when it changes
+/// (`ACTLEDGER_SNAPSHOT=write`).
+#[test]
+fn the_recorded_cluster_gives_the_expected_ledger() {
+    let api = server();
+    let world = world(&api);
+    pass(&world);
+    let kinds = [
+        "gatekeeper.template",
+        "gatekeeper.constraint",
+        "gatekeeper.config",
+        "gatekeeper.audit",
+        "gatekeeper.violation",
+        "gatekeeper.admission",
+        "kubernetes.webhook",
+        "kubernetes.namespace",
+        "kubernetes.workload",
+        "kubernetes.address",
+    ];
+    let mut text = String::new();
+    for kind in kinds {
+        for (subject, mut payload) in entries(&world, kind) {
+            if kind == "gatekeeper.template" {
+                payload["text"] =
+                    json!(actledger::evidence::sha256_hex(payload["text"].to_string().as_bytes()));
+            }
+            if kind == "gatekeeper.admission" {
+                payload["user"] = payload["user"].is_object().into();
+            }
+            text += &format!("{kind} {subject} {payload}\n");
+        }
+    }
+    let file = project().join("tests/data/kubernetes/ledger.txt");
+    if std::env::var_os("ACTLEDGER_SNAPSHOT").is_some() {
+        std::fs::write(&file, &text).unwrap();
+    }
+    let expected = std::fs::read_to_string(&file).unwrap();
+    for (i, (got, expected)) in text.lines().zip(expected.lines()).enumerate() {
+        assert_eq!(got, expected, "line {}", i + 1);
+    }
+    assert_eq!(text.lines().count(), expected.lines().count());
+}
+
+/// Waits until something holds.
+fn until(what: &str, holds: impl Fn() -> bool) {
+    for _ in 0..600 {
+        if holds() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("{what} did not come about in 30 s");
+}
+
+#[test]
+fn what_comes_and_goes_between_two_passes_is_in_the_record_and_a_span_without_a_watch_is_named() {
+    let api = server();
+    let world = world(&api);
+    pass(&world);
+    let desk = world.desk();
+    let changes = &desk.changes["ml"];
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let source = std::sync::Arc::new(desk.config.gatekeeper[0].clone());
+    let watches = Watches { source, changes: changes.clone(), clock: desk.clock.clone() };
+    let watching = runtime.spawn(watches.run());
+    until("every watch", || api.watches() == 12 + 3 + 2);
+    let label = |all: &mut Vec<Value>, value: &str| all[5]["metadata"]["labels"]["experiment"] = json!(value);
+    for value in ["a", "b", "c"] {
+        api.change(DEPLOYMENTS, |all| label(all, value));
+    }
+    // A namespace is exempt for a moment, and a workload runs in between.
+    let exempt = |all: &mut Vec<Value>, on: bool| {
+        let labels = &mut all.iter_mut().find(|n| n["metadata"]["name"] == "ml-production").unwrap()["metadata"]
+            ["labels"];
+        labels["admission.gatekeeper.sh/ignore"] = if on { json!("yes") } else { Value::Null };
+    };
+    api.change("/api/v1/namespaces", |all| exempt(all, true));
+    let passing = json!({ "metadata": { "name": "passing", "namespace": "ml-production", "labels": {} }, "spec": { "replicas": 1, "template": { "spec": { "containers": [] } } } });
+    api.change(DEPLOYMENTS, |all| all.push(passing));
+    until("all changes", || desk.changed() == ["ml"] && desk_waits(&desk) == 5);
+    api.change("/api/v1/namespaces", |all| exempt(all, false));
+    api.change(DEPLOYMENTS, |all| all.retain(|d| d["metadata"]["name"] != "passing"));
+    until("all changes", || desk_waits(&desk) == 7);
+    let before = entries(&world, "kubernetes.workload").len();
+    let ingest = || {
+        let mut store = desk.store().unwrap();
+        actledger::jobs::ingest(&desk, &mut store, &["ml".into()], &|_, _, _| {}).unwrap().sources[0].clone()
+    };
+    let status = ingest();
+    assert_eq!(status.entries, 3 + 2 + 2, "{status:?}");
+    let told = entries(&world, "kubernetes.workload").split_off(before);
+    let labels: Vec<_> = told.iter().filter_map(|(_, p)| p["labels"]["experiment"].as_str()).collect();
+    assert_eq!(labels, ["a", "b", "c"]);
+    let of_passing: Vec<_> =
+        told.iter().filter(|(s, _)| s.ends_with("ml-production/Deployment/passing")).collect();
+    assert_eq!(of_passing.iter().map(|(_, p)| &p["gone"]).collect::<Vec<_>>(), [&json!(false), &json!(true)]);
+    assert_eq!((ingest().entries, desk.changed().len()), (0, 0));
+    // The server forgets: whatever happened meanwhile is not known, and that is said.
+    api.requests();
+    api.compact();
+    until("a watch begun anew", || desk.changed() == ["ml"] && api.watches() >= 12 + 3 + 2);
+    let said = ingest().not_seen;
+    let lost = said.iter().filter(|g| g.contains("what came and went between") && g.contains("410"));
+    assert_eq!(lost.count(), 12 + 3 + 2, "{said:#?}");
+    watching.abort();
+}
+
+fn desk_waits(desk: &actledger::jobs::Desk) -> usize {
+    desk.changes["ml"].count()
+}
