@@ -3,7 +3,7 @@
 //!
 //!     cargo bench --bench cluster            ACTLEDGER_BENCH_WORKLOADS=20000
 #![expect(clippy::print_stdout, reason = "the table is what this is for")]
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a bench that cannot go on says so by panicking")]
+#![expect(clippy::unwrap_used, reason = "a bench that cannot go on says so by panicking")]
 #![allow(dead_code, clippy::allow_attributes, reason = "the server serves the tests as well")]
 
 #[path = "../tests/support/kube_api.rs"]
@@ -82,7 +82,11 @@ fn estate(api: &KubeApi) -> tempfile::TempDir {
     let keys = dir.path().join("keys");
     std::fs::create_dir(&keys).unwrap();
     let key = keys.join("ledger.key");
-    let made = Command::new("openssl").args(["genpkey", "-algorithm", "ed25519", "-out"]).arg(&key).output().unwrap();
+    let made = Command::new("openssl")
+        .args(["genpkey", "-algorithm", "ed25519", "-out"])
+        .arg(&key)
+        .output()
+        .unwrap();
     assert!(made.status.success());
     std::fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
     dir
@@ -94,14 +98,24 @@ fn cluster(workloads: usize, share: usize) -> KubeApi {
     for r in RESOURCES.iter().filter(|r| r.when != When::Served) {
         api.list(&r.path(), r.kind, &version(r.group, r.version), Vec::new());
     }
-    let system = json!({ "metadata": { "name": "kube-system", "uid": "0f7c" } });
-    let spaces = (0..SPACES).map(|s| json!({ "metadata": { "name": format!("team-{s}"), "labels": {} } }));
+    let system = json!({ "metadata": { "name": "kube-system", "uid": "0f7c", "resourceVersion": "1" } });
+    let spaces = (0..SPACES).map(|s| json!({ "metadata": { "name": format!("team-{s}"), "uid": format!("n-{s}"), "resourceVersion": "1", "labels": {} } }));
     api.list("/api/v1/namespaces", "Namespace", "v1", std::iter::once(system).chain(spaces).collect());
     api.list("/apis/apps/v1/deployments", "Deployment", "apps/v1", (0..workloads).map(deployment).collect());
     let version = "templates.gatekeeper.sh/v1";
-    api.list(&format!("/apis/{version}/constrainttemplates"), "ConstraintTemplate", version, vec![template()]);
+    api.list(
+        &format!("/apis/{version}/constrainttemplates"),
+        "ConstraintTemplate",
+        version,
+        vec![template()],
+    );
     let constraints = (0..CONSTRAINTS).map(|c| constraint(c, workloads, share)).collect();
-    api.list(&format!("{GROUP}/requiredlabels"), "RequiredLabels", "constraints.gatekeeper.sh/v1beta1", constraints);
+    api.list(
+        &format!("{GROUP}/requiredlabels"),
+        "RequiredLabels",
+        "constraints.gatekeeper.sh/v1beta1",
+        constraints,
+    );
     api.list("/api/v1/events", "Event", "v1", Vec::new());
     api.reply(GROUP, json!({ "resources": [{ "name": "requiredlabels", "kind": "RequiredLabels" }] }));
     api
@@ -115,7 +129,9 @@ fn version(group: &str, version: &str) -> String {
 fn deployment(i: usize) -> Value {
     let (name, space) = (format!("model-{i:06}"), format!("team-{}", i % SPACES));
     let fields = json!({ "f:metadata": { "f:labels": { "f:app": {}, "f:ml-team": {}, "f:model-version": {} } }, "f:spec": { "f:replicas": {}, "f:template": { "f:spec": { "f:containers": {} } } } });
-    let env: Vec<Value> = (0..12).map(|n| json!({ "name": format!("SETTING_{n}"), "value": format!("value {n} of {name}") })).collect();
+    let env: Vec<Value> = (0..12)
+        .map(|n| json!({ "name": format!("SETTING_{n}"), "value": format!("value {n} of {name}") }))
+        .collect();
     json!({ "metadata": { "name": name, "namespace": space, "uid": format!("u-{i}"), "resourceVersion": i.to_string(), "generation": 1,
             "creationTimestamp": CREATED, "labels": { "app": name, "ml-team": space, "model-version": "v1" },
             "annotations": { "model-registry-url": format!("https://mlflow.example.internal/{name}"), "deployment.kubernetes.io/revision": "1" },
@@ -136,7 +152,7 @@ violation[{"msg": msg, "details": {"missing_labels": missing}}] {
   count(missing) > 0
   msg := sprintf("you must provide labels: %v", [missing])
 }"#;
-    json!({ "metadata": { "name": "requiredlabels", "generation": 1, "creationTimestamp": CREATED },
+    json!({ "metadata": { "name": "requiredlabels", "uid": "t", "resourceVersion": "1", "generation": 1, "creationTimestamp": CREATED },
         "spec": { "crd": { "spec": { "names": { "kind": "RequiredLabels" } } }, "targets": [{ "target": "admission.k8s.gatekeeper.sh", "rego": rego }] },
         "status": { "created": true, "byPod": pods() } })
 }

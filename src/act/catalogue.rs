@@ -68,6 +68,8 @@ pub struct Defaults {
     pub clock_skew_seconds: i64,
     /// Longest that an exception may run.
     pub exception_max_days: i64,
+    /// Days until a violation that is older than its constraint has to be put right.
+    pub grace_days: i64,
     /// Seconds of delivery delay per source kind.
     pub delay: BTreeMap<SourceKind, i64>,
     /// Seconds after which a source is stale, back from its horizon.

@@ -1,5 +1,6 @@
 //! Findings: the scope test, the units that a rule judged, what was not seen, and how units add up.
 
+use super::coverage::UNWATCHED;
 use super::estate::{Estate, System};
 use super::facts::{Facts, Seen};
 use super::rules::{self, Judged};
@@ -325,19 +326,21 @@ fn unseen(case: &Case<'_>) -> Vec<Unit> {
                         "nothing complete was read of late",
                     ));
                 }
-                Tested::Throughout => {
-                    found.extend(source.gaps.iter().filter(|g| g.reason != "records-lost").map(|gap| {
-                        let mut u = bare(
-                            &format!("gap {} {}", source.source, gap.from),
-                            Status::NotAssessed,
-                            gap.reason,
-                            &gap.what,
-                        );
-                        u.evidence.extend(gap.entry);
-                        u.happened = Some(gap.from);
-                        u
-                    }))
-                }
+                Tested::Throughout => found.extend(
+                    source.gaps.iter().filter(|g| !["records-lost", UNWATCHED].contains(&g.reason)).map(
+                        |gap| {
+                            let mut u = bare(
+                                &format!("gap {} {}", source.source, gap.from),
+                                Status::NotAssessed,
+                                gap.reason,
+                                &gap.what,
+                            );
+                            u.evidence.extend(gap.entry);
+                            u.happened = Some(gap.from);
+                            u
+                        },
+                    ),
+                ),
                 Tested::AsOf => {}
             }
         }

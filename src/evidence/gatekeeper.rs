@@ -64,12 +64,6 @@ pub struct Template {
     /// Errors that its pods report.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<String>,
-    /// Its generation: 1 for one that was never edited.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub generation: Option<i64>,
-    /// When it was created, as the cluster states it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub created_at: Option<Time>,
 }
 
 /// The last audit of one cluster: totals and how much of them was listed.
@@ -110,6 +104,9 @@ pub struct Reperformed {
     pub verdict: Verdict,
     /// Why not; empty when they do.
     pub why: String,
+    /// Of what is not reproducible: what is lacking.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lacks: Option<Lacks>,
     /// Objects that the constraint matches; none when it could not be evaluated.
     pub matched: Option<u64>,
     /// Violations that they have.
@@ -127,6 +124,18 @@ pub enum Verdict {
     /// Not evaluated, or nothing to compare with.
     #[default]
     NotReproducible,
+}
+
+/// What re-performance lacks where it says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lacks {
+    /// A rule that can be evaluated here: CEL, external data, a function whose result may not be OPA's.
+    Rule,
+    /// Objects, namespaces or the template: the look does not list them whole.
+    Inputs,
+    /// An audit of the same rule and the same objects, to compare with.
+    Audit,
 }
 
 impl AuditRow {

@@ -122,6 +122,20 @@ pub struct AnchorFailed {
     pub error: String,
 }
 
+/// When the constraints of a cluster were audited, as their status says.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Audits {
+    /// Constraints.
+    pub constraints: u64,
+    /// Those never audited.
+    pub never: u64,
+    /// The audit that is the longest ago.
+    pub oldest: Option<Time>,
+    /// The last one.
+    pub newest: Option<Time>,
+}
+
 /// The end of one batch: what one look of one source gave.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -149,6 +163,16 @@ pub struct SourceRun {
     pub gaps: Vec<String>,
     /// Listings shorter than the total they state.
     pub truncated: Vec<String>,
+    /// Times in which what came and went was not seen, although somebody watched.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unwatched: Vec<String>,
+    /// Of a cluster: when Gatekeeper audited its constraints. What it found is an entry only when it is something else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audits: Option<Audits>,
+    /// Of a cluster: SHA-256 of what its constraints were evaluated over. A later look with the same one says the same of them,
+    /// and tells them not again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<String>,
     /// Faults, at most 100, located.
     pub faults: Vec<Fault>,
     /// Faults in all.

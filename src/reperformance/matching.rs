@@ -49,7 +49,7 @@ pub fn in_match_scope(r#match: &Value, object: &Object<'_>) -> Option<bool> {
         let within = object.within().filter(|_| texts(&r#match[member]).next().is_some());
         within.map(|n| texts(&r#match[member]).any(|p| wildcard(p, n)))
     };
-    let fits = kinds_fit(&r#match["kinds"], object)
+    let fits = kinds_fit(r#match, object.group, object.kind)
         && scope_fits
         && name_fits
         && source_fits
@@ -64,13 +64,13 @@ pub fn in_match_scope(r#match: &Value, object: &Object<'_>) -> Option<bool> {
     labels.map(|labels| selector_matches(selector, labels))
 }
 
-fn kinds_fit(kinds: &Value, object: &Object<'_>) -> bool {
-    let kinds = kinds.as_array().map_or(&[][..], Vec::as_slice);
+/// Whether a constraint's match selects objects of a kind at all.
+pub fn kinds_fit(r#match: &Value, group: &str, kind: &str) -> bool {
+    let kinds = r#match["kinds"].as_array().map_or(&[][..], Vec::as_slice);
     let has = |list: &Value, wanted: &str| {
         texts(list).next().is_none() || texts(list).any(|t| t == "*" || t == wanted)
     };
-    kinds.is_empty()
-        || kinds.iter().any(|k| has(&k["kinds"], object.kind) && has(&k["apiGroups"], object.group))
+    kinds.is_empty() || kinds.iter().any(|k| has(&k["kinds"], kind) && has(&k["apiGroups"], group))
 }
 
 fn texts(list: &Value) -> impl Iterator<Item = &str> {

@@ -39,6 +39,7 @@ pub(super) fn reason(code: &str) -> String {
         "not-collected" => "no such source is collected",
         "truncated" => "the listing is shorter than its total",
         "records-lost" => "AWS lost records",
+        "unwatched" => "nobody watched between two looks",
         "unknown-history" => "it happened before our first look",
         "inventory-unknown" => "we do not know which interfaces the system had",
         "format" => "the format does not show what the rule needs",

@@ -3,6 +3,7 @@
 use super::flow_logs::Selection;
 use super::kubernetes::Changes;
 use crate::config::Source;
+use crate::evidence::record::SourceRun;
 use std::sync::Arc;
 
 /// What parsers need from the config.
@@ -15,6 +16,8 @@ pub struct Context<'a> {
     pub selected: String,
     /// The cluster that the source showed before: uid of its namespace kube-system.
     pub cluster: Option<String>,
+    /// What the last look at a cluster said.
+    pub before: Option<SourceRun>,
     /// Where the watches of a cluster leave its changes.
     pub changes: Option<Arc<Changes>>,
 }
@@ -23,6 +26,6 @@ impl<'a> Context<'a> {
     /// A source, and what its flow logs are read for.
     pub fn new(source: &'a Source, selection: Selection) -> Context<'a> {
         let selected = selection.digest();
-        Context { source, selection, selected, cluster: None, changes: None }
+        Context { source, selection, selected, cluster: None, before: None, changes: None }
     }
 }

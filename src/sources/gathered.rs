@@ -1,6 +1,6 @@
 //! What one look gave: evidence, counts that add up, located faults, and what was not seen.
 
-use crate::evidence::record::{Counts, Fault};
+use crate::evidence::record::{Audits, Counts, Fault};
 use crate::evidence::{Evidence, Kind, Time, lossless, sha256_hex};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,8 +29,14 @@ pub struct Gathered {
     pub fault_count: u64,
     /// What the look should have shown and did not.
     pub gaps: Vec<String>,
-    /// What the look is complete but for: listings that are shorter than the total they state, times without a watch.
+    /// Listings that are shorter than the total they state: the look is complete but for them.
     pub truncated: Vec<String>,
+    /// Times in which what came and went was not seen, although somebody watched.
+    pub unwatched: Vec<String>,
+    /// When Gatekeeper audited a cluster's constraints.
+    pub audits: Option<Audits>,
+    /// Digest of what constraints were evaluated over, when another look at the same would say the same.
+    pub inputs: Option<String>,
     /// Files read.
     pub files: u64,
     /// SHA-256 over names and digests of the files.

@@ -29,6 +29,9 @@ pub struct Gap {
     pub entry: Option<u64>,
 }
 
+/// Reason of a gap between two looks: what each of them shows is judged all the same.
+pub const UNWATCHED: &str = "unwatched";
+
 /// Coverage of one source within the window.
 #[derive(Clone, Debug)]
 pub struct Coverage {
@@ -137,16 +140,13 @@ impl Input<'_> {
             _ => passes(&mut coverage, &told, config.ingest_interval, window),
         }
         for look in told.iter().filter(|l| l.at >= window) {
-            let what = look.value.gaps.iter().chain(&look.value.error);
-            let reason = if look.value.error.as_ref().is_some_and(|e| e.contains("denied")) {
-                "source-denied"
-            } else {
-                "source-gap"
-            };
-            coverage.gaps.extend(what.map(|w| Gap {
+            let run = &look.value;
+            let seen_not = run.gaps.iter().chain(&run.error).map(|what| (what, reason(what)));
+            let unwatched = run.unwatched.iter().map(|what| (what, UNWATCHED));
+            coverage.gaps.extend(seen_not.chain(unwatched).map(|(what, reason)| Gap {
                 from: look.at,
                 to: look.at,
-                what: w.clone(),
+                what: what.clone(),
                 reason,
                 entry: Some(look.seq),
             }));
@@ -154,6 +154,11 @@ impl Input<'_> {
         coverage.gaps.sort_by_key(|g| (g.from, g.to));
         coverage
     }
+}
+
+/// Why something was not seen, by what is said of it: AWS denies, an API server's role lacks a rule.
+fn reason(said: &str) -> &'static str {
+    if said.contains("denied") || said.contains("the role needs") { "source-denied" } else { "source-gap" }
 }
 
 fn kind_of(name: &str) -> Option<SourceKind> {

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const IGNORE: &str = "admission.gatekeeper.sh/ignore";
 
 /// The environment of a workload: its own label, else that of its namespace.
-fn environment<'a>(case: &Case<'a>, w: &'a Seen<Workload>) -> Option<&'a str> {
+pub(super) fn environment<'a>(case: &Case<'a>, w: &'a Seen<Workload>) -> Option<&'a str> {
     let name = &case.catalogue.pack.production_label;
     label(&w.value, name).or_else(|| namespace(case, w)?.value.labels.get(name))
 }
@@ -28,13 +28,13 @@ pub(super) fn in_production(case: &Case<'_>, w: &Seen<Workload>) -> bool {
 }
 
 /// AI workloads of the system that are there now.
-fn workloads<'a>(case: &Case<'a>) -> Vec<(&'a str, &'a Seen<Workload>)> {
+pub(super) fn workloads<'a>(case: &Case<'a>) -> Vec<(&'a str, &'a Seen<Workload>)> {
     let Some(system) = case.system else { return Vec::new() };
     let present = case.facts.cluster.workloads.at(case.estate.at);
     present.filter(|(subject, _)| system.workloads.contains(*subject)).collect()
 }
 
-fn constraints<'a>(case: &Case<'a>, source: &str, kind: &str) -> Vec<&'a Seen<Constraint>> {
+pub(super) fn constraints<'a>(case: &Case<'a>, source: &str, kind: &str) -> Vec<&'a Seen<Constraint>> {
     let all = case.facts.cluster.constraints.at(case.estate.at).map(|(_, c)| c);
     all.filter(|c| c.source == source && c.value.kind == kind).collect()
 }
@@ -51,7 +51,7 @@ fn object<'a>(w: &'a Seen<Workload>, labels: Option<&'a Outside>) -> Object<'a> 
     Object { group, kind, namespace, name, labels: &w.value.labels, namespace_labels: labels }
 }
 
-fn selects(case: &Case<'_>, c: &Constraint, w: &Seen<Workload>) -> bool {
+pub(super) fn selects(case: &Case<'_>, c: &Constraint, w: &Seen<Workload>) -> bool {
     let labels = namespace(case, w).map(|n| &n.value.labels);
     in_match_scope(&c.r#match, &object(w, labels)) == Some(true)
 }

@@ -6,6 +6,7 @@
 mod artifacts;
 mod cluster;
 mod egress;
+mod gates;
 mod network;
 mod prohibited;
 mod register;
@@ -85,7 +86,11 @@ pub(super) fn judge(case: &Case<'_>) -> Vec<Judged> {
         "model-registry-approved" => cluster::registry(case),
         "constraint-enforced" => cluster::enforced(case),
         "webhook-fails-closed" => cluster::fails_closed(case),
+        "admission-bypass" => gates::bypass(case),
+        "preexisting-violation-aged" => gates::aged(case),
         "exemptions-written-down" => cluster::exemptions(case),
+        "gate-reperformed" => gates::reperformed(case),
+        "gate-not-vacuous" => gates::not_vacuous(case),
         "artifact-versioning-enabled" => artifacts::versioning(case),
         "artifact-deleted-while-deployed" => artifacts::deleted(case),
         "deployed-version-has-artifact" => artifacts::stored(case),

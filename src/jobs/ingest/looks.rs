@@ -1,6 +1,6 @@
 //! Looks in a folder: each new one becomes one batch.
 
-use super::{SourceStatus, cluster, commit, context, cursor, failed, fits};
+use super::{SourceStatus, before, commit, context, cursor, failed, fits};
 use crate::act::SourceKind;
 use crate::config::Source;
 use crate::evidence::{Kind, Time};
@@ -53,7 +53,7 @@ pub(super) fn looks(
             break;
         }
         progress(&source.name, i as u64, all);
-        context.cluster = cluster(store, kind, source)?;
+        before(store, kind, &mut context)?;
         let mut gathered = gather(kind, &context, look.at, now, files::read(look));
         fits::set_aside(&mut gathered);
         let mut name = &look.name;

@@ -166,25 +166,26 @@ fn context<'a>(
     source: &'a Source,
 ) -> Result<Context<'a>, JobError> {
     let mut context = Context::new(source, selected(desk, store, source)?);
-    context.cluster = cluster(store, kind, source)?;
     context.changes = desk.changes.get(&source.name).cloned();
+    before(store, kind, &mut context)?;
     Ok(context)
 }
 
-/// The cluster that a source showed last. A look that does not tell it is not of another one.
-fn cluster(store: &Store, kind: SourceKind, source: &Source) -> Result<Option<String>, JobError> {
+/// What the ledger knows of a cluster. A look that does not tell which one it is of is not of another one.
+fn before(store: &Store, kind: SourceKind, context: &mut Context<'_>) -> Result<(), JobError> {
     if kind != SourceKind::Gatekeeper {
-        return Ok(None);
+        return Ok(());
     }
-    let names = [Some(&source.name), source.was.as_ref()];
-    for name in names.into_iter().flatten() {
+    let source = context.source;
+    context.cluster = None;
+    for name in std::iter::once(&source.name).chain(&source.was) {
         let known = store.state().present(name, Kind::KubernetesNamespace)?;
-        if let Some(subject) = known.first() {
-            let uid = subject.strip_prefix("k8s:").and_then(|s| s.split('/').next());
-            return Ok(uid.map(str::to_owned));
-        }
+        let uid = known.first().and_then(|s| s.strip_prefix("k8s:")?.split('/').next().map(str::to_owned));
+        context.cluster = context.cluster.take().or(uid);
     }
-    Ok(None)
+    let run = store.reader().rfind(u64::MAX, |e| e.kind == Kind::SourceRun && e.source == source.name)?;
+    context.before = run.and_then(|p| serde_json::from_value(p.entry.payload).ok());
+    Ok(())
 }
 
 /// What flow logs of a source are read for: watched ports, and the interfaces of systems as the last assessment knew them.
@@ -217,6 +218,9 @@ fn run_of(kind: SourceKind, look: &str, at: Option<Time>, gathered: &Gathered) -
         through: gathered.through,
         gaps: gathered.gaps.clone(),
         truncated: gathered.truncated.clone(),
+        unwatched: gathered.unwatched.clone(),
+        audits: gathered.audits.clone(),
+        inputs: gathered.inputs.clone(),
         faults: gathered.faults.clone(),
         fault_count: gathered.fault_count,
         error: nothing_kept.then(|| "nothing of the look could be read".into()),
@@ -259,7 +263,7 @@ impl SourceStatus {
         self.files += g.files;
         self.counts += g.counts;
         self.faults.extend(g.faults.iter().cloned());
-        self.not_seen.extend(g.gaps.iter().chain(&g.truncated).cloned());
+        self.not_seen.extend(g.gaps.iter().chain(&g.truncated).chain(&g.unwatched).cloned());
         self.read = format!("{} {unit}, {} records", self.files, self.counts.kept);
         let nothing = self.counts.kept == 0 && self.counts.refused > 0 && !self.not_seen.is_empty();
         self.failed = nothing.then(|| "nothing of what is new could be read".into());
@@ -272,7 +276,7 @@ impl SourceStatus {
         self.faults.extend(g.faults.iter().cloned());
         // What the last look did not show counts; what waits was said before.
         self.not_seen.truncate(self.waiting);
-        self.not_seen.extend(g.gaps.iter().chain(&g.truncated).cloned());
+        self.not_seen.extend(g.gaps.iter().chain(&g.truncated).chain(&g.unwatched).cloned());
         if g.counts.kept == 0 {
             self.failed = Some(match g.gaps.first() {
                 Some(gap) => format!("nothing of the look could be read: {gap}"),

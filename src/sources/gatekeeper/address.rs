@@ -1,32 +1,30 @@
 //! Addresses of nodes, and of pods that have one of their own: what flow logs show of a cluster.
 
-use super::name;
-use super::workload::{Related, namespace};
+use super::object::Object;
+use super::workload::{Related, place};
 use crate::evidence::gatekeeper::Address;
 use serde_json::Value;
 
 /// Where it stands in its subject, and the addresses of a node or pod.
 pub(super) fn address(
     cluster: &str,
-    kind: &str,
+    of: &Object,
     object: &Value,
     related: &Related,
 ) -> Option<(String, Address)> {
-    match kind {
-        "Node" => Some((format!("-/Node/{}", name(object)), node(object))),
-        "Pod" => {
-            Some((format!("{}/Pod/{}", namespace(object), name(object)), pod(cluster, object, related)?))
-        }
+    match of.kind.as_str() {
+        "Node" => Some((format!("-/Node/{}", of.name), node(&of.name, object))),
+        "Pod" => Some((of.shown(), pod(cluster, of, object, related)?)),
         _ => None,
     }
 }
 
-fn node(object: &Value) -> Address {
+fn node(name: &str, object: &Value) -> Address {
     let addresses = object["status"]["addresses"].as_array().into_iter().flatten();
     let internal = addresses.filter(|a| a["type"] == "InternalIP").filter_map(|a| a["address"].as_str());
     let instance = object["spec"]["providerID"].as_str().and_then(|p| p.rsplit('/').next());
     Address {
-        node: name(object).to_owned(),
+        node: name.to_owned(),
         addresses: internal.map(str::to_owned).collect(),
         instance: instance.filter(|i| i.starts_with("i-")).map(str::to_owned),
         ..Address::default()
@@ -34,7 +32,7 @@ fn node(object: &Value) -> Address {
 }
 
 /// A pod that runs with addresses of its own; one in the network of its node has none.
-fn pod(cluster: &str, object: &Value, related: &Related) -> Option<Address> {
+fn pod(cluster: &str, of: &Object, object: &Value, related: &Related) -> Option<Address> {
     let (spec, status) = (&object["spec"], &object["status"]);
     let ended = ["Succeeded", "Failed"].iter().any(|phase| status["phase"] == *phase);
     let all = status["podIPs"].as_array().into_iter().flatten().filter_map(|a| a["ip"].as_str());
@@ -45,7 +43,7 @@ fn pod(cluster: &str, object: &Value, related: &Related) -> Option<Address> {
     if ended || addresses.is_empty() || spec["hostNetwork"] == true {
         return None;
     }
-    let (namespace, kind, name) = related.workload(object);
+    let (namespace, kind, name) = related.workload(&place(of));
     Some(Address {
         node: spec["nodeName"].as_str().unwrap_or_default().to_owned(),
         addresses,

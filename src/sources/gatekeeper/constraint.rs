@@ -1,20 +1,21 @@
 //! Constraints: what they ask, what the last audit found, and how much of it was listed.
 
 use super::super::Gathered;
-use super::name;
+use super::object::Object;
 use super::reperform::{Performed, speaks_of};
 use crate::config::Source;
 use crate::evidence::gatekeeper::{Audit, AuditRow, Constraint, PodStatus, Verdict, Violation};
+use crate::evidence::record::Audits;
 use crate::evidence::{Evidence, Kind, Time, outside_json, sha256_hex};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What the last audit says of a constraint.
 pub(super) struct Audited {
     /// What is written down of it.
     pub row: AuditRow,
     /// Messages by `NAMESPACE/KIND/NAME` of the violator, as far as they are listed.
-    pub listed: BTreeMap<String, BTreeSet<String>>,
+    pub listed: BTreeMap<String, Vec<String>>,
     /// Actions stated for them.
     actions: BTreeMap<String, String>,
     /// When the audit began.
@@ -27,7 +28,7 @@ pub(super) fn constraint(kind: &str, object: &Value) -> Constraint {
     Constraint {
         gone: false,
         kind: kind.to_owned(),
-        name: name(object).to_owned(),
+        name: object["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
         uid: object["metadata"]["uid"].as_str().unwrap_or_default().to_owned(),
         generation: object["metadata"]["generation"].as_i64().unwrap_or(0),
         effective_action: effective_action(&action, &object["spec"]),
@@ -43,12 +44,16 @@ pub(super) fn constraint(kind: &str, object: &Value) -> Constraint {
 pub(super) fn audited(constraint: &Constraint, object: &Value, template: Option<&Value>) -> Audited {
     let status = &object["status"];
     let list = status["violations"].as_array().map_or(&[][..], Vec::as_slice);
-    let (mut listed, mut actions) = (BTreeMap::<String, BTreeSet<String>>::new(), BTreeMap::new());
+    let (mut listed, mut actions) = (BTreeMap::<String, Vec<String>>::new(), BTreeMap::new());
     for v in list {
         let text = |name: &str| v[name].as_str().unwrap_or_default();
         let object = format!("{}/{}/{}", text("namespace"), text("kind"), text("name"));
         actions.entry(object.clone()).or_insert_with(|| text("enforcementAction").to_owned());
-        listed.entry(object).or_default().insert(text("message").to_owned());
+        listed.entry(object).or_default().push(text("message").to_owned());
+    }
+    for messages in listed.values_mut() {
+        messages.sort();
+        messages.dedup();
     }
     let total = status["totalViolations"].as_i64();
     let at = status["auditTimestamp"].as_str().and_then(|t| t.parse().ok());
@@ -90,7 +95,7 @@ pub(super) fn violations(
         let reperformed = !audited.listed.contains_key(&object);
         let action =
             audited.actions.get(&object).or(audited.actions.values().next()).unwrap_or(&constraint.action);
-        let (subject, messages) = (format!("k8s:{cluster}/{object}#{id}"), messages.into_iter().collect());
+        let (subject, messages) = (format!("k8s:{cluster}/{object}#{id}"), messages);
         let action = action.clone();
         let payload = Violation {
             gone: false,
@@ -113,6 +118,15 @@ pub(super) fn violations(
         let rest = if is_reproduced { "; our own evaluation has all of them" } else { "" };
         out.truncated.push(format!("{id} lists {} of {total} violations{rest}", row.listed));
     }
+}
+
+/// When Gatekeeper audited them; none where there are none.
+pub(super) fn audits<'o>(constraints: impl Iterator<Item = &'o Object>) -> Option<Audits> {
+    let at = |o: &Object| o.value()["status"]["auditTimestamp"].as_str().and_then(|t| t.parse::<Time>().ok());
+    let all: Vec<Option<Time>> = constraints.map(at).collect();
+    let (oldest, newest) = (all.iter().flatten().min().copied(), all.iter().flatten().max().copied());
+    let never = all.iter().filter(|t| t.is_none()).count() as u64;
+    (!all.is_empty()).then_some(Audits { constraints: all.len() as u64, never, oldest, newest })
 }
 
 /// For `scoped`, the action at the admission webhook; none named there is no action.

@@ -2,6 +2,8 @@
 
 mod address;
 mod constraint;
+mod inputs;
+mod object;
 mod population;
 mod reperform;
 mod workload;
@@ -9,22 +11,34 @@ mod workload;
 use super::{Context, Gathered};
 use crate::config::Source;
 use crate::evidence::gatekeeper::{Admission, AuditRow, Config, Constraint, Namespace, Template, Webhook};
+use crate::evidence::record::SourceRun;
 use crate::evidence::{Evidence, Kind, Nature, Outside, Private, Time, outside_json};
-use population::Population;
+pub use object::Object;
+use object::group;
+use population::{Population, Posed};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use workload::Related;
 
+/// Group of the templates.
+const TEMPLATES: &str = "templates.gatekeeper.sh";
+/// Group of the kinds that templates make.
+pub const CONSTRAINTS: &str = "constraints.gatekeeper.sh";
+/// Kinds of objects that say something by themselves, beside workloads.
+const TOLD: [&str; 7] = [
+    "ConstraintTemplate",
+    "Namespace",
+    "Event",
+    "ValidatingWebhookConfiguration",
+    "Node",
+    "Pod",
+    "ReplicaSet",
+];
 const WORKLOADS: [&str; 6] = ["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "InferenceService"];
 
 /// Reasons of the events that Gatekeeper's webhook leaves (Gatekeeper docs, "Admission events"); audit events repeat what the
 /// listing says.
 pub const ADMISSIONS: [&str; 3] = ["FailedAdmission", "WarningAdmission", "DryrunViolation"];
-
-/// Group, kind and text of an object.
-type Object = (String, String, Value);
-/// Every object of a look.
-type Objects = [Object];
 
 /// Parser of one look. Objects are joined at the end: a ReplicaSet tells when its Deployment's version began.
 pub struct Parser<'a> {
@@ -32,6 +46,8 @@ pub struct Parser<'a> {
     at: Time,
     /// The cluster, where it is known without the look.
     cluster: Option<String>,
+    /// What the look before showed.
+    before: Option<&'a SourceRun>,
     out: Gathered,
     objects: Vec<Object>,
     /// What a watch told before the look, oldest first: when, whether it is gone, what.
@@ -41,10 +57,10 @@ pub struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     /// A parser of a look taken at a time.
-    pub fn new(context: &Context<'a>, at: Time) -> Parser<'a> {
-        let (source, cluster) = (context.source, context.cluster.clone());
+    pub fn new(context: &'a Context<'a>, at: Time) -> Parser<'a> {
+        let (source, cluster, before) = (context.source, context.cluster.clone(), context.before.as_ref());
         let (objects, changes, listed) = (Vec::new(), Vec::new(), BTreeMap::new());
-        Parser { source, at, cluster, out: Gathered::default(), objects, changes, listed }
+        Parser { source, at, cluster, before, out: Gathered::default(), objects, changes, listed }
     }
 
     /// Of the cluster with this uid of its namespace kube-system.
@@ -74,7 +90,7 @@ impl<'a> Parser<'a> {
             (_, "") => {
                 self.out.refuse(path, "has neither items nor a kind: it is no reply of a cluster".into())
             }
-            _ => self.object(path, String::new(), reply, &kind),
+            _ => self.object(path, String::new(), Object::of(reply, &kind, &Value::Null)),
         }
     }
 
@@ -96,40 +112,45 @@ impl<'a> Parser<'a> {
             let left = &reply["metadata"]["remainingItemCount"];
             self.out.gap(format!("{path}: the listing goes on ({left} more) and the next page is not there"));
         }
-        for name in listed_kinds(path, kind, reply, &items) {
-            let whole = self.listed.entry(name).or_insert(true);
-            *whole &= !next;
+        let version = &reply["apiVersion"];
+        let items = items.into_iter().map(|item| Object::of(item, kind, version)).collect();
+        self.listed(path, kind, version, items, !next);
+    }
+
+    /// Takes the items of a list, of which `kind` and `version` are what an empty one is of, and whether they are all there are.
+    pub fn listed(
+        &mut self,
+        path: &str,
+        kind: &str,
+        version: &Value,
+        items: Vec<Result<Object, &'static str>>,
+        is_whole: bool,
+    ) {
+        for name in listed_kinds(path, kind, version, &items) {
+            *self.listed.entry(name).or_insert(true) &= is_whole;
         }
-        for (i, mut item) in items.into_iter().enumerate() {
-            if item["apiVersion"].is_null() && item.is_object() {
-                item["apiVersion"] = reply["apiVersion"].clone();
-            }
-            self.object(path, format!("items[{i}]"), item, kind);
+        for (i, item) in items.into_iter().enumerate() {
+            self.object(path, format!("items[{i}]"), item);
         }
     }
 
-    fn object(&mut self, path: &str, place: String, mut object: Value, kind: &str) {
-        if object["metadata"]["name"].as_str().is_none() {
-            self.out.quarantine(path, place, "has no metadata.name: it is no object of a cluster".into());
-            return;
-        }
-        if object["kind"].as_str().is_none() {
-            object["kind"] = Value::String(kind.to_owned());
-        }
-        let object = placed(object);
-        // What is in no entry of its own is still what constraints match.
-        if object.0.is_empty() && object.1 == "Secret" {
-            self.out.quarantine(path, place, "is a Secret, which is not read".into());
-        } else {
-            self.out.keep(1);
-            self.objects.push(object);
+    fn object(&mut self, path: &str, place: String, object: Result<Object, &'static str>) {
+        match object {
+            Ok(object) => {
+                // What is in no entry of its own is still what constraints match.
+                self.out.keep(1);
+                self.objects.push(object);
+            }
+            Err(why) => self.out.quarantine(path, place, why.into()),
         }
     }
 
     /// Takes an object as a watch told it before the look.
     pub fn change(&mut self, at: Time, gone: bool, object: Value) {
-        self.out.keep(1);
-        self.changes.push((at.min(self.at), gone, placed(object)));
+        if let Ok(object) = Object::of(object, "", &Value::Null) {
+            self.out.keep(1);
+            self.changes.push((at.min(self.at), gone, object));
+        }
     }
 
     /// What the look gave.
@@ -139,37 +160,48 @@ impl<'a> Parser<'a> {
         self.constraint_kinds(&objects);
         let related = Related::of(objects.iter().chain(changes.iter().map(|(.., object)| object)));
         self.changed(&cluster, &changes, &related);
-        let audited = self.constraints(&cluster, &objects);
-        for object in &objects {
-            self.facts(&cluster, object, &related);
+        let inputs = inputs::digest(&cluster, &objects, &self.listed);
+        let same = self.before.filter(|before| before.inputs.is_some() && before.inputs == inputs);
+        if let Some(before) = same {
+            (self.out.inputs, self.out.truncated) = (inputs, before.truncated.clone());
+        } else {
+            let rows = self.constraints(&cluster, &objects);
+            self.out.inputs = inputs.filter(|_| inputs::is_settled(&rows));
+            if self.is_whole("constraint") {
+                constraint::audit(&mut self.out, self.source, &cluster, self.at, rows);
+            }
         }
         if self.is_whole("Config") {
             self.configs(&cluster, &objects);
         }
-        if self.is_whole("constraint") {
-            constraint::audit(&mut self.out, self.source, &cluster, self.at, audited);
+        self.completeness(same.is_some());
+        let constraints = objects.iter().filter(|o| o.group == CONSTRAINTS).count();
+        self.out.audits = constraint::audits(objects.iter().filter(|o| o.group == CONSTRAINTS));
+        for object in objects {
+            self.facts(&cluster, &object, &related);
         }
-        self.completeness();
-        let (constraints, workloads) =
-            (self.count(Kind::GatekeeperConstraint), self.count(Kind::KubernetesWorkload));
+        let workloads = self.count(Kind::KubernetesWorkload);
         self.out.read = format!("1 look, {constraints} constraints, {workloads} workloads");
         self.out
     }
 
     /// What one object says by itself.
-    fn facts(&mut self, cluster: &str, (_, kind, object): &Object, related: &Related) {
-        match kind.as_str() {
-            "ConstraintTemplate" => self.template(cluster, object),
-            "Namespace" => self.namespace(cluster, object),
-            "Event" => self.event(cluster, object),
-            "ValidatingWebhookConfiguration" => self.webhook(cluster, object),
+    fn facts(&mut self, cluster: &str, of: &Object, related: &Related) {
+        if !TOLD.contains(&of.kind.as_str()) && !WORKLOADS.contains(&of.kind.as_str()) {
+            return;
+        }
+        let object = of.value();
+        match of.kind.as_str() {
+            "ConstraintTemplate" => self.template(cluster, &of.name, &object),
+            "Namespace" => self.namespace(cluster, &of.name, &object),
+            "Event" => self.event(cluster, &object),
+            "ValidatingWebhookConfiguration" => self.webhook(cluster, &of.name, &object),
             _ => {}
         }
-        if let Some(workload) = workload::workload(kind, object, related) {
-            let subject = format!("k8s:{cluster}/{}/{kind}/{}", workload.namespace, workload.name);
-            self.state(Kind::KubernetesWorkload, subject, &workload);
+        if let Some(workload) = workload::workload(of, &object, related) {
+            self.state(Kind::KubernetesWorkload, format!("k8s:{cluster}/{}", of.shown()), &workload);
         }
-        if let Some((place, address)) = address::address(cluster, kind, object, related) {
+        if let Some((place, address)) = address::address(cluster, of, &object, related) {
             self.state(Kind::KubernetesAddress, format!("k8s:{cluster}/{place}"), &address);
         }
     }
@@ -180,9 +212,9 @@ impl<'a> Parser<'a> {
         for (at, gone, object) in changes {
             self.at = *at;
             let first = self.out.evidence.len();
-            if object.0 == "constraints.gatekeeper.sh" {
-                self.constraint(cluster, &constraint::constraint(&object.1, &object.2));
-            } else if object.1 == "Config" {
+            if object.group == CONSTRAINTS {
+                self.constraint(cluster, &constraint::constraint(&object.kind, &object.value()));
+            } else if object.kind == "Config" {
                 self.configs(cluster, std::slice::from_ref(object));
             }
             self.facts(cluster, object, related);
@@ -198,29 +230,30 @@ impl<'a> Parser<'a> {
 
     /// Lists of each constraint kind that the templates made are a list of all constraints, but for kinds that were not
     /// listed to their end.
-    fn constraint_kinds(&mut self, objects: &Objects) {
-        let templates = objects
-            .iter()
-            .filter(|(_, kind, t)| kind == "ConstraintTemplate" && t["status"]["created"] == true);
-        let kinds = templates.filter_map(|(_, _, t)| t["spec"]["crd"]["spec"]["names"]["kind"].as_str());
-        let is_listed = |kind: &str| self.listed.contains_key(&format!("constraint {kind}"));
-        let all = kinds.into_iter().all(is_listed);
+    fn constraint_kinds(&mut self, objects: &[Object]) {
+        let templates = objects.iter().filter(|o| o.kind == "ConstraintTemplate").map(Object::value);
+        let all = templates.filter(|t| t["status"]["created"] == true).all(|t| {
+            let kind = t["spec"]["crd"]["spec"]["names"]["kind"].as_str().unwrap_or_default();
+            self.listed.contains_key(&format!("constraint {kind}"))
+        });
         if all && self.is_whole("ConstraintTemplate") {
             self.listed.entry("constraint".into()).or_insert(true);
         }
     }
 
     /// Constraints, what violates them, and what our own evaluation says; gives the rows of the audit.
-    fn constraints(&mut self, cluster: &str, objects: &Objects) -> Vec<AuditRow> {
+    fn constraints(&mut self, cluster: &str, objects: &[Object]) -> Vec<AuditRow> {
         let listed = self.listed.clone();
         let population = Population::new(objects, &listed);
         self.out.objects = population.index.keys().cloned().collect();
         self.out.kinds = population.whole.iter().map(|kind| (*kind).to_owned()).collect();
-        let of_group = objects.iter().filter(|(group, ..)| group == "constraints.gatekeeper.sh");
-        let all: Vec<_> = of_group.map(|(_, kind, o)| (constraint::constraint(kind, o), o)).collect();
+        let of_group: Vec<_> = objects.iter().filter(|o| o.group == CONSTRAINTS).collect();
+        let all: Vec<_> = of_group.iter().map(|o| Posed::of(&o.kind, &o.value())).collect();
         let mut rows = Vec::new();
-        for (answer, (payload, object)) in population.evaluate(&all).into_iter().zip(&all) {
-            let mut audited = constraint::audited(payload, object, population.template(&payload.kind));
+        for ((answer, posed), object) in population.evaluate(&all).into_iter().zip(&all).zip(of_group) {
+            let payload = &posed.payload;
+            let mut audited =
+                constraint::audited(payload, &object.value(), population.template(&payload.kind));
             let performed = reperform::compared(&population, answer, payload, &audited);
             audited.row.reperformed = Some(performed.stated.clone());
             self.constraint(cluster, payload);
@@ -237,9 +270,9 @@ impl<'a> Parser<'a> {
 
     /// uid of the namespace kube-system, else that of the look before, else the name that the config gives.
     fn cluster(&self) -> String {
-        let system =
-            self.objects.iter().find(|(_, k, o)| k == "Namespace" && o["metadata"]["name"] == "kube-system");
-        let uid = system.and_then(|(_, _, o)| o["metadata"]["uid"].as_str()).or(self.cluster.as_deref());
+        let system = self.objects.iter().find(|o| o.kind == "Namespace" && o.name == "kube-system");
+        let uid = system.map(Object::value).and_then(|o| o["metadata"]["uid"].as_str().map(str::to_owned));
+        let uid = uid.as_deref().or(self.cluster.as_deref());
         uid.or(self.source.cluster.as_deref()).unwrap_or(&self.source.name).to_owned()
     }
 
@@ -247,7 +280,8 @@ impl<'a> Parser<'a> {
         self.listed.get(name).copied().unwrap_or(false)
     }
 
-    fn completeness(&mut self) {
+    /// Which kinds the look lists whole. Constraints that are as the look before showed them are not told again.
+    fn completeness(&mut self, is_same: bool) {
         let workloads = if self.listed.contains_key("workloads") { "workloads" } else { "Deployment" };
         let kinds = [
             (Kind::GatekeeperConstraint, "constraint"),
@@ -257,7 +291,10 @@ impl<'a> Parser<'a> {
             (Kind::KubernetesWebhook, "ValidatingWebhookConfiguration"),
             (Kind::KubernetesWorkload, workloads),
         ];
-        for (kind, list) in kinds {
+        let told = |(kind, _): &(Kind, _)| {
+            !is_same || ![Kind::GatekeeperConstraint, Kind::GatekeeperViolation].contains(kind)
+        };
+        for (kind, list) in kinds.into_iter().filter(told) {
             if self.is_whole(list) {
                 self.out.listed_whole(kind);
                 let open = self.open(kind);
@@ -305,38 +342,35 @@ impl<'a> Parser<'a> {
         self.state(Kind::GatekeeperConstraint, subject, payload);
     }
 
-    fn template(&mut self, cluster: &str, object: &Value) {
+    fn template(&mut self, cluster: &str, name: &str, object: &Value) {
         let kind = object["spec"]["crd"]["spec"]["names"]["kind"].as_str().unwrap_or_default().to_owned();
         let pods = object["status"]["byPod"].as_array().into_iter().flatten();
         let errors = pods.flat_map(|p| p["errors"].as_array().into_iter().flatten());
-        let metadata = &object["metadata"];
         let payload = Template {
             gone: false,
             kind,
             created: object["status"]["created"].as_bool().unwrap_or(false),
             text: outside_json(&object["spec"]["targets"]).to_string(),
             errors: errors.filter_map(|e| e["message"].as_str()).map(str::to_owned).collect(),
-            generation: metadata["generation"].as_i64(),
-            created_at: metadata["creationTimestamp"].as_str().and_then(|t| t.parse().ok()),
         };
-        let subject = format!("k8s:{cluster}/-/ConstraintTemplate/{}", name(object));
+        let subject = format!("k8s:{cluster}/-/ConstraintTemplate/{name}");
         self.state(Kind::GatekeeperTemplate, subject, &payload);
     }
 
-    fn namespace(&mut self, cluster: &str, object: &Value) {
-        let (name, labels) = (name(object).to_owned(), Outside::of(object["metadata"].get("labels")));
+    fn namespace(&mut self, cluster: &str, name: &str, object: &Value) {
+        let (name, labels) = (name.to_owned(), Outside::of(object["metadata"].get("labels")));
         let subject = format!("k8s:{cluster}/-/Namespace/{name}");
         self.state(Kind::KubernetesNamespace, subject, &Namespace { gone: false, name, labels });
     }
 
     /// Namespaces that Gatekeeper's Config keeps from the webhook.
-    fn configs(&mut self, cluster: &str, objects: &[(String, String, Value)]) {
+    fn configs(&mut self, cluster: &str, objects: &[Object]) {
         let excluded = excluded(objects, "webhook");
         let subject = format!("k8s:{cluster}/-/Config/config");
         self.state(Kind::GatekeeperConfig, subject, &Config { gone: false, excluded });
     }
 
-    fn webhook(&mut self, cluster: &str, object: &Value) {
+    fn webhook(&mut self, cluster: &str, name: &str, object: &Value) {
         for hook in object["webhooks"].as_array().into_iter().flatten() {
             let hook_name = hook["name"].as_str().unwrap_or_default();
             if !hook_name.ends_with("gatekeeper.sh") {
@@ -344,7 +378,7 @@ impl<'a> Parser<'a> {
             }
             let payload = Webhook {
                 gone: false,
-                configuration: name(object).to_owned(),
+                configuration: name.to_owned(),
                 name: hook_name.to_owned(),
                 failure_policy: hook["failurePolicy"].as_str().unwrap_or_default().to_owned(),
                 namespace_selector: outside_json(&hook["namespaceSelector"]),
@@ -353,7 +387,7 @@ impl<'a> Parser<'a> {
                 match_conditions: outside_json(&filled(&hook["matchConditions"])),
                 timeout_seconds: hook["timeoutSeconds"].as_i64(),
             };
-            let subject = format!("k8s:{cluster}/-/ValidatingWebhook/{}/{hook_name}", name(object));
+            let subject = format!("k8s:{cluster}/-/ValidatingWebhook/{name}/{hook_name}");
             self.state(Kind::KubernetesWebhook, subject, &payload);
         }
     }
@@ -402,10 +436,9 @@ impl<'a> Parser<'a> {
 
 /// Patterns of the namespaces that Gatekeeper's Config keeps from a process, `webhook` or `audit` (Gatekeeper docs,
 /// "Exempting namespaces").
-fn excluded(objects: &Objects, process: &str) -> Vec<String> {
-    let configs =
-        objects.iter().filter(|(group, kind, _)| group == "config.gatekeeper.sh" && kind == "Config");
-    let rules = configs.flat_map(|(_, _, o)| o["spec"]["match"].as_array().into_iter().flatten());
+fn excluded(objects: &[Object], process: &str) -> Vec<String> {
+    let configs = objects.iter().filter(|o| o.group == "config.gatekeeper.sh" && o.kind == "Config");
+    let rules = configs.flat_map(|o| o.value()["spec"]["match"].as_array().cloned().unwrap_or_default());
     let texts = |v: &Value| -> Vec<String> {
         v.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
     };
@@ -416,24 +449,20 @@ fn excluded(objects: &Objects, process: &str) -> Vec<String> {
 }
 
 /// Which kinds a list is a listing of: an empty `List` tells it only by its file name.
-fn listed_kinds(path: &str, kind: &str, reply: &Value, items: &[Value]) -> Vec<String> {
+fn listed_kinds(
+    path: &str,
+    kind: &str,
+    version: &Value,
+    items: &[Result<Object, &'static str>],
+) -> Vec<String> {
     let file = path.rsplit('/').next().unwrap_or(path).to_lowercase();
-    let mut kinds: Vec<String> = items
-        .iter()
-        .map(|i| {
-            let of_item = i["kind"].as_str().unwrap_or(kind);
-            let group = group(i);
-            let group = if group.is_empty() { group_of(&reply["apiVersion"]) } else { group };
-            if group == "constraints.gatekeeper.sh" {
-                one_constraint(kind, of_item)
-            } else {
-                of_item.to_owned()
-            }
-        })
-        .collect();
+    let of = |group: &str, item: &str| {
+        if group == CONSTRAINTS { one_constraint(kind, item) } else { item.to_owned() }
+    };
+    let of_items: BTreeSet<_> = items.iter().flatten().map(|o| (o.group.as_str(), o.kind.as_str())).collect();
+    let mut kinds: Vec<String> = of_items.into_iter().map(|(group, item)| of(group, item)).collect();
     if !kind.is_empty() && kind != "List" {
-        let constraint = group_of(&reply["apiVersion"]) == "constraints.gatekeeper.sh";
-        kinds.push(if constraint { one_constraint(kind, kind) } else { kind.to_owned() });
+        kinds.push(of(group(version), kind));
     }
     let names = [
         ("constrainttemplate", "ConstraintTemplate"),
@@ -462,19 +491,6 @@ fn filled(value: &Value) -> Value {
     let empty =
         value.as_object().is_some_and(|o| o.is_empty()) || value.as_array().is_some_and(Vec::is_empty);
     if empty { Value::Null } else { value.clone() }
-}
-
-/// An object with its group and kind.
-fn placed(object: Value) -> Object {
-    (group(&object).to_owned(), object["kind"].as_str().unwrap_or_default().to_owned(), object)
-}
-
-fn group(object: &Value) -> &str {
-    group_of(&object["apiVersion"])
-}
-
-fn group_of(api_version: &Value) -> &str {
-    api_version.as_str().and_then(|v| v.split_once('/')).map_or("", |(g, _)| g)
 }
 
 fn name(object: &Value) -> &str {

@@ -1,10 +1,12 @@
 //! The objects of a look and its templates, evaluated for all constraints at once: object by object, on every core.
 
-use super::{Objects, excluded, group, name, workload};
+use super::constraint::constraint;
+use super::excluded;
+use super::object::Object;
 use crate::evidence::Outside;
-use crate::evidence::gatekeeper::Constraint;
+use crate::evidence::gatekeeper::{Constraint, Lacks};
 use crate::reperformance::rego::{Outcome, Template, parameters, review};
-use crate::reperformance::{Object, in_match_scope, wildcard};
+use crate::reperformance::{self, in_match_scope, kinds_fit, wildcard};
 use regorus::Value as Rego;
 use serde_json::Value;
 use std::cell::OnceCell;
@@ -19,11 +21,12 @@ const SHARE: usize = 500;
 /// The look, as constraints see it.
 pub(super) struct Population<'a> {
     /// What the audit looks at: Gatekeeper's Config may leave namespaces out.
-    objects: Vec<&'a Value>,
+    objects: Vec<&'a Object>,
     /// Objects by `NAMESPACE/KIND/NAME`.
-    pub index: BTreeMap<String, &'a Value>,
+    pub index: BTreeMap<String, &'a Object>,
     namespaces: BTreeMap<&'a str, Outside>,
-    templates: BTreeMap<&'a str, &'a Value>,
+    /// Templates by the kind that they made.
+    templates: BTreeMap<String, Value>,
     /// Kinds that were listed whole.
     pub whole: BTreeSet<&'a str>,
 }
@@ -36,31 +39,54 @@ pub(super) struct Found {
     /// Violations that they have.
     pub violations: u64,
     /// `NAMESPACE/KIND/NAME` of each violator, with its messages as Gatekeeper would list them.
-    pub violators: BTreeMap<String, BTreeSet<String>>,
+    pub violators: BTreeMap<String, Vec<String>>,
 }
 
 /// What violates a constraint, or why that cannot be said.
-pub(super) type Answer = Result<Found, String>;
+pub(super) type Answer = Result<Found, Why>;
 
-/// A constraint, ready to be asked: its place among all, and what it asks.
-struct Asked<'a> {
-    place: usize,
-    r#match: &'a Value,
+/// Why it cannot be said.
+#[derive(Clone, Debug)]
+pub(super) struct Why {
+    pub lacks: Lacks,
+    pub text: String,
+}
+
+impl Why {
+    fn rule(text: impl Into<String>) -> Why {
+        Why { lacks: Lacks::Rule, text: text.into() }
+    }
+
+    fn inputs(text: impl Into<String>) -> Why {
+        Why { lacks: Lacks::Inputs, text: text.into() }
+    }
+}
+
+/// A constraint, ready to be put.
+pub(super) struct Posed {
+    /// As it is written down.
+    pub payload: Constraint,
     parameters: Result<Rego, String>,
 }
 
-/// Constraints by their kind.
-type Kinds<'a> = BTreeMap<&'a str, Vec<Asked<'a>>>;
+impl Posed {
+    /// From its object.
+    pub(super) fn of(kind: &str, object: &Value) -> Posed {
+        let parameters = parameters(&object["spec"]["parameters"]);
+        Posed { payload: constraint(kind, object), parameters }
+    }
+}
+
+/// Constraints by their kind, each with its place among all.
+type Kinds<'a> = BTreeMap<&'a str, Vec<(usize, &'a Posed)>>;
 
 impl<'a> Population<'a> {
     /// From the objects of a look, and the kinds that it lists whole or not.
-    pub(super) fn new(objects: &'a Objects, listed: &'a BTreeMap<String, bool>) -> Population<'a> {
-        let of_kind = |wanted: &'static str| {
-            objects.iter().filter(move |(_, kind, _)| kind == wanted).map(|(_, _, o)| o)
-        };
-        let templates = of_kind("ConstraintTemplate").map(|t| {
+    pub(super) fn new(objects: &'a [Object], listed: &'a BTreeMap<String, bool>) -> Population<'a> {
+        let of_kind = |wanted: &'static str| objects.iter().filter(move |o| o.kind == wanted);
+        let templates = of_kind("ConstraintTemplate").map(Object::value).map(|t| {
             let kind = t["spec"]["crd"]["spec"]["names"]["kind"].as_str().unwrap_or_default();
-            (kind, t)
+            (kind.to_owned(), t)
         });
         let mut whole: BTreeSet<&str> =
             listed.iter().filter(|(_, whole)| **whole).map(|(kind, _)| kind.as_str()).collect();
@@ -69,34 +95,26 @@ impl<'a> Population<'a> {
         }
         // A list of a namespace and one of the cluster show the same objects.
         let mut seen = BTreeSet::new();
-        let once = objects
-            .iter()
-            .filter(|(group, kind, o)| seen.insert((group, kind, workload::namespace(o), name(o))));
+        let once = objects.iter().filter(|o| seen.insert((&o.group, &o.kind, &o.namespace, &o.name)));
         let excluded = excluded(objects, "audit");
-        let audited = once.filter(|(group, kind, o)| {
-            let is_namespace = group.is_empty() && kind == "Namespace";
-            let space = if is_namespace { name(o) } else { workload::namespace(o) };
-            !excluded.iter().any(|pattern| wildcard(pattern, space))
-        });
+        let audited = once.filter(|o| !excluded.iter().any(|pattern| wildcard(pattern, o.within())));
         Population {
-            objects: audited.map(|(_, _, object)| object).collect(),
-            index: objects.iter().map(|(_, _, object)| (shown(object), object)).collect(),
-            namespaces: of_kind("Namespace").map(|n| (name(n), labels(n))).collect(),
+            objects: audited.collect(),
+            index: objects.iter().map(|o| (o.shown(), o)).collect(),
+            namespaces: of_kind("Namespace").map(|n| (n.name.as_str(), labels(&n.value()))).collect(),
             templates: templates.collect(),
             whole,
         }
     }
 
     /// An answer for each constraint.
-    pub(super) fn evaluate(&self, constraints: &[(Constraint, &Value)]) -> Vec<Answer> {
+    pub(super) fn evaluate(&self, constraints: &[Posed]) -> Vec<Answer> {
         let mut kinds = Kinds::new();
-        for (place, (constraint, object)) in constraints.iter().enumerate() {
-            let parameters = parameters(&object["spec"]["parameters"]);
-            let asked = Asked { place, r#match: &constraint.r#match, parameters };
-            kinds.entry(&constraint.kind).or_default().push(asked);
+        for (place, posed) in constraints.iter().enumerate() {
+            kinds.entry(&posed.payload.kind).or_default().push((place, posed));
         }
         let answers = self.in_shares(&kinds, constraints.len());
-        let partial = constraints.iter().map(|(constraint, _)| self.lists(&constraint.r#match));
+        let partial = constraints.iter().map(|posed| self.lists(&posed.payload.r#match));
         partial.zip(answers).map(|(lists, answer)| lists.and(answer)).collect()
     }
 
@@ -107,27 +125,37 @@ impl<'a> Population<'a> {
         let first = shares.next().unwrap_or_default();
         std::thread::scope(|scope| {
             let others: Vec<_> = shares.map(|share| scope.spawn(|| self.share(share, kinds, all))).collect();
-            let broken = |_| (0..all).map(|_| Err("its evaluation broke off".into())).collect();
+            let broken = |_| (0..all).map(|_| Err(Why::rule("its evaluation broke off"))).collect();
             others.into_iter().fold(self.share(first, kinds, all), |answers, thread| {
                 answers.into_iter().zip(thread.join().unwrap_or_else(broken)).map(joined).collect()
             })
         })
     }
 
-    fn share(&self, objects: &[&Value], kinds: &Kinds<'_>, all: usize) -> Vec<Answer> {
+    fn share(&self, objects: &[&Object], kinds: &Kinds<'_>, all: usize) -> Vec<Answer> {
         let mut answers: Vec<Answer> = (0..all).map(|_| Ok(Found::default())).collect();
         let mut engines = Vec::new();
-        for (kind, asked) in kinds {
+        for (kind, posed) in kinds {
             match self.engine(kind) {
-                Ok(template) => engines.push((template, asked)),
-                Err(why) => asked.iter().for_each(|a| answers[a.place] = Err(why.clone())),
+                Ok(template) => engines.push((template, posed)),
+                Err(why) => posed.iter().for_each(|(place, _)| answers[*place] = Err(why.clone())),
             }
         }
+        let matched = |o: &Object| {
+            engines
+                .iter()
+                .any(|(_, posed)| posed.iter().any(|(_, p)| kinds_fit(&p.payload.r#match, &o.group, &o.kind)))
+        };
+        // Most kinds of a cluster are no constraint's business.
+        let mut known = BTreeMap::new();
+        let objects: Vec<_> = objects
+            .iter()
+            .filter(|o| *known.entry((&o.group, &o.kind)).or_insert_with(|| matched(o)))
+            .collect();
         for object in objects {
-            let (name, labels) = (shown(object), labels(object));
-            let reviewed = Reviewed { object, name, labels, review: OnceCell::new() };
-            for (template, asked) in &mut engines {
-                self.put(&reviewed, template, asked, &mut answers);
+            let reviewed = Reviewed::of(object);
+            for (template, posed) in &mut engines {
+                self.put(&reviewed, template, posed, &mut answers);
             }
         }
         answers
@@ -135,52 +163,56 @@ impl<'a> Population<'a> {
 
     /// Puts an object to the constraints of a kind. Gatekeeper evaluates those that match it together: when one of them gives
     /// several values, each has one violation, which says so; and when we do not know of one, we know of none.
-    fn put(&self, of: &Reviewed<'_>, template: &mut Template, asked: &[Asked<'_>], answers: &mut [Answer]) {
+    fn put(
+        &self,
+        of: &Reviewed<'_>,
+        template: &mut Template,
+        posed: &[(usize, &Posed)],
+        answers: &mut [Answer],
+    ) {
         let mut outcomes = Vec::new();
-        for Asked { place, r#match, parameters } in asked {
-            let outcome = match (self.matches(r#match, of), &answers[*place]) {
+        for (place, posed) in posed {
+            let outcome = match (self.matches(&posed.payload.r#match, of), &answers[*place]) {
                 (Ok(false), _) => continue,
-                (Err(why), _) => Outcome::Unknown(why),
-                (_, Err(why)) => Outcome::Unknown(why.clone()),
-                (Ok(true), Ok(_)) => of.outcome(template, parameters),
+                (Err(why), _) => Err(why),
+                (_, Err(why)) => Err(why.clone()),
+                (Ok(true), Ok(_)) => of.outcome(template, &posed.parameters),
             };
             outcomes.push((*place, outcome));
         }
-        let for_all = |is: fn(&Outcome) -> bool| outcomes.iter().map(|(_, o)| o).find(|o| is(o)).cloned();
-        let together = for_all(|o| matches!(o, Outcome::Unknown(_)))
-            .or_else(|| for_all(|o| matches!(o, Outcome::Conflict)));
+        let unknown = outcomes.iter().find_map(|(_, outcome)| outcome.as_ref().err()).cloned();
+        let conflict = outcomes.iter().any(|(_, outcome)| matches!(outcome, Ok(Outcome::Conflict)));
         for (place, outcome) in outcomes {
-            let outcome =
-                together.clone().filter(|_| !matches!(outcome, Outcome::Unknown(_))).unwrap_or(outcome);
-            add(&mut answers[place], &of.name, outcome);
+            let outcome = match (&unknown, conflict) {
+                (Some(why), _) => outcome.and(Err(why.clone())),
+                (None, true) => Ok(Outcome::Conflict),
+                (None, false) => outcome,
+            };
+            add(&mut answers[place], &of.shown, outcome);
         }
     }
 
     /// The template that made a kind of constraints.
-    pub(super) fn template(&self, kind: &str) -> Option<&'a Value> {
-        self.templates.get(kind).copied()
+    pub(super) fn template(&self, kind: &str) -> Option<&Value> {
+        self.templates.get(kind)
     }
 
-    fn engine(&self, kind: &str) -> Result<Template, String> {
-        let targets = in_force(self.template(kind).ok_or("its template is not in the look")?)?;
-        Template::new(targets).map_err(|why| format!("its template {why}"))
+    fn engine(&self, kind: &str) -> Result<Template, Why> {
+        let template = self.template(kind).ok_or_else(|| Why::inputs("its template is not in the look"))?;
+        Template::new(in_force(template)?).map_err(|why| Why::rule(format!("its template {why}")))
     }
 
-    fn matches(&self, r#match: &Value, of: &Reviewed<'_>) -> Result<bool, String> {
-        let space = workload::namespace(of.object);
-        let object = Object {
-            group: group(of.object),
-            kind: of.object["kind"].as_str().unwrap_or_default(),
-            namespace: space,
-            name: name(of.object),
-            labels: &of.labels,
-            namespace_labels: self.namespaces.get(space),
-        };
-        in_match_scope(r#match, &object).ok_or_else(|| format!("the look does not list namespace {space}"))
+    fn matches(&self, r#match: &Value, of: &Reviewed<'_>) -> Result<bool, Why> {
+        let Object { group, kind, namespace, name, .. } = of.object;
+        let namespace_labels = self.namespaces.get(namespace.as_str());
+        let object =
+            reperformance::Object { group, kind, namespace, name, labels: &of.labels, namespace_labels };
+        in_match_scope(r#match, &object)
+            .ok_or_else(|| Why::inputs(format!("the look does not list namespace {namespace}")))
     }
 
     /// Whether the look lists every object that a match can select.
-    fn lists(&self, r#match: &Value) -> Result<(), String> {
+    fn lists(&self, r#match: &Value) -> Result<(), Why> {
         let kinds = r#match["kinds"].as_array().map_or(&[][..], Vec::as_slice);
         let every: Vec<&str> = kinds
             .iter()
@@ -189,10 +221,10 @@ impl<'a> Population<'a> {
             .collect();
         let open = kinds.iter().any(|k| k["kinds"].as_array().is_none_or(Vec::is_empty));
         if kinds.is_empty() || open || every.contains(&"*") {
-            return Err("it matches objects of every kind, and the look lists some".into());
+            return Err(Why::inputs("it matches objects of every kind, and the look lists some"));
         }
         match every.iter().find(|kind| !self.whole.contains(*kind)) {
-            Some(kind) => Err(format!("the look has no whole list of {kind}")),
+            Some(kind) => Err(Why::inputs(format!("the look has no whole list of {kind}"))),
             None => Ok(()),
         }
     }
@@ -200,44 +232,51 @@ impl<'a> Population<'a> {
 
 /// An object, with its review once it was needed.
 struct Reviewed<'a> {
-    object: &'a Value,
-    /// `NAMESPACE/KIND/NAME`
-    name: String,
+    object: &'a Object,
+    value: Value,
+    shown: String,
     labels: Outside,
     review: OnceCell<Result<Rego, String>>,
 }
 
 impl Reviewed<'_> {
-    fn outcome(&self, template: &mut Template, parameters: &Result<Rego, String>) -> Outcome {
-        let outcome = match (self.review.get_or_init(|| review(self.object)), parameters) {
+    fn of(object: &Object) -> Reviewed<'_> {
+        let (value, shown) = (object.value(), object.shown());
+        Reviewed { object, shown, labels: labels(&value), value, review: OnceCell::new() }
+    }
+
+    fn outcome(&self, template: &mut Template, parameters: &Result<Rego, String>) -> Result<Outcome, Why> {
+        let outcome = match (self.review.get_or_init(|| review(&self.value)), parameters) {
             (Ok(review), Ok(parameters)) => template.evaluate(review, parameters),
             (Err(why), _) | (_, Err(why)) => Outcome::Unknown(why.clone()),
         };
         match outcome {
-            Outcome::Unknown(why) => Outcome::Unknown(format!("{why} ({})", self.name)),
-            known => known,
+            Outcome::Unknown(why) => Err(Why::rule(format!("{why} ({})", self.shown))),
+            known => Ok(known),
         }
     }
 }
 
 /// Adds what an object does to a constraint.
-fn add(answer: &mut Answer, object: &str, outcome: Outcome) {
+fn add(answer: &mut Answer, object: &str, outcome: Result<Outcome, Why>) {
     let Ok(found) = answer else { return };
-    match outcome {
-        Outcome::Unknown(why) => *answer = Err(why),
-        Outcome::Violations(all) => {
-            found.matched += 1;
+    let messages = match outcome {
+        Err(why) => {
+            *answer = Err(why);
+            return;
+        }
+        Ok(Outcome::Violations(all)) => {
             found.violations += all.len() as u64;
-            if !all.is_empty() {
-                let messages = all.into_iter().map(|(message, _)| cut(&message)).collect();
-                found.violators.insert(object.to_owned(), messages);
-            }
+            all.into_iter().map(|(message, _)| cut(&message)).collect()
         }
-        Outcome::Conflict => {
-            found.matched += 1;
+        Ok(_) => {
             found.violations += 1;
-            found.violators.insert(object.to_owned(), BTreeSet::from(["eval_conflict_error".to_owned()]));
+            BTreeSet::from(["eval_conflict_error".to_owned()])
         }
+    };
+    found.matched += 1;
+    if !messages.is_empty() {
+        found.violators.insert(object.to_owned(), messages.into_iter().collect());
     }
 }
 
@@ -251,23 +290,17 @@ fn joined((one, other): (Answer, Answer)) -> Answer {
 }
 
 /// The rules of a template that Gatekeeper has in force.
-fn in_force(object: &Value) -> Result<&Value, String> {
+fn in_force(object: &Value) -> Result<&Value, Why> {
     let pods = object["status"]["byPod"].as_array().into_iter().flatten();
     let errors = pods.flat_map(|p| p["errors"].as_array().into_iter().flatten());
     if object["status"]["created"] != true || errors.count() > 0 {
-        return Err("its template is not in force".into());
+        return Err(Why::rule("its template is not in force"));
     }
     Ok(&object["spec"]["targets"])
 }
 
 fn labels(object: &Value) -> Outside {
     Outside::of(object["metadata"].get("labels"))
-}
-
-/// `NAMESPACE/KIND/NAME`
-fn shown(object: &Value) -> String {
-    let kind = object["kind"].as_str().unwrap_or_default();
-    format!("{}/{kind}/{}", super::workload::namespace(object), name(object))
 }
 
 /// A message as a constraint's status holds it: cut at bytes, and what is left of a character is U+FFFD for each byte.

@@ -1,11 +1,12 @@
 //! Whether our own evaluation of a constraint is what Gatekeeper lists. Gatekeeper's list ends after twenty; ours does not.
 
 use super::constraint::Audited;
-use super::population::{Answer, Found, Population};
+use super::object::managed;
+use super::population::{Answer, Found, Population, Why};
 use crate::evidence::Time;
-use crate::evidence::gatekeeper::{Constraint, Reperformed, Verdict};
+use crate::evidence::gatekeeper::{Constraint, Lacks, Reperformed, Verdict};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What re-performance gives for one constraint.
 #[derive(Default)]
@@ -13,7 +14,7 @@ pub(super) struct Performed {
     /// What is written down.
     pub stated: Reperformed,
     /// `NAMESPACE/KIND/NAME` of each violator, with its messages as Gatekeeper would list them.
-    pub violators: BTreeMap<String, BTreeSet<String>>,
+    pub violators: BTreeMap<String, Vec<String>>,
 }
 
 /// Compares with what Gatekeeper says, as far as both speak of the same constraint and the same objects.
@@ -25,11 +26,9 @@ pub(super) fn compared(
 ) -> Performed {
     let found = match answer {
         Ok(found) => found,
-        Err(why) => {
-            return Performed {
-                stated: Reperformed { why, ..Reperformed::default() },
-                ..Performed::default()
-            };
+        Err(Why { lacks, text }) => {
+            let stated = Reperformed { why: text, lacks: Some(lacks), ..Reperformed::default() };
+            return Performed { stated, ..Performed::default() };
         }
     };
     let (verdict, why) = match (audited.row.total, audited.at) {
@@ -43,18 +42,10 @@ pub(super) fn compared(
         }
         _ => (Verdict::NotReproducible, "Gatekeeper has not audited it".into()),
     };
-    let stated =
-        Reperformed { verdict, why, matched: Some(found.matched), violations: Some(found.violations) };
+    let lacks = (verdict == Verdict::NotReproducible).then_some(Lacks::Audit);
+    let (matched, violations) = (Some(found.matched), Some(found.violations));
+    let stated = Reperformed { verdict, why, lacks, matched, violations };
     Performed { stated, violators: found.violators }
-}
-
-/// When an object was changed last, where it tells: `kubectl get` leaves that out unless asked.
-fn changed(object: &Value) -> Option<Time> {
-    managed(object).filter_map(|f| f["time"].as_str()?.parse().ok()).max()
-}
-
-fn managed(object: &Value) -> impl Iterator<Item = &Value> {
-    object["metadata"]["managedFields"].as_array().into_iter().flatten()
 }
 
 /// Whether an audit that began at a time is of a constraint or template as it is now: its pods saw this generation, and nobody
@@ -89,7 +80,7 @@ impl Comparison<'_, '_> {
     /// Whether an object is as the audit saw it.
     fn is_settled(&self, object: &str) -> bool {
         let settled =
-            |o: &str| self.population.index.get(o).and_then(|o| changed(o)).is_some_and(|t| t < self.at);
+            |o: &str| self.population.index.get(o).and_then(|o| o.changed).is_some_and(|t| t < self.at);
         let space = object.split('/').next().unwrap_or_default();
         settled(object) && (!self.by_namespace || space.is_empty() || settled(&format!("/Namespace/{space}")))
     }

@@ -1,6 +1,7 @@
 //! Workloads: labels, images and GPUs of objects that run pods, and when a model version began.
 
-use super::{WORKLOADS, name};
+use super::WORKLOADS;
+use super::object::Object;
 use crate::evidence::gatekeeper::Workload;
 use crate::evidence::{Outside, Time};
 use serde_json::Value;
@@ -10,7 +11,11 @@ const VERSION: &str = "model-version";
 const TOOLS: [&str; 3] =
     ["kubectl.kubernetes.io/", "deployment.kubernetes.io/", "autoscaling.alpha.kubernetes.io/"];
 
+/// Kinds whose owners matter.
+const OWNED: [&str; 4] = ["Pod", "ReplicaSet", "ControllerRevision", "Job"];
+
 /// What else of the look tells about a workload.
+#[derive(Default)]
 pub(super) struct Related {
     starts: Starts,
     owners: Owners,
@@ -24,64 +29,63 @@ type Owners = BTreeMap<Place, Place>;
 /// Images that run, by digest, per workload.
 type Digests = BTreeMap<Place, BTreeSet<String>>;
 /// Namespace, kind and name.
-type Place = (String, String, String);
+pub(super) type Place = (String, String, String);
 
 impl Related {
     /// Of these objects.
-    pub(super) fn of<'o>(objects: impl Iterator<Item = &'o super::Object> + Clone) -> Related {
-        let owned = objects.clone().filter_map(|(_, kind, o)| {
-            let (owner_kind, owner_name) = owner(o)?;
-            Some((place(kind, o), (namespace(o).to_owned(), owner_kind.to_owned(), owner_name.to_owned())))
-        });
-        let mut related = Related { starts: Starts::new(), owners: owned.collect(), digests: Digests::new() };
-        for (_, kind, object) in objects {
-            match kind.as_str() {
-                "ReplicaSet" | "ControllerRevision" => related.start(kind, object),
-                "Pod" => related.run(object),
-                _ => {}
+    pub(super) fn of<'o>(objects: impl Iterator<Item = &'o Object>) -> Related {
+        let (mut related, mut begun) = (Related::default(), Vec::new());
+        for object in objects.filter(|o| OWNED.contains(&o.kind.as_str())) {
+            let value = object.value();
+            if let Some((kind, name)) = owner(&value) {
+                let owner = (object.namespace.clone(), kind.to_owned(), name.to_owned());
+                related.owners.insert(place(object), owner);
             }
+            match object.kind.as_str() {
+                "Pod" => begun.extend(images(&value).map(|images| (place(object), images))),
+                _ => related.start(&place(object), &value),
+            }
+        }
+        for (pod, images) in begun {
+            related.digests.entry(related.workload(&pod)).or_default().extend(images);
         }
         related
     }
 
-    fn start(&mut self, kind: &str, object: &Value) {
+    fn start(&mut self, place: &Place, object: &Value) {
         let template = &object["spec"]["template"]["metadata"]["labels"][VERSION];
         let version = template.as_str().or(object["metadata"]["labels"][VERSION].as_str());
         let created = object["metadata"]["creationTimestamp"].as_str().and_then(|t| t.parse::<Time>().ok());
-        let (Some(version), Some(created), Some(owner)) =
-            (version, created, self.owners.get(&place(kind, object)))
-        else {
-            return;
-        };
-        let starts = self.starts.entry(owner.clone()).or_default();
-        let first = starts.entry(version.to_owned()).or_insert(created);
-        *first = created.min(*first);
-    }
-
-    fn run(&mut self, pod: &Value) {
-        let statuses = pod["status"]["containerStatuses"].as_array().into_iter().flatten();
-        let images = statuses.filter_map(|s| s["imageID"].as_str()).filter(|i| i.contains("@sha256:"));
-        let images: Vec<&str> = images.map(|i| i.rsplit("://").next().unwrap_or(i)).collect();
-        if !images.is_empty() {
-            let digests = self.digests.entry(self.workload(pod)).or_default();
-            digests.extend(images.into_iter().map(str::to_owned));
+        if let (Some(version), Some(created), Some(owner)) = (version, created, self.owners.get(place)) {
+            let starts = self.starts.entry(owner.clone()).or_default();
+            let first = starts.entry(version.to_owned()).or_insert(created);
+            *first = created.min(*first);
         }
     }
 
     /// The object that a pod runs for: its owner's owner, where there is one (Deployment, CronJob).
-    pub(super) fn workload(&self, pod: &Value) -> Place {
-        let own = place("Pod", pod);
-        let owner = self.owners.get(&own).unwrap_or(&own);
+    pub(super) fn workload(&self, pod: &Place) -> Place {
+        let owner = self.owners.get(pod).unwrap_or(pod);
         self.owners.get(owner).unwrap_or(owner).clone()
     }
 }
 
-fn place(kind: &str, object: &Value) -> Place {
-    (namespace(object).to_owned(), kind.to_owned(), name(object).to_owned())
+/// Images that a pod runs, by digest; none while it runs none.
+fn images(pod: &Value) -> Option<Vec<String>> {
+    let statuses = pod["status"]["containerStatuses"].as_array()?;
+    let images = statuses.iter().filter_map(|s| s["imageID"].as_str()).filter(|i| i.contains("@sha256:"));
+    let images: Vec<String> = images.map(|i| i.rsplit("://").next().unwrap_or(i).to_owned()).collect();
+    Some(images).filter(|images| !images.is_empty())
+}
+
+/// Where an object stands.
+pub(super) fn place(object: &Object) -> Place {
+    (object.namespace.clone(), object.kind.clone(), object.name.clone())
 }
 
 /// The workload that an object is, where it is one: one of the kinds, or a ReplicaSet or Pod that nothing owns.
-pub(super) fn workload(kind: &str, object: &Value, related: &Related) -> Option<Workload> {
+pub(super) fn workload(of: &Object, object: &Value, related: &Related) -> Option<Workload> {
+    let kind = of.kind.as_str();
     let bare = ["ReplicaSet", "Pod"].contains(&kind) && owner(object).is_none();
     if !WORKLOADS.contains(&kind) && !bare {
         return None;
@@ -95,7 +99,7 @@ pub(super) fn workload(kind: &str, object: &Value, related: &Related) -> Option<
     };
     let containers = || template["spec"]["containers"].as_array().into_iter().flatten();
     let own_template = kind != "Pod" && template.get("metadata").is_some();
-    let place = place(kind, object);
+    let place = place(of);
     Some(Workload {
         gone: false,
         kind: kind.to_owned(),
@@ -140,11 +144,7 @@ fn gpus(container: &Value) -> i64 {
     gpu.filter_map(|(_, v)| count(v)).max().unwrap_or(0)
 }
 
-pub(super) fn owner(object: &Value) -> Option<(&str, &str)> {
+fn owner(object: &Value) -> Option<(&str, &str)> {
     let owners = object["metadata"]["ownerReferences"].as_array()?;
     owners.iter().find_map(|o| Some((o["kind"].as_str()?, o["name"].as_str()?)))
-}
-
-pub(super) fn namespace(object: &Value) -> &str {
-    object["metadata"]["namespace"].as_str().unwrap_or_default()
 }

@@ -3,8 +3,7 @@
 
 use crate::evidence::Time;
 use serde_json::Value;
-use std::collections::HashMap;
-use std::fmt;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -25,7 +24,7 @@ pub struct Change {
 /// A span of which a watch tells nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lost {
-    /// What was watched.
+    /// What was watched: a path, or changes of all.
     pub what: String,
     /// The last time that it was seen.
     pub from: Time,
@@ -35,11 +34,13 @@ pub struct Lost {
     pub why: String,
 }
 
-impl fmt::Display for Lost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Lost { what, from, to, why } = self;
-        write!(f, "{what}: what came and went between {from} and {to} was not seen ({why})")
-    }
+/// Spans without a watch in one line; none where there are none.
+pub(super) fn unwatched(lost: &[Lost]) -> Option<String> {
+    let (from, to) = (lost.iter().map(|l| l.from).min()?, lost.iter().map(|l| l.to).max()?);
+    let what: BTreeSet<&str> = lost.iter().map(|l| l.what.rsplit('/').next().unwrap_or(&l.what)).collect();
+    let why: BTreeSet<&str> = lost.iter().map(|l| l.why.as_str()).collect();
+    let [what, why] = [what, why].map(|all| all.into_iter().collect::<Vec<_>>().join(", "));
+    Some(format!("what came and went between {from} and {to} was not watched: {what} ({why})"))
 }
 
 /// Changes of one cluster that no pass has read.

@@ -1,13 +1,15 @@
 //! A list, read to its end: in pages, begun anew when it expires or changes under way.
 
 use super::session::{Refusal, Session};
+use crate::sources::gatekeeper::{self, Object};
 use kube::api::ListParams;
 use kube::core::Request;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::HashSet;
 
-/// Objects of a page.
+/// Objects of a page; constraints are as long as their lists of violations.
 const PAGE: u32 = 500;
+const CONSTRAINTS: u32 = 20;
 /// Most pages of one list: five million objects.
 const PAGES: usize = 10_000;
 /// How often a list is begun.
@@ -18,10 +20,13 @@ const BEGINNINGS: usize = 3;
 pub(super) struct List {
     /// Its path.
     pub path: String,
-    /// Of the first page, without its items.
-    head: Value,
-    /// All of its objects.
-    pub items: Vec<Value>,
+    /// The kind that it is of, and its version.
+    pub kind: String,
+    pub version: Value,
+    /// Of the cluster, when its first page was made.
+    at: Value,
+    /// All of its items.
+    pub items: Vec<Result<Object, &'static str>>,
     /// Path and digest of each page.
     pub digests: Vec<String>,
     /// Why it is not whole.
@@ -49,21 +54,24 @@ impl List {
     fn pages(&mut self, session: &Session, fields: Option<&str>) -> Result<(), Refusal> {
         let failed = |what: &str| Refusal::Failed(format!("GET {}: {what}", self.path));
         let (no_list, endless) = (failed("the answer is no list"), failed("the list has no end"));
+        let page = if self.path.contains(gatekeeper::CONSTRAINTS) { CONSTRAINTS } else { PAGE };
         let mut params =
-            ListParams { field_selector: fields.map(str::to_owned), ..ListParams::default() }.limit(PAGE);
+            ListParams { field_selector: fields.map(str::to_owned), ..ListParams::default() }.limit(page);
         let mut tokens = HashSet::new();
         loop {
             let asked = Request::new(&self.path).list(&params).map_err(|e| Refusal::Failed(e.to_string()))?;
             let (mut page, sha256) = session.get(&self.path, &asked.uri().to_string())?;
             let Value::Array(items) = page["items"].take() else { return Err(no_list) };
-            let version = |page: &Value| page["metadata"]["resourceVersion"].clone();
-            self.digests.push(format!("{} {sha256}", self.path));
-            self.items.extend(items);
-            if self.digests.len() == 1 {
-                self.head = page.clone();
-            } else if version(&page) != version(&self.head) {
+            let at = page["metadata"]["resourceVersion"].take();
+            if self.digests.is_empty() {
+                let kind = page["kind"].as_str().unwrap_or_default();
+                self.kind = kind.strip_suffix("List").unwrap_or(kind).to_owned();
+                (self.version, self.at) = (page["apiVersion"].take(), at);
+            } else if at != self.at {
                 return Err(Refusal::Expired(format!("GET {}: it changed between its pages", self.path)));
             }
+            self.digests.push(format!("{} {sha256}", self.path));
+            self.items.extend(items.into_iter().map(|item| Object::of(item, &self.kind, &self.version)));
             match page["metadata"]["continue"].as_str().filter(|t| !t.is_empty()) {
                 None => return Ok(()),
                 Some(token) if tokens.len() < PAGES && tokens.insert(token.to_owned()) => {
@@ -72,10 +80,5 @@ impl List {
                 Some(_) => return Err(endless),
             }
         }
-    }
-
-    /// As one reply.
-    pub(super) fn reply(self) -> Value {
-        json!({ "kind": self.head["kind"], "apiVersion": self.head["apiVersion"], "items": self.items })
     }
 }

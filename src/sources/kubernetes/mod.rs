@@ -8,17 +8,17 @@ mod session;
 mod watch;
 
 pub use changes::{Change, Changes, Lost};
-pub use resources::{CONSTRAINTS, CONSTRAINTS_VERSION, RESOURCES, Resource, When};
+pub use resources::{CONSTRAINTS_VERSION, RESOURCES, Resource, When};
 
 pub use watch::Watches;
 
 use super::Context;
-use super::gatekeeper::{ADMISSIONS, Parser};
+use super::gatekeeper::{ADMISSIONS, CONSTRAINTS, Object, Parser};
 use super::live::{Start, Step};
 use crate::evidence::Time;
 use list::List;
 use resources::{EVENTS, path};
-use serde_json::{Value, json};
+use serde_json::Value;
 use session::{Refusal, Session};
 use std::collections::BTreeSet;
 
@@ -58,13 +58,13 @@ impl<'a> Cluster<'a> {
             }
         }
         look.events();
-        let (changes, lost) = self.context.changes.as_ref().map(|c| c.take(self.now)).unwrap_or_default();
-        for Change { at, gone, object } in changes {
+        let (told, lost) = self.context.changes.as_ref().map(|c| c.take(self.now)).unwrap_or_default();
+        for Change { at, gone, object } in told {
             look.parser.change(at, gone, object);
         }
         let mut gathered = look.parser.finish();
         gathered.requests = look.requests;
-        gathered.truncated.extend(lost.iter().map(Lost::to_string));
+        gathered.unwatched.extend(changes::unwatched(&lost));
         gathered.replied(look.digests);
         Ok(Step { look: self.now.to_string(), gathered, last: true })
     }
@@ -102,7 +102,7 @@ impl Look<'_> {
             Ok(kinds) => {
                 for (plural, kind) in kinds {
                     let list = self.list(&path(CONSTRAINTS, CONSTRAINTS_VERSION, &plural), None);
-                    self.matched.extend(list.items.iter().flat_map(matched));
+                    self.matched.extend(list.items.iter().flatten().flat_map(matched));
                     self.take(&format!("constraint {kind}"), &format!("{plural}.{CONSTRAINTS}"), list);
                 }
             }
@@ -115,8 +115,7 @@ impl Look<'_> {
         let list = self.list(&resource.path(), None);
         match list.broken {
             Some(Refusal::NotServed(_)) if resource.when == When::Served => {
-                let none = json!({ "kind": format!("{}List", resource.kind), "items": [] });
-                self.parser.reply(&resource.path(), none);
+                self.parser.listed(&resource.path(), resource.kind, &Value::Null, Vec::new(), true);
             }
             _ => self.take(resource.kind, &resource.name(), list),
         }
@@ -141,8 +140,8 @@ impl Look<'_> {
     fn take(&mut self, kind: &str, name: &str, mut list: List) {
         let broken = list.broken.take();
         if broken.is_none() || !list.items.is_empty() {
-            let path = list.path.clone();
-            self.parser.reply(&path, list.reply());
+            let List { path, kind, version, items, .. } = list;
+            self.parser.listed(&path, &kind, &version, items, broken.is_none());
         }
         if let Some(refusal) = broken {
             let denied = matches!(refusal, Refusal::Denied(_));
@@ -176,7 +175,8 @@ fn json(session: &Session, path: &str) -> Result<Value, Refusal> {
 }
 
 /// Kinds that a constraint matches.
-fn matched(constraint: &Value) -> Vec<String> {
+fn matched(constraint: &Object) -> Vec<String> {
+    let constraint = constraint.value();
     let kinds = constraint["spec"]["match"]["kinds"].as_array().into_iter().flatten();
     let names = kinds.flat_map(|k| k["kinds"].as_array().into_iter().flatten());
     names.filter_map(Value::as_str).map(str::to_owned).collect()

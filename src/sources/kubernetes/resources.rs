@@ -26,9 +26,7 @@ pub enum When {
     Matched,
 }
 
-/// Group of the kinds that templates make. Discovery tells them; each is a resource named like its kind in lower case.
-pub const CONSTRAINTS: &str = "constraints.gatekeeper.sh";
-/// Version under which they are read.
+/// Version under which constraints are read. Discovery tells their kinds; each is a resource named like its kind in lower case.
 pub const CONSTRAINTS_VERSION: &str = "v1beta1";
 
 const fn always(

@@ -3,12 +3,12 @@
 
 use super::changes::{Change, Changes, Lost};
 use super::constraint_kinds;
-use super::resources::{CONSTRAINTS, CONSTRAINTS_VERSION, EVENTS, RESOURCES, When, path};
+use super::resources::{CONSTRAINTS_VERSION, EVENTS, RESOURCES, When, path};
 use super::session::{Refusal, Server};
 use crate::clock::Clock;
 use crate::config::Source;
 use crate::evidence::Time;
-use crate::sources::gatekeeper::ADMISSIONS;
+use crate::sources::gatekeeper::{ADMISSIONS, CONSTRAINTS};
 use crate::sources::told;
 use futures_util::TryStreamExt;
 use kube::api::{ListParams, WatchParams};
