@@ -1,6 +1,6 @@
 # make test      everything that must hold: format, lints, tests, docs. Installs what the tests need.
 # make specimen  reports/ anew, from the demo
-# make soak      what takes longer: hundreds of deaths, a bundle of a million entries, a disk that is really full
+# make soak      what takes longer: hundreds of deaths, a million entries, a disk that is full, the changes of an hour
 # make bench     the table of docs/performance.md
 # make fuzz      anything as a delivered object, TIME seconds a target
 # make demo      the looks of the demo anew, from its generator
@@ -27,12 +27,13 @@ tools:
 
 soak: tools
 	PATH="$(VENV)/bin:$$PATH" ACTLEDGER_CRASHES=200 cargo test --locked --test it -- whatever_happens a_pass_that_dies --nocapture
-	PATH="$(VENV)/bin:$$PATH" cargo test --locked --test it -- --nocapture --ignored a_million_entries a_disk_of
+	PATH="$(VENV)/bin:$$PATH" cargo test --locked --test it -- --nocapture --ignored a_million_entries a_disk_of three_thousand_six_hundred_changes
 
 bench: tools
 	command -v libdeflate-gunzip >/dev/null || apt-get install -y -qq libdeflate-tools >/dev/null
 	$(VENV)/bin/python -c "import duckdb, polars" 2>/dev/null || $(VENV)/bin/pip install -q -r benches/requirements.txt
 	cargo bench --locked --bench ledger
+	cargo bench --locked --bench cluster
 	PATH="$(VENV)/bin:$$PATH" cargo bench --locked --bench flow_logs
 
 demo:

@@ -2,6 +2,7 @@
 //!
 //! Gatekeeper docs, "Match"; Kubernetes API, LabelSelector and RuleWithOperations.
 
+use crate::evidence::gatekeeper::Webhook;
 use crate::evidence::{Outside, unescape};
 use serde_json::Value;
 
@@ -77,26 +78,27 @@ fn texts(list: &Value) -> impl Iterator<Item = &str> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
-/// Whether a webhook's selector and rules let CREATE and UPDATE of an object through to it.
-pub fn covered_by_webhook(selector: &Value, rules: &Value, object: &Object<'_>) -> Option<bool> {
+/// Whether CREATE and UPDATE of an object reach a webhook; none when the labels of its namespace decide and were not read, or
+/// match conditions decide, which are not evaluated.
+pub fn covered_by_webhook(hook: &Webhook, object: &Object<'_>) -> Option<bool> {
     let resource = format!("{}s", object.kind.to_lowercase());
     let covers = |operation: &str| {
-        rules.as_array().into_iter().flatten().any(|rule| {
+        hook.rules.as_array().into_iter().flatten().any(|rule| {
             let has = |member: &str, wanted: &str| {
-                let list = rule[member].as_array().into_iter().flatten().filter_map(Value::as_str);
-                list.into_iter().any(|v| v == wanted || v == "*" || v == "*/*")
+                texts(&rule[member]).any(|v| v == wanted || v == "*" || v == "*/*")
             };
             has("apiGroups", object.group) && has("resources", &resource) && has("operations", operation)
         })
     };
-    if !covers("CREATE") || !covers("UPDATE") {
+    if !covers("CREATE") || !covers("UPDATE") || !selector_matches(&hook.object_selector, object.labels) {
         return Some(false);
     }
-    match (selector, object.namespace_labels) {
+    let selected = match (&hook.namespace_selector, object.namespace_labels) {
         (Value::Null, _) => Some(true),
         (selector, Some(labels)) => Some(selector_matches(selector, labels)),
         (_, None) => None,
-    }
+    };
+    selected.filter(|selected| !selected || hook.match_conditions.is_null())
 }
 
 /// A Kubernetes label selector; an absent or empty one selects everything.
@@ -183,6 +185,18 @@ mod tests {
             let got = [object, space, node].map(|o| in_match_scope(&r#match, &o));
             assert_eq!(got, [of_object, of_space, of_node].map(Some), "{match}");
         }
+        let hook = |selector: Value, conditions: Value| Webhook {
+            namespace_selector: json!({"matchLabels": {"env": "prod"}}),
+            rules: json!([{"apiGroups": ["*"], "operations": ["CREATE", "UPDATE"], "resources": ["*"]}]),
+            object_selector: selector,
+            match_conditions: conditions,
+            ..Webhook::default()
+        };
+        let needs_label = json!({"matchExpressions": [{"key": "gated", "operator": "Exists"}]});
+        let conditions = json!([{"name": "no-nodes", "expression": "request.userInfo.username != 'x'"}]);
+        assert_eq!(covered_by_webhook(&hook(Value::Null, Value::Null), &object), Some(true));
+        assert_eq!(covered_by_webhook(&hook(needs_label, Value::Null), &object), Some(false));
+        assert_eq!(covered_by_webhook(&hook(Value::Null, conditions), &object), None);
         let unread = Object { namespace_labels: None, ..object };
         assert_eq!(in_match_scope(&json!({"namespaceSelector": {}}), &unread), None);
     }

@@ -19,7 +19,7 @@ fn items(names: &[&str]) -> Vec<Value> {
 }
 
 /// A server with what was recorded; what was not has no objects.
-fn server() -> KubeApi {
+pub(crate) fn server() -> KubeApi {
     let api = KubeApi::start();
     for r in RESOURCES.iter().filter(|r| r.when != When::Served) {
         api.list(&r.path(), r.kind, &format!("{}/{}", r.group, r.version), Vec::new());
@@ -53,12 +53,12 @@ fn server() -> KubeApi {
     api
 }
 
-const TEMPLATES: &str = "/apis/templates.gatekeeper.sh/v1/constrainttemplates";
-const DEPLOYMENTS: &str = "/apis/apps/v1/deployments";
+pub(crate) const TEMPLATES: &str = "/apis/templates.gatekeeper.sh/v1/constrainttemplates";
+pub(crate) const DEPLOYMENTS: &str = "/apis/apps/v1/deployments";
 const PODS: &str = "/api/v1/pods";
 const CONFIGS: &str = "/apis/config.gatekeeper.sh/v1alpha1/configs";
 
-fn world(api: &KubeApi) -> World {
+pub(crate) fn world(api: &KubeApi) -> World {
     let world = World::init(CONFIG);
     kubeconfig(&api.url, &world.path("kubeconfig"));
     world
@@ -281,8 +281,13 @@ fn a_template_that_is_deleted_takes_its_constraints_along_and_they_are_gone() {
     assert!(ended.len() == 40 && ended.iter().all(|e| e == "rule-changed"), "{ended:?}");
 }
 
+/// Where an object stands in its list.
+pub(crate) fn named(items: &[Value], name: &str) -> usize {
+    items.iter().position(|o| o["metadata"]["name"] == name).unwrap()
+}
+
 /// Lets a later audit say that a constraint has only these of its violations.
-fn audited(constraint: &mut Value, keeps: impl Fn(&Value) -> bool) {
+pub(crate) fn audited(constraint: &mut Value, keeps: impl Fn(&Value) -> bool) {
     let status = &mut constraint["status"];
     status["auditTimestamp"] = json!("2026-11-22T13:00:00Z");
     let violations = status["violations"].as_array_mut().unwrap();
@@ -297,9 +302,6 @@ fn a_violation_ends_fixed_with_its_object_or_with_its_rule_and_never_because_nob
     let world = world(&api);
     pass(&world);
     let constraints = "/apis/constraints.gatekeeper.sh/v1beta1/k8srequiredlabels";
-    let named = |items: &mut Vec<Value>, name: &str| {
-        items.iter().position(|o| o["metadata"]["name"] == name).unwrap()
-    };
     // The objects change first; until Gatekeeper audits again, nothing is fixed.
     api.change("/api/v1/namespaces", |spaces| {
         let fixed = named(spaces, "ml-production-eu");
@@ -454,4 +456,140 @@ fn what_comes_and_goes_between_two_passes_is_in_the_record_and_a_span_without_a_
 
 fn desk_waits(desk: &actledger::jobs::Desk) -> usize {
     desk.changes["ml"].count()
+}
+
+#[test]
+fn a_program_may_give_the_token_and_each_context_is_a_cluster_of_its_own() {
+    let (api, other) = (server(), server());
+    let world = World::init(&format!(
+        "{CONFIG}[[gatekeeper]]\nname = \"b\"\nlocation = \"kube:other\"\nkubeconfig = \"kubeconfig\"\n"
+    ));
+    let credential = r#"{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"from-a-program"}}"#;
+    let exec = json!({ "apiVersion": "client.authentication.k8s.io/v1", "command": "echo", "args": [credential], "interactiveMode": "Never" });
+    let config = json!({ "apiVersion": "v1", "kind": "Config",
+        "clusters": [{ "name": "c", "cluster": { "server": api.url } }, { "name": "d", "cluster": { "server": other.url } }],
+        "users": [{ "name": "u", "user": { "exec": exec } }, { "name": "v", "user": { "token": "its-own" } }],
+        "contexts": [{ "name": "test", "context": { "cluster": "c", "user": "u" } }, { "name": "other", "context": { "cluster": "d", "user": "v" } }] });
+    std::fs::write(world.path("kubeconfig"), config.to_string()).unwrap();
+    other.change("/api/v1/namespaces", |all| {
+        let system = named(all, "kube-system");
+        all[system]["metadata"]["uid"] = json!("another-cluster");
+    });
+    pass(&world);
+    assert_eq!(
+        (api.tokens(), other.tokens()),
+        (BTreeSet::from(["from-a-program".into()]), BTreeSet::from(["its-own".into()]))
+    );
+    let subjects = entries(&world, "kubernetes.workload")
+        .into_iter()
+        .map(|(s, _)| s.split('/').next().unwrap().to_owned());
+    assert_eq!(subjects.collect::<BTreeSet<_>>().len(), 2);
+}
+
+#[test]
+fn objects_that_nobody_expects_are_kept_and_nothing_else_is_lost_for_them() {
+    let api = server();
+    let world = world(&api);
+    let strange = "<script>alert(1)</script>\u{7}\u{202e}";
+    let labels = "/apis/constraints.gatekeeper.sh/v1beta1/k8srequiredlabels";
+    api.change(labels, |all| {
+        // Never audited; of an API before totals; a message of a megabyte; one cut within a character.
+        let mut blank = all[0].clone();
+        blank["metadata"]["name"] = json!("blank");
+        blank.as_object_mut().unwrap().remove("status");
+        let mut old = all[0].clone();
+        old["metadata"]["name"] = json!("old");
+        old["status"] = json!({ "violations": [{ "kind": "Deployment", "name": "x", "namespace": "ml-production", "message": "old" }] });
+        let mut long = all[0].clone();
+        long["metadata"]["name"] = json!("long");
+        let message = "é".repeat(1 << 19);
+        long["status"]["violations"] = json!([
+            { "kind": "Deployment", "name": "long", "namespace": "ml-production", "message": message },
+            { "kind": "Deployment", "name": "cut", "namespace": "ml-production", "message": "cut \u{fffd}..." },
+        ]);
+        all.extend([blank, old, long]);
+    });
+    api.change(DEPLOYMENTS, |all| {
+        let mut odd = all[7].clone();
+        odd["metadata"]["name"] = json!("odd");
+        odd["metadata"]["annotations"] = json!({ "note": strange, "huge": "x".repeat(300_000) });
+        all.extend([odd, json!({ "spec": {} })]);
+    });
+    let status = pass(&world);
+    assert_eq!(status["counts"]["quarantined"], 1, "{status:#}");
+    let faults = status["faults"].as_array().unwrap();
+    assert!(faults.iter().any(|f| f["file"] == DEPLOYMENTS && f["place"] == "items[52]"), "{faults:#?}");
+    let workloads = entries(&world, "kubernetes.workload");
+    assert_eq!(workloads.len(), 52);
+    let odd = workloads.iter().find(|(s, _)| s.ends_with("/odd")).unwrap();
+    assert!(odd.1["annotations"]["$blob"].is_string(), "what is long is kept beside its entry");
+    let audit = &entries(&world, "gatekeeper.audit")[0].1["constraints"];
+    let of = |name: &str| audit.as_array().unwrap().iter().find(|r| r["name"] == name).unwrap().clone();
+    assert_eq!(
+        (&of("blank")["total"], &of("old")["total"], &of("old")["listed"]),
+        (&Value::Null, &Value::Null, &json!(1))
+    );
+    assert_eq!(of("blank")["reperformed"]["why"], "Gatekeeper has not audited it");
+    let violations = entries(&world, "gatekeeper.violation");
+    let messages = |name: &str| {
+        let found = violations
+            .iter()
+            .find(|(s, _)| s.contains(&format!("/Deployment/{name}#K8sRequiredLabels/long")));
+        found.unwrap().1["messages"].clone()
+    };
+    assert_eq!(messages("cut"), json!(["cut \u{fffd}..."]));
+    assert_eq!(messages("long")["size"], 1_048_580, "{}", messages("long"));
+    let done = world.run(&["report", "--format", "html", "--out", "r"]);
+    assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+    let html = std::fs::read_to_string(world.path("r/report.html")).unwrap();
+    assert!(!html.contains("<script>alert"));
+}
+
+/// Of a `make soak`: as many changes as an hour has seconds, while passes run.
+#[test]
+#[ignore = "make soak: an hour's changes"]
+fn three_thousand_six_hundred_changes_are_in_the_record_and_none_is_kept_in_memory() {
+    let api = server();
+    let world = world(&api);
+    pass(&world);
+    let desk = world.desk();
+    let source = std::sync::Arc::new(desk.config.gatekeeper[0].clone());
+    let watches = Watches { source, changes: desk.changes["ml"].clone(), clock: desk.clock.clone() };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.spawn(watches.run());
+    until("every watch", || api.watches() == 12 + 3 + 2);
+    let ingest = || {
+        let mut store = desk.store().unwrap();
+        let status = actledger::jobs::ingest(&desk, &mut store, &["ml".into()], &|_, _, _| {}).unwrap();
+        assert!(
+            !status.sources[0].not_seen.iter().any(|g| g.contains("not watched")),
+            "{:?}",
+            status.sources[0]
+        );
+    };
+    let resident = || {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|l| l.starts_with("VmRSS")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    let before = entries(&world, "kubernetes.workload").len();
+    let mut early = 0;
+    for n in 0..3_600 {
+        api.change(DEPLOYMENTS, |all| all[n % 40]["metadata"]["labels"]["experiment"] = json!(n.to_string()));
+        if n % 100 == 99 {
+            ingest();
+        }
+        if n == 599 {
+            early = resident();
+        }
+    }
+    until("the last change", || desk.changed().is_empty() || desk_waits(&desk) > 0);
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    ingest();
+    let told = entries(&world, "kubernetes.workload").split_off(before);
+    let seen: BTreeSet<u64> =
+        told.iter().filter_map(|(_, p)| p["labels"]["experiment"].as_str()?.parse().ok()).collect();
+    assert_eq!(seen, (0..3_600).collect());
+    println!("3600 changes in {} entries; {early} KiB after 600, {} KiB at the end", told.len(), resident());
+    assert!(resident() < early + 40 * 1024, "{early} KiB after 600 changes, {} KiB after all", resident());
 }

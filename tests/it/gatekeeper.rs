@@ -32,6 +32,7 @@ fn look() -> BTreeMap<&'static str, Value> {
             json!({"kind": "DeploymentList", "apiVersion": "apps/v1", "metadata": {},
             "items": reply("deployments-limit20-page1.json")["items"]}),
         ),
+        ("configs.json", json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": []})),
         ("namespaces.json", reply("namespaces.json")),
         ("services.json", reply("services-all.json")),
         ("constrainttemplates.json", reply("constrainttemplates-v1.json")),
@@ -161,10 +162,25 @@ fn what_cannot_be_compared_is_no_difference() {
         constraint["metadata"]["managedFields"].as_array_mut().unwrap().push(edit);
         constraint["spec"]["parameters"]["approvedPrefixes"] = json!([]);
     }
+    // A namespace that Gatekeeper lists and that conforms: with a Config that nobody read, or an audit of a cache.
+    let mut without_config =
+        changed("namespaces.json", "kube-public", "/metadata/labels", json!({"owner": "x"}));
+    let mut of_cache = without_config.clone();
+    without_config.remove("configs.json");
+    let deployments = of_cache.get_mut("deployments.json").unwrap()["items"].as_array_mut().unwrap();
+    let audit = deployments.iter_mut().find(|d| d["metadata"]["name"] == "gatekeeper-audit").unwrap();
+    audit["spec"]["template"]["spec"]["containers"][0]["args"] =
+        json!(["--operation=audit", "--audit-from-cache=true"]);
     let mut without_services = look();
     without_services.remove("services.json");
     let cases = [
         (changed_late, "namespaces-must-have-owner", "objects may have changed since its audit"),
+        (
+            without_config,
+            "namespaces-must-have-owner",
+            "Config, which may keep objects from the audit, was not read; of /Namespace/kube-public",
+        ),
+        (of_cache, "namespaces-must-have-owner", "Gatekeeper audits its cache and not the cluster"),
         (edited, "staging-model-registry-warn", "of constraint and template as they are now"),
         (without_services, "services-must-have-team", "no whole list of Service"),
         (

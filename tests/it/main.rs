@@ -14,6 +14,7 @@ mod demo;
 mod flow_logs;
 mod fuzz_corpus;
 mod gatekeeper;
+mod gates;
 mod inventory;
 mod ledger;
 mod mail;

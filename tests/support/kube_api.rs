@@ -2,7 +2,7 @@
 //! recorded from a real one, or a test makes it; what goes wrong, a test says.
 
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -40,6 +40,8 @@ struct World {
     /// Versions up to this one are forgotten.
     compacted: u64,
     requests: Vec<String>,
+    /// What clients said of themselves.
+    tokens: BTreeSet<String>,
 }
 
 /// The server, as long as the program lives.
@@ -71,32 +73,32 @@ impl KubeApi {
         self.world().lists.insert(path.to_owned(), (head, items));
     }
 
-    /// Changes a list in place; watches are told of every object that is another one then.
+    /// Changes a list in place. Every object that is another one then has a version of its own, and watches are told of it.
     pub(crate) fn change(&self, path: &str, change: impl FnOnce(&mut Vec<Value>)) {
         let mut world = self.world();
-        let (head, items) = world.lists.get_mut(path).unwrap();
-        let (head, before) = (head.clone(), items.clone());
+        let World { lists, told, version, .. } = &mut *world;
+        let (head, items) = lists.get_mut(path).unwrap();
+        let before = items.clone();
         change(items);
-        let (now, place) =
-            (items.clone(), |o: &Value| (o["metadata"]["namespace"].clone(), o["metadata"]["name"].clone()));
+        let place = |o: &Value| (o["metadata"]["namespace"].clone(), o["metadata"]["name"].clone());
         let find = |all: &[Value], o: &Value| all.iter().find(|x| place(x) == place(o)).cloned();
-        let mut tell = |sort: &str, object: &Value| {
-            world.version += 1;
-            let (version, mut object) = (world.version, object.clone());
+        let mut tell = |sort: &str, object: &mut Value| {
+            *version += 1;
+            object["metadata"]["resourceVersion"] = json!(version.to_string());
+            let mut object = object.clone();
             object["kind"] = json!(head["kind"].as_str().unwrap().trim_end_matches("List"));
             object["apiVersion"] = head["apiVersion"].clone();
-            object["metadata"]["resourceVersion"] = json!(version.to_string());
             let line = json!({ "type": sort, "object": object }).to_string();
-            world.told.entry(path.to_owned()).or_default().push((version, line));
+            told.entry(path.to_owned()).or_default().push((*version, line));
         };
-        for object in &now {
+        for object in items.iter_mut() {
             match find(&before, object) {
                 None => tell("ADDED", object),
                 Some(old) if old != *object => tell("MODIFIED", object),
                 Some(_) => {}
             }
         }
-        before.iter().filter(|o| find(&now, o).is_none()).for_each(|o| tell("DELETED", o));
+        before.into_iter().filter(|o| find(items, o).is_none()).for_each(|mut o| tell("DELETED", &mut o));
     }
 
     /// Forgets what happened: watches that are behind have to begin anew.
@@ -140,6 +142,11 @@ impl KubeApi {
         std::mem::take(&mut self.world().requests)
     }
 
+    /// Bearer tokens that came.
+    pub(crate) fn tokens(&self) -> BTreeSet<String> {
+        self.world().tokens.clone()
+    }
+
     fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap()
     }
@@ -158,7 +165,11 @@ pub(crate) fn kubeconfig(url: &str, path: &Path) {
 fn serve(connection: TcpStream, world: &Mutex<World>) {
     let mut lines = BufReader::new(connection.try_clone().unwrap()).lines();
     while let Some(Ok(request)) = lines.next() {
-        while lines.next().is_some_and(|line| line.is_ok_and(|l| !l.is_empty())) {}
+        while let Some(Ok(header)) = lines.next().filter(|line| line.as_ref().is_ok_and(|l| !l.is_empty())) {
+            if let Some((_, token)) = header.split_once("earer ") {
+                world.lock().unwrap().tokens.insert(token.to_owned());
+            }
+        }
         let mut words = request.split(' ');
         let (method, target) = (words.next().unwrap(), words.next().unwrap());
         if answer(&connection, world, method, target).is_none() {

@@ -171,11 +171,9 @@ fn enforced_in(
     let covering = denying.iter().find(|c| workloads.iter().all(|w| selects(case, &c.value, w)));
     let why_exempt = exempt(case, source, name);
     let labels = ns.map(|n| &n.value.labels);
-    let reached = hook.is_some_and(|h| {
-        workloads.iter().all(|w| {
-            covered_by_webhook(&h.value.namespace_selector, &h.value.rules, &object(w, labels)) == Some(true)
-        })
-    });
+    let covers = |w: &&Seen<Workload>| covered_by_webhook(&hook?.value, &object(w, labels));
+    let reached: Vec<Option<bool>> = workloads.iter().map(covers).collect();
+    let unreached = hook.is_none() || reached.contains(&Some(false));
     let pods = covering.map(|c| pods(&c.value)).unwrap_or(Pods::Silent);
     let whole = case.facts.own.looks.get(source).and_then(|l| l.last()).is_some_and(|l| l.value.complete);
     let line = if !whole && (all.is_empty() || hook.is_none()) {
@@ -188,8 +186,10 @@ fn enforced_in(
         3
     } else if why_exempt.is_some() {
         4
-    } else if !reached {
+    } else if unreached {
         5
+    } else if reached.contains(&None) {
+        10
     } else {
         match pods {
             Pods::Refuse => 6,
@@ -207,6 +207,7 @@ fn enforced_in(
         6 => "a webhook pod reports that it is not enforced".into(),
         7 => "constraints, webhooks or Gatekeeper's Config were not read".into(),
         8 => "not every webhook pod speaks of the current generation".into(),
+        10 => "match conditions of the webhook decide, which are not evaluated".into(),
         _ => "deny, enforced by every webhook pod".into(),
     };
     let constraint = covering.map(|c| c.seq).or(all.first().map(|c| c.seq));

@@ -64,8 +64,9 @@ pub(super) fn reperformed(case: &Case<'_>) -> Vec<Judged> {
         let violations = ours.violations.unwrap_or(0);
         match (ours.verdict, ours.lacks) {
             (Verdict::Reproduced, _) => {
-                let matched = ours.matched.unwrap_or(0);
-                gate.judged(4).note(format!("of {matched} objects both find {violations} violations"))
+                let (objects, found) = (ours.matched.unwrap_or(0), many(violations, "violation"));
+                gate.judged(4)
+                    .note(format!("{} in its match scope, {found}; both say so", many(objects, "object")))
             }
             (Verdict::Differs, _) => gate.judged(3).note(ours.why.clone()),
             (_, Some(Lacks::Rule)) => gate.judged(1).note(ours.why.clone()),
@@ -91,13 +92,18 @@ pub(super) fn not_vacuous(case: &Case<'_>) -> Vec<Judged> {
             Some(Lacks::Rule) => gate.judged(3).note(why),
             Some(Lacks::Inputs) => gate.judged(4).note(why),
             _ if must.is_empty() => gate.judged(5),
-            None if gate.ours().is_some() => {
-                gate.judged(6).note(format!("it looked at all {} workloads of the system", must.len()))
-            }
+            None if gate.ours().is_some() => gate.judged(6).note(format!(
+                "it looked at every workload of the system, {}",
+                many(must.len() as u64, "workload")
+            )),
             _ => gate.judged(7).note(why),
         }
     };
     gates(case).into_iter().filter(finds_nothing).map(judge).collect()
+}
+
+fn many(n: u64, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
 /// Every workload has to have its labels; a registry is asked for in production and staging.
@@ -302,7 +308,7 @@ fn said(
     let created = w.value.created.map_or_else(|| "at an unknown time".into(), utc);
     let note = match of {
         None if all.is_empty() => "no deny constraint has it in its match scope".into(),
-        None => format!("no violation of {} deny constraints", all.len()),
+        None => format!("no violation of {}", many(all.len() as u64, "deny constraint")),
         Some(d) if d.violation.is_none() => format!("not every violator of {} is known", d.name()),
         Some(d) if d.seen => {
             format!("violates {}, which denies since {}; created {created}", d.name(), utc(d.began))

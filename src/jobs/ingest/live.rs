@@ -31,6 +31,7 @@ pub(super) fn live(
         Ok(pass) => pass,
         Err(why) => return failed(desk, store, kind, status, why),
     };
+    let mut lacked = false;
     for step in 1.. {
         let known = |subject: &str| {
             store.state().delivered(&source.name, subject).map_err(|e| format!("state.db: {e}"))
@@ -48,8 +49,9 @@ pub(super) fn live(
             gathered.gap(format!("the pass took longer than its limit; the next one goes on from {look}"));
         }
         status.add_step(&gathered, pass.unit());
+        lacked |= !gathered.gaps.is_empty();
         // A step is complete when the pass is, and none before it lacked anything. Reading once more moves no cursor.
-        gathered.unfinished = !last || !status.not_seen.is_empty();
+        gathered.unfinished = !last || lacked;
         let look = if again.is_some() { before.clone() } else { look };
         commit(desk, store, &mut status, (kind, &look, Some(now)), gathered)?;
         progress(&source.name, step, step + u64::from(!last));

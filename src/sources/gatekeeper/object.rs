@@ -58,6 +58,11 @@ impl Object {
         serde_json::from_slice(&self.text).unwrap_or_default()
     }
 
+    /// Whether its text holds some ASCII text: cheaper than all of it.
+    pub(super) fn may_hold(&self, text: &str) -> bool {
+        memchr::memmem::find(&self.text, text.as_bytes()).is_some()
+    }
+
     /// `NAMESPACE/KIND/NAME`
     pub fn shown(&self) -> String {
         format!("{}/{}/{}", self.namespace, self.kind, self.name)

@@ -29,6 +29,8 @@ pub(super) struct Population<'a> {
     templates: BTreeMap<String, Value>,
     /// Kinds that were listed whole.
     pub whole: BTreeSet<&'a str>,
+    /// Why Gatekeeper may have looked at less than the cluster.
+    pub narrower: Option<&'static str>,
 }
 
 /// What violates a constraint.
@@ -98,7 +100,15 @@ impl<'a> Population<'a> {
         let once = objects.iter().filter(|o| seen.insert((&o.group, &o.kind, &o.namespace, &o.name)));
         let excluded = excluded(objects, "audit");
         let audited = once.filter(|o| !excluded.iter().any(|pattern| wildcard(pattern, o.within())));
+        let narrower = match whole.contains("Config") {
+            false => Some("Gatekeeper's Config, which may keep objects from the audit, was not read"),
+            true if objects.iter().any(audits_cache) => {
+                Some("Gatekeeper audits its cache and not the cluster")
+            }
+            true => None,
+        };
         Population {
+            narrower,
             objects: audited.collect(),
             index: objects.iter().map(|o| (o.shown(), o)).collect(),
             namespaces: of_kind("Namespace").map(|n| (n.name.as_str(), labels(&n.value()))).collect(),
@@ -297,6 +307,17 @@ fn in_force(object: &Value) -> Result<&Value, Why> {
         return Err(Why::rule("its template is not in force"));
     }
     Ok(&object["spec"]["targets"])
+}
+
+/// Whether an object is a Gatekeeper that audits what it keeps in its cache (Gatekeeper docs, "Audit").
+fn audits_cache(object: &Object) -> bool {
+    const FLAG: &str = "--audit-from-cache";
+    let value =
+        if object.kind == "Deployment" && object.may_hold(FLAG) { object.value() } else { return false };
+    let containers = value["spec"]["template"]["spec"]["containers"].as_array().into_iter().flatten();
+    let arguments =
+        containers.flat_map(|c| c["args"].as_array().into_iter().flatten().filter_map(Value::as_str));
+    arguments.into_iter().any(|a| a.strip_prefix(FLAG).is_some_and(|rest| !rest.contains("false")))
 }
 
 fn labels(object: &Value) -> Outside {

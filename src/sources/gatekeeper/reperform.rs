@@ -43,6 +43,13 @@ pub(super) fn compared(
         _ => (Verdict::NotReproducible, "Gatekeeper has not audited it".into()),
     };
     let lacks = (verdict == Verdict::NotReproducible).then_some(Lacks::Audit);
+    // What differs may be what Gatekeeper did not look at.
+    let (verdict, why, lacks) = match (verdict, population.narrower) {
+        (Verdict::Differs, Some(narrower)) => {
+            (Verdict::NotReproducible, format!("{narrower}; {why}"), Some(Lacks::Inputs))
+        }
+        _ => (verdict, why, lacks),
+    };
     let (matched, violations) = (Some(found.matched), Some(found.violations));
     let stated = Reperformed { verdict, why, lacks, matched, violations };
     Performed { stated, violators: found.violators }
