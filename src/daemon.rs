@@ -8,7 +8,7 @@ use crate::report::{Zone, html};
 use crate::sources::kubernetes::Watches;
 use crate::store::{Reader, Store};
 use crate::{schedule, web};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -152,16 +152,17 @@ async fn wake(desk: &Arc<Desk>, site: &web::Site, stop: &Arc<Notify>) -> Result<
     let mut work = JoinSet::new();
     work.spawn(async move {
         let mut scheduler = scheduler;
-        // They end with this task: what they saw and no pass read is read by the first pass of the next start.
+        // They end with this task. What they saw and no pass read is not known then: the first pass of the next start lists.
         let _watches = watch(&desk);
+        let last = Arc::new(LastPass::default());
         let stopped = stop.notified();
         tokio::pin!(stopped);
         loop {
             tokio::select! {
                 () = &mut stopped => break,
                 () = bell.notified() => {
-                    let (desk, site) = (Arc::clone(&desk), site.clone());
-                    if let Err(e) = blocking(move || tick(&desk, &site)).await {
+                    let (desk, site, last) = (Arc::clone(&desk), site.clone(), Arc::clone(&last));
+                    if let Err(e) = blocking(move || tick(&desk, &site, &last)).await {
                         tracing::error!(error = &e as &dyn std::error::Error, "a job ended badly");
                     }
                 }
@@ -187,8 +188,8 @@ fn watch(desk: &Arc<Desk>) -> JoinSet<()> {
 }
 
 /// Does what is due. Whatever happens is told: by the log, by the page, and by mail when the record is broken.
-fn tick(desk: &Desk, site: &web::Site) {
-    match due_jobs(desk) {
+fn tick(desk: &Desk, site: &web::Site, last: &LastPass) {
+    match due_jobs(desk, last) {
         Ok(true) => match desk.store().and_then(|s| web::load(desk, &s)) {
             Ok(snapshot) => site.replace(snapshot),
             Err(e) => tracing::error!(error = &e as &dyn std::error::Error, "the pages stay as they were"),
@@ -208,20 +209,26 @@ fn tick(desk: &Desk, site: &web::Site) {
     }
 }
 
+/// When this process last read every source; a pass that a watch made due reads one.
+type LastPass = Mutex<Option<Time>>;
+
 /// Whether a report was made.
-fn due_jobs(desk: &Desk) -> Result<bool, JobError> {
+fn due_jobs(desk: &Desk, last: &LastPass) -> Result<bool, JobError> {
     let mut store = desk.store()?;
     let (now, c) = (desk.clock.now(), &desk.config);
+    let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
     if schedule::due(&c.schedule.report, &c.timezone, schedule::last_report(&store.reader())?, now) {
         jobs::nightly(desk, &mut store, &|_, _, _| {})?;
+        *last = Some(now);
         send(desk, &mut store)?;
         return Ok(true);
     }
-    let last = schedule::last_ingest(&store.reader())?;
-    let watched = || schedule::due_by_watch(c.schedule.watch_minutes, last, now);
-    if schedule::due(&c.schedule.ingest, &c.timezone, last, now) {
+    let any = schedule::last_ingest(&store.reader())?;
+    let watched = || schedule::due_by_watch(c.schedule.watch_minutes, any, now);
+    if schedule::due(&c.schedule.ingest, &c.timezone, last.or(any), now) {
         jobs::intact(desk, &store)?;
         jobs::ingest(desk, &mut store, &[], &|_, _, _| {})?;
+        *last = Some(now);
     } else if let changed = desk.changed()
         && !changed.is_empty()
         && watched()

@@ -231,6 +231,9 @@ pub struct Config {
     pub gone: bool,
     /// Namespaces that the webhook skips, with Gatekeeper's wildcards.
     pub excluded: Vec<String>,
+    /// Namespaces that the audit skips.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub audit_excluded: Vec<String>,
 }
 
 /// A namespace.
@@ -273,6 +276,9 @@ pub struct Workload {
     pub gpus: i64,
     /// When the object was created.
     pub created: Option<Time>,
+    /// Its generation, which changes with its specification.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i64>,
     /// Model version of each ReplicaSet, and when the first with it was created.
     pub version_starts: BTreeMap<String, Time>,
     /// Images that its pods run, `REPOSITORY@sha256:…`, as their nodes state.

@@ -130,6 +130,8 @@ pub struct Audits {
     pub constraints: u64,
     /// Those never audited.
     pub never: u64,
+    /// Whether the look lists all of them.
+    pub whole: bool,
     /// The audit that is the longest ago.
     pub oldest: Option<Time>,
     /// The last one.

@@ -133,7 +133,9 @@ impl Gathered {
         let Some(open) = self.complete.get(&kind) else { return false };
         let within =
             self.only.get(&kind).is_none_or(|only| only.iter().any(|b| subject.starts_with(b.as_str())));
-        within && !open.iter().any(|o| subject.contains(o.as_str()))
+        // A part that ends in a slash stands within a subject; any other is its end.
+        let is_open = |part: &str| subject.ends_with(part) || part.ends_with('/') && subject.contains(part);
+        within && !open.iter().any(|part| is_open(part))
     }
 
     /// States which replies were read: a line for each, its name and its digest.

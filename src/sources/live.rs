@@ -2,6 +2,7 @@
 
 use super::{Context, Gathered, aws, kubernetes};
 use crate::evidence::Time;
+use std::time::Duration;
 
 /// A pass over a live source.
 pub enum Live<'a> {
@@ -65,6 +66,8 @@ pub struct Start {
     pub since: Option<Time>,
     /// Whether what was read with another selection is read once more.
     pub again: bool,
+    /// How long the pass may take.
+    pub limit: Duration,
 }
 
 impl Start {

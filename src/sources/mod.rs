@@ -61,6 +61,7 @@ pub fn gather<'f>(
     // A look without a known time proves presence, never absence.
     if looked_at.is_none() || gathered.counts.refused > 0 {
         gathered.complete.clear();
+        gathered.inputs = None;
     }
     gathered
 }

@@ -119,6 +119,18 @@ fn a_live_cluster_is_read_whole_and_a_pass_without_changes_adds_the_run_alone() 
 #[test]
 fn what_the_role_does_not_grant_is_a_gap_and_nothing_is_gone_for_it() {
     let api = server();
+    // A kind of constraints whose name begins like a list of workloads.
+    let group = "/apis/constraints.gatekeeper.sh/v1beta1";
+    api.list(
+        &format!("{group}/workloadlabels"),
+        "WorkloadLabels",
+        "constraints.gatekeeper.sh/v1beta1",
+        Vec::new(),
+    );
+    let mut kinds = recorded("apis-constraints.gatekeeper.sh-v1beta1.json");
+    let kind = json!({ "name": "workloadlabels", "kind": "WorkloadLabels" });
+    kinds["resources"].as_array_mut().unwrap().push(kind);
+    api.reply(group, kinds);
     let world = world(&api);
     let whole = not_seen(&pass(&world));
     let denied = recorded("forbidden-403-events.json").to_string();
@@ -239,7 +251,7 @@ fn the_client_only_reads_and_only_what_its_role_grants() {
         let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         let place = match parts.as_slice() {
             // Discovery is granted to every account (ClusterRole system:discovery).
-            ["version"] | ["apis", _, _] => continue,
+            ["version"] | ["apis", _] | ["apis", _, _] => continue,
             ["api", "v1", resource, ..] => (String::new(), (*resource).to_owned()),
             ["apis", CONSTRAINTS, ..] => (CONSTRAINTS.to_owned(), "*".to_owned()),
             ["apis", group, _, resource] => ((*group).to_owned(), (*resource).to_owned()),

@@ -51,9 +51,20 @@ fn object<'a>(w: &'a Seen<Workload>, labels: Option<&'a Outside>) -> Object<'a> 
     Object { group, kind, namespace, name, labels: &w.value.labels, namespace_labels: labels }
 }
 
-pub(super) fn selects(case: &Case<'_>, c: &Constraint, w: &Seen<Workload>) -> bool {
+/// Whether a constraint has a workload in its match scope; none when labels of a namespace decide that were not read.
+pub(super) fn scope(case: &Case<'_>, c: &Constraint, w: &Seen<Workload>) -> Option<bool> {
     let labels = namespace(case, w).map(|n| &n.value.labels);
-    in_match_scope(&c.r#match, &object(w, labels)) == Some(true)
+    in_match_scope(&c.r#match, &object(w, labels))
+}
+
+pub(super) fn selects(case: &Case<'_>, c: &Constraint, w: &Seen<Workload>) -> bool {
+    scope(case, c, w) == Some(true)
+}
+
+/// Whether Gatekeeper's Config keeps a workload from the audit.
+pub(super) fn is_unaudited(case: &Case<'_>, w: &Seen<Workload>) -> bool {
+    let excluded = config(case, &w.source).map(|c| c.value.audit_excluded.as_slice()).unwrap_or_default();
+    excluded.iter().any(|p| wildcard(p, &w.value.namespace))
 }
 
 pub(super) fn required_labels(case: &Case<'_>) -> Vec<Judged> {
@@ -127,7 +138,9 @@ fn webhook<'a>(case: &Case<'a>, source: &str) -> Option<&'a Seen<Webhook>> {
 
 /// What Gatekeeper's Config leaves out; none when the looks do not list configs.
 fn config<'a>(case: &Case<'a>, source: &str) -> Option<&'a Seen<Config>> {
-    case.facts.cluster.configs.at(case.estate.at).map(|(_, c)| c).find(|c| c.source == source)
+    // Of a cluster that was built anew, the last one.
+    let all = case.facts.cluster.configs.at(case.estate.at).map(|(_, c)| c);
+    all.filter(|c| c.source == source).max_by_key(|c| c.seq)
 }
 
 /// Why a namespace is exempt from the gates, where it is.

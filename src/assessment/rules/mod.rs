@@ -12,6 +12,7 @@ mod prohibited;
 mod register;
 mod sight;
 mod terraform;
+mod violators;
 
 use super::findings::{Basis, Case, Excepted};
 use crate::evidence::Time;
@@ -86,8 +87,8 @@ pub(super) fn judge(case: &Case<'_>) -> Vec<Judged> {
         "model-registry-approved" => cluster::registry(case),
         "constraint-enforced" => cluster::enforced(case),
         "webhook-fails-closed" => cluster::fails_closed(case),
-        "admission-bypass" => gates::bypass(case),
-        "preexisting-violation-aged" => gates::aged(case),
+        "admission-bypass" => violators::bypass(case),
+        "preexisting-violation-aged" => violators::aged(case),
         "exemptions-written-down" => cluster::exemptions(case),
         "gate-reperformed" => gates::reperformed(case),
         "gate-not-vacuous" => gates::not_vacuous(case),

@@ -26,7 +26,7 @@ pub(super) fn live(
     }
     let (now, before) = (start.now, before.unwrap_or_default());
     let context = context(desk, store, kind, source)?;
-    let (started, limit) = (Instant::now(), Duration::from_secs(60 * desk.config.schedule.pass_minutes));
+    let (started, limit) = (Instant::now(), start.limit);
     let mut pass = match Live::open(&context, start) {
         Ok(pass) => pass,
         Err(why) => return failed(desk, store, kind, status, why),
@@ -54,6 +54,9 @@ pub(super) fn live(
         gathered.unfinished = !last || lacked;
         let look = if again.is_some() { before.clone() } else { look };
         commit(desk, store, &mut status, (kind, &look, Some(now)), gathered)?;
+        if let Some(changes) = &context.changes {
+            changes.committed();
+        }
         progress(&source.name, step, step + u64::from(!last));
         if last || late {
             break;
@@ -65,7 +68,9 @@ pub(super) fn live(
 fn start(desk: &Desk, source: &Source, cursor: Option<&str>) -> Start {
     let now = desk.clock.now();
     let since = source.since_days().map(|d| now.plus_seconds(-86_400 * d));
-    Start { now, cursor: cursor.and_then(|look| look.parse().ok()), since, again: false }
+    let cursor = cursor.and_then(|look| look.parse().ok());
+    let limit = Duration::from_secs(60 * desk.config.schedule.pass_minutes);
+    Start { now, cursor, since, again: false, limit }
 }
 
 /// Reaches a live source without reading it: what a pass would read, in words.

@@ -184,7 +184,9 @@ fn before(store: &Store, kind: SourceKind, context: &mut Context<'_>) -> Result<
         context.cluster = context.cluster.take().or(uid);
     }
     let run = store.reader().rfind(u64::MAX, |e| e.kind == Kind::SourceRun && e.source == source.name)?;
-    context.before = run.and_then(|p| serde_json::from_value(p.entry.payload).ok());
+    let run: Option<SourceRun> = run.and_then(|p| serde_json::from_value(p.entry.payload).ok());
+    // Another version may evaluate otherwise.
+    context.before = run.filter(|run| run.version == crate::assessment::RULES);
     Ok(())
 }
 

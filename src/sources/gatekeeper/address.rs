@@ -5,6 +5,9 @@ use super::workload::{Related, place};
 use crate::evidence::gatekeeper::Address;
 use serde_json::Value;
 
+/// Phases of a pod that runs no more.
+const ENDED: [&str; 2] = ["Succeeded", "Failed"];
+
 /// Where it stands in its subject, and the addresses of a node or pod.
 pub(super) fn address(
     cluster: &str,
@@ -16,6 +19,14 @@ pub(super) fn address(
         "Node" => Some((format!("-/Node/{}", of.name), node(&of.name, object))),
         "Pod" => Some((of.shown(), pod(cluster, of, object, related)?)),
         _ => None,
+    }
+}
+
+/// Whether an object is a pod that has run, so that its addresses are others' now.
+pub(super) fn has_ended(of: &Object) -> bool {
+    of.kind == "Pod" && {
+        let pod = of.value();
+        ENDED.iter().any(|phase| pod["status"]["phase"] == *phase) && pod["spec"]["hostNetwork"] != true
     }
 }
 
@@ -34,7 +45,7 @@ fn node(name: &str, object: &Value) -> Address {
 /// A pod that runs with addresses of its own; one in the network of its node has none.
 fn pod(cluster: &str, of: &Object, object: &Value, related: &Related) -> Option<Address> {
     let (spec, status) = (&object["spec"], &object["status"]);
-    let ended = ["Succeeded", "Failed"].iter().any(|phase| status["phase"] == *phase);
+    let ended = ENDED.iter().any(|phase| status["phase"] == *phase);
     let all = status["podIPs"].as_array().into_iter().flatten().filter_map(|a| a["ip"].as_str());
     let mut addresses: Vec<String> = all.map(str::to_owned).collect();
     if addresses.is_empty() {

@@ -1,11 +1,9 @@
 //! Constraints: what they ask, what the last audit found, and how much of it was listed.
 
 use super::super::Gathered;
-use super::object::Object;
 use super::reperform::{Performed, speaks_of};
 use crate::config::Source;
 use crate::evidence::gatekeeper::{Audit, AuditRow, Constraint, PodStatus, Verdict, Violation};
-use crate::evidence::record::Audits;
 use crate::evidence::{Evidence, Kind, Time, outside_json, sha256_hex};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -16,10 +14,19 @@ pub(super) struct Audited {
     pub row: AuditRow,
     /// Messages by `NAMESPACE/KIND/NAME` of the violator, as far as they are listed.
     pub listed: BTreeMap<String, Vec<String>>,
+    /// API groups stated for them; older versions of Gatekeeper state none.
+    groups: BTreeMap<String, String>,
     /// Actions stated for them.
     actions: BTreeMap<String, String>,
     /// When the audit began.
     pub at: Option<Time>,
+}
+
+impl Audited {
+    /// Whether what is listed under a name may be an object of a group: other groups have kinds of the same name.
+    pub(super) fn is_of(&self, object: &str, group: &str) -> bool {
+        self.groups.get(object).is_none_or(|stated| stated == group)
+    }
 }
 
 /// A constraint as its object states it.
@@ -45,10 +52,12 @@ pub(super) fn audited(constraint: &Constraint, object: &Value, template: Option<
     let status = &object["status"];
     let list = status["violations"].as_array().map_or(&[][..], Vec::as_slice);
     let (mut listed, mut actions) = (BTreeMap::<String, Vec<String>>::new(), BTreeMap::new());
+    let mut groups = BTreeMap::new();
     for v in list {
         let text = |name: &str| v[name].as_str().unwrap_or_default();
         let object = format!("{}/{}/{}", text("namespace"), text("kind"), text("name"));
         actions.entry(object.clone()).or_insert_with(|| text("enforcementAction").to_owned());
+        groups.extend(v["group"].as_str().map(|group| (object.clone(), group.to_owned())));
         listed.entry(object).or_default().push(text("message").to_owned());
     }
     for messages in listed.values_mut() {
@@ -65,7 +74,7 @@ pub(super) fn audited(constraint: &Constraint, object: &Value, template: Option<
         reperformed: None,
         rule: at.and_then(|at| rule(constraint, object, template?, at)),
     };
-    Audited { row, listed, actions, at }
+    Audited { row, listed, groups, actions, at }
 }
 
 /// Digest of what an audit asked: template, match and parameters. None when nothing shows that it asked what stands there now.
@@ -118,15 +127,6 @@ pub(super) fn violations(
         let rest = if is_reproduced { "; our own evaluation has all of them" } else { "" };
         out.truncated.push(format!("{id} lists {} of {total} violations{rest}", row.listed));
     }
-}
-
-/// When Gatekeeper audited them; none where there are none.
-pub(super) fn audits<'o>(constraints: impl Iterator<Item = &'o Object>) -> Option<Audits> {
-    let at = |o: &Object| o.value()["status"]["auditTimestamp"].as_str().and_then(|t| t.parse::<Time>().ok());
-    let all: Vec<Option<Time>> = constraints.map(at).collect();
-    let (oldest, newest) = (all.iter().flatten().min().copied(), all.iter().flatten().max().copied());
-    let never = all.iter().filter(|t| t.is_none()).count() as u64;
-    (!all.is_empty()).then_some(Audits { constraints: all.len() as u64, never, oldest, newest })
 }
 
 /// For `scoped`, the action at the admission webhook; none named there is no action.

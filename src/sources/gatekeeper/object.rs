@@ -4,6 +4,7 @@ use crate::evidence::Time;
 use serde_json::Value;
 
 /// An object of a cluster.
+#[derive(Clone, Debug)]
 pub struct Object {
     /// API group; empty for the core group.
     pub group: String,
@@ -58,8 +59,13 @@ impl Object {
         serde_json::from_slice(&self.text).unwrap_or_default()
     }
 
+    /// Bytes of its text.
+    pub fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// Whether its text holds some ASCII text: cheaper than all of it.
-    pub(super) fn may_hold(&self, text: &str) -> bool {
+    pub fn may_hold(&self, text: &str) -> bool {
         memchr::memmem::find(&self.text, text.as_bytes()).is_some()
     }
 

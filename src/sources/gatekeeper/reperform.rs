@@ -1,8 +1,9 @@
 //! Whether our own evaluation of a constraint is what Gatekeeper lists. Gatekeeper's list ends after twenty; ours does not.
 
+use super::answer::{Answer, Found, Why};
 use super::constraint::Audited;
 use super::object::managed;
-use super::population::{Answer, Found, Population, Why};
+use super::population::Population;
 use crate::evidence::Time;
 use crate::evidence::gatekeeper::{Constraint, Lacks, Reperformed, Verdict};
 use serde_json::Value;
@@ -44,7 +45,14 @@ pub(super) fn compared(
     };
     let lacks = (verdict == Verdict::NotReproducible).then_some(Lacks::Audit);
     // What differs may be what Gatekeeper did not look at.
-    let (verdict, why, lacks) = match (verdict, population.narrower) {
+    let is_later = |config: Option<Time>| config.is_none_or(|t| audited.at.is_none_or(|at| t >= at));
+    let narrower = population.narrower.or_else(|| {
+        population
+            .config
+            .filter(|config| is_later(*config))
+            .map(|_| "Gatekeeper's Config may be later than its audit")
+    });
+    let (verdict, why, lacks) = match (verdict, narrower) {
         (Verdict::Differs, Some(narrower)) => {
             (Verdict::NotReproducible, format!("{narrower}; {why}"), Some(Lacks::Inputs))
         }
@@ -86,8 +94,10 @@ struct Comparison<'p, 'a> {
 impl Comparison<'_, '_> {
     /// Whether an object is as the audit saw it.
     fn is_settled(&self, object: &str) -> bool {
-        let settled =
-            |o: &str| self.population.index.get(o).and_then(|o| o.changed).is_some_and(|t| t < self.at);
+        let settled = |o: &str| {
+            let found = self.population.index.get(o).filter(|found| self.audited.is_of(o, &found.group));
+            found.and_then(|o| o.changed).is_some_and(|t| t < self.at)
+        };
         let space = object.split('/').next().unwrap_or_default();
         settled(object) && (!self.by_namespace || space.is_empty() || settled(&format!("/Namespace/{space}")))
     }

@@ -111,6 +111,7 @@ pub(super) fn workload(of: &Object, object: &Value, related: &Related) -> Option
         images: containers().filter_map(|c| c["image"].as_str()).map(str::to_owned).collect(),
         gpus: containers().map(gpus).sum(),
         created: object["metadata"]["creationTimestamp"].as_str().and_then(|t| t.parse().ok()),
+        generation: object["metadata"]["generation"].as_i64(),
         version_starts: related.starts.get(&place).cloned().unwrap_or_default(),
         image_digests: related.digests.get(&place).cloned().unwrap_or_default(),
         namespace: place.0,

@@ -1,9 +1,10 @@
-//! What watches tell between two passes: a queue with an end, which a pass empties. A change that finds it full is lost, and
-//! the pass says since when.
+//! What watches tell between two passes: a queue with an end. A pass takes what is older than its lists and lets go of it when
+//! it was committed. A change that finds the queue full is lost, and the pass says since when.
 
 use crate::evidence::Time;
+use crate::sources::gatekeeper::Object;
 use serde_json::Value;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,14 +12,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const FULL: usize = 64 << 20;
 
 /// One object that was changed or deleted.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Change {
     /// When the watch told it.
     pub at: Time,
     /// Whether it is no longer there.
     pub gone: bool,
     /// The object, without `managedFields`.
-    pub object: Value,
+    pub object: Object,
 }
 
 /// A span of which a watch tells nothing.
@@ -43,7 +44,10 @@ pub(super) fn unwatched(lost: &[Lost]) -> Option<String> {
     Some(format!("what came and went between {from} and {to} was not watched: {what} ({why})"))
 }
 
-/// Changes of one cluster that no pass has read.
+/// Resource versions of the lists of a pass, by kind.
+pub(super) type Versions = BTreeMap<String, u64>;
+
+/// Changes of one cluster that no pass has written down.
 #[derive(Default)]
 pub struct Changes(Mutex<Waiting>);
 
@@ -52,45 +56,53 @@ struct Waiting {
     changes: Vec<Change>,
     bytes: usize,
     lost: Vec<Lost>,
+    /// What the pass that runs has taken.
+    taken: Versions,
     /// Digest of what matters of each object, so that a status that moves on is no change.
     seen: HashMap<u64, u64>,
 }
 
 impl Changes {
-    /// Adds what a watch told, unless it is no more than a status that moved on.
-    pub fn push(&self, change: Change) {
+    /// Adds what a watch told, unless it is no more than a status that moved on, or an event that expired.
+    pub fn push(&self, at: Time, gone: bool, value: Value) {
+        let matters = mattering(&value);
+        let Ok(object) = Object::of(value, "", &Value::Null) else { return };
         let mut waiting = self.waiting();
-        let (object, mattering) = (identity(&change.object), mattering(&change.object));
-        let known =
-            if change.gone { waiting.seen.remove(&object) } else { waiting.seen.insert(object, mattering) };
-        if !change.gone && known == Some(mattering) {
+        let place = hashed(object.shown());
+        let known = if gone { waiting.seen.remove(&place) } else { waiting.seen.insert(place, matters) };
+        if gone && object.kind == "Event" || !gone && known == Some(matters) {
             return;
         }
-        let bytes = change.object.to_string().len();
-        if waiting.bytes + bytes > FULL {
+        if waiting.bytes + object.bytes() > FULL {
             let (what, why) = ("changes".into(), format!("more than {FULL} bytes of changes waited"));
-            let from = waiting.changes.first().map_or(change.at, |first| first.at);
-            waiting.lost.push(Lost { what, from, to: change.at, why });
-            waiting.changes.clear();
-            waiting.bytes = 0;
+            let from = waiting.changes.first().map_or(at, |first| first.at);
+            waiting.lose(Lost { what, from, to: at, why });
+            (waiting.changes, waiting.bytes) = (Vec::new(), 0);
         }
-        waiting.bytes += bytes;
-        waiting.changes.push(change);
+        waiting.bytes += object.bytes();
+        waiting.changes.push(Change { at, gone, object });
     }
 
     /// Notes a span of which nothing is known.
     pub fn lose(&self, lost: Lost) {
-        self.waiting().lost.push(lost);
+        self.waiting().lose(lost);
     }
 
-    /// Everything up to a time, and what was lost.
-    pub fn take(&self, until: Time) -> (Vec<Change>, Vec<Lost>) {
+    /// Everything that is older than the lists of a pass, and what was lost. It waits until the pass was committed.
+    pub(super) fn take(&self, versions: Versions) -> (Vec<Change>, Vec<Lost>) {
         let mut waiting = self.waiting();
-        let all = std::mem::take(&mut waiting.changes);
-        let (taken, left): (Vec<_>, Vec<_>) = all.into_iter().partition(|c| c.at <= until);
-        waiting.bytes = left.iter().map(|c| c.object.to_string().len()).sum();
-        waiting.changes = left;
-        (taken, std::mem::take(&mut waiting.lost))
+        let taken = waiting.changes.iter().filter(|c| is_before(c, &versions)).cloned().collect();
+        waiting.taken = versions;
+        (taken, waiting.lost.clone())
+    }
+
+    /// Lets go of what the last pass took.
+    pub fn committed(&self) {
+        let mut waiting = self.waiting();
+        let versions = std::mem::take(&mut waiting.taken);
+        waiting.changes.retain(|c| !is_before(c, &versions));
+        waiting.bytes = waiting.changes.iter().map(|c| c.object.bytes()).sum();
+        waiting.lost.clear();
     }
 
     /// How many wait.
@@ -109,18 +121,29 @@ impl Changes {
     }
 }
 
+impl Waiting {
+    /// One span for each thing that is watched: what is lost again makes it longer.
+    fn lose(&mut self, lost: Lost) {
+        match self.lost.iter_mut().find(|known| known.what == lost.what) {
+            Some(known) => known.to = known.to.max(lost.to),
+            None => self.lost.push(lost),
+        }
+    }
+}
+
+/// Whether a list shows a change: versions of one cluster grow. A kind that was not listed is told by the watch alone.
+fn is_before(change: &Change, versions: &Versions) -> bool {
+    let version = change.object.version.as_ref().and_then(|v| v.rsplit(' ').next()?.parse::<u64>().ok());
+    version.zip(versions.get(&change.object.kind)).is_none_or(|(version, listed)| version <= *listed)
+}
+
 fn hashed(value: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()
 }
 
-fn identity(object: &Value) -> u64 {
-    let metadata = &object["metadata"];
-    hashed([&object["kind"], &metadata["namespace"], &metadata["name"]].map(Value::to_string))
-}
-
-/// What is more than a status, but for addresses and the end of a pod; of an event all of it.
+/// What is more than a status, but for addresses, images and the end of a pod; of an event how often it happened.
 fn mattering(object: &Value) -> u64 {
     let (metadata, status) = (&object["metadata"], &object["status"]);
     if object["kind"] == "Event" {
@@ -128,22 +151,14 @@ fn mattering(object: &Value) -> u64 {
             [&object["count"], &object["lastTimestamp"], &object["eventTime"]].map(Value::to_string),
         );
     }
-    let mut rest = object.clone();
-    if let Some(fields) = rest.as_object_mut() {
-        fields.remove("metadata");
-        fields.remove("status");
-    }
-    let of_status = ["addresses", "podIPs", "phase", "containerStatuses"].map(|field| match field {
-        "containerStatuses" => images(&status[field]),
-        field => status[field].to_string(),
-    });
-    hashed((rest.to_string(), metadata["labels"].to_string(), metadata["annotations"].to_string(), of_status))
-}
-
-/// Images that run, by digest.
-fn images(statuses: &Value) -> String {
-    let all = statuses.as_array().into_iter().flatten().filter_map(|s| s["imageID"].as_str());
-    all.collect::<Vec<_>>().join(" ")
+    let rest = object.as_object().into_iter().flatten();
+    let rest = rest.filter(|(name, _)| !["metadata", "status"].contains(&name.as_str()));
+    let rest: Vec<String> = rest.map(|(name, value)| format!("{name} {value}")).collect();
+    let of_status = ["addresses", "podIPs", "phase"].map(|field| status[field].to_string());
+    let images = status["containerStatuses"].as_array().into_iter().flatten();
+    let images: Vec<&str> = images.filter_map(|s| s["imageID"].as_str()).collect();
+    let of_metadata = ["labels", "annotations"].map(|field| metadata[field].to_string());
+    hashed((rest, of_metadata, of_status, images))
 }
 
 #[cfg(test)]
@@ -151,23 +166,39 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn change(second: i64, label: &str, status: i64) -> Change {
-        let object = json!({ "kind": "Deployment", "metadata": { "name": "a", "labels": { "v": label } }, "status": { "n": status } });
-        Change { at: Time::from_seconds(second), gone: false, object }
+    fn push(changes: &Changes, version: i64, label: &str, status: i64) {
+        let metadata = json!({ "name": "a", "uid": "u", "resourceVersion": version.to_string(), "labels": { "v": label } });
+        let object = json!({ "kind": "Deployment", "metadata": metadata, "status": { "n": status } });
+        changes.push(Time::from_seconds(version), false, object);
     }
 
     #[test]
-    fn a_status_that_moves_on_is_no_change_and_a_full_queue_says_since_when() {
+    fn a_status_that_moves_on_is_no_change_and_what_a_list_does_not_show_waits() {
         let changes = Changes::default();
-        for change in [change(1, "1", 1), change(2, "1", 2), change(3, "2", 2)] {
-            changes.push(change);
+        for (version, label, status) in [(1, "1", 1), (2, "1", 2), (3, "2", 2)] {
+            push(&changes, version, label, status);
         }
-        let (taken, lost) = changes.take(Time::from_seconds(2));
-        assert_eq!((taken.len(), lost.len(), changes.is_waiting()), (1, 0, true));
-        changes.push(change(4, &"x".repeat(FULL - 200), 0));
-        changes.push(change(5, "3", 0));
-        let (taken, lost) = changes.take(Time::from_seconds(9));
-        assert_eq!(taken, [change(5, "3", 0)]);
+        let listed = Versions::from([("Deployment".to_owned(), 2)]);
+        for _ in 0..2 {
+            let (taken, lost) = changes.take(listed.clone());
+            assert_eq!(
+                (taken.len(), lost.len(), changes.count()),
+                (1, 0, 2),
+                "not committed: it is taken again"
+            );
+        }
+        changes.committed();
+        assert_eq!(changes.count(), 1);
+    }
+
+    #[test]
+    fn a_full_queue_says_since_when() {
+        let changes = Changes::default();
+        push(&changes, 3, "2", 0);
+        push(&changes, 4, &"x".repeat(FULL - 250), 0);
+        push(&changes, 5, "3", 0);
+        let (taken, lost) = changes.take(Versions::new());
+        assert_eq!((taken.len(), taken[0].at), (1, Time::from_seconds(5)));
         assert!(lost[0].why.contains("67108864 bytes"), "{lost:?}");
         assert_eq!((lost[0].from, lost[0].to), (Time::from_seconds(3), Time::from_seconds(5)));
     }

@@ -24,7 +24,7 @@ pub(super) struct List {
     pub kind: String,
     pub version: Value,
     /// Of the cluster, when its first page was made.
-    at: Value,
+    pub at: Value,
     /// All of its items.
     pub items: Vec<Result<Object, &'static str>>,
     /// Path and digest of each page.
@@ -43,6 +43,12 @@ impl List {
             }
         }
         List::begun(session, path, fields)
+    }
+
+    /// One that was not begun, because the pass has taken its time.
+    pub(super) fn late(path: &str) -> List {
+        let why = Refusal::Failed(format!("GET {path}: the pass took longer than its limit"));
+        List { path: path.to_owned(), broken: Some(why), ..List::default() }
     }
 
     fn begun(session: &Session, path: &str, fields: Option<&str>) -> List {

@@ -9,23 +9,25 @@ mod watch;
 
 pub use changes::{Change, Changes, Lost};
 pub use resources::{CONSTRAINTS_VERSION, RESOURCES, Resource, When};
-
 pub use watch::Watches;
 
 use super::Context;
-use super::gatekeeper::{ADMISSIONS, CONSTRAINTS, Object, Parser};
+use super::gatekeeper::{ADMISSIONS, CONSTRAINTS, Parser};
 use super::live::{Start, Step};
 use crate::evidence::Time;
+use changes::Versions;
 use list::List;
 use resources::{EVENTS, path};
 use serde_json::Value;
 use session::{Refusal, Session};
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 /// A pass over a cluster: one step.
 pub struct Cluster<'a> {
     context: &'a Context<'a>,
     now: Time,
+    limit: Duration,
     session: Session,
 }
 
@@ -35,7 +37,8 @@ impl<'a> Cluster<'a> {
     /// # Errors
     /// There are none.
     pub fn open(context: &'a Context<'a>, start: Start) -> Result<Cluster<'a>, String> {
-        Ok(Cluster { context, now: start.now, session: Session::open(context.source)? })
+        let Start { now, limit, .. } = start;
+        Ok(Cluster { context, now, limit, session: Session::open(context.source)? })
     }
 
     /// Lists all that is read. A resource that may not be listed is a gap, and the rest is read.
@@ -50,6 +53,8 @@ impl<'a> Cluster<'a> {
             requests: Vec::new(),
             digests: Vec::new(),
             matched: BTreeSet::new(),
+            versions: Versions::new(),
+            until: Instant::now() + self.limit,
         };
         look.constraints();
         for resource in RESOURCES {
@@ -58,7 +63,8 @@ impl<'a> Cluster<'a> {
             }
         }
         look.events();
-        let (told, lost) = self.context.changes.as_ref().map(|c| c.take(self.now)).unwrap_or_default();
+        let versions = std::mem::take(&mut look.versions);
+        let (told, lost) = self.context.changes.as_ref().map(|c| c.take(versions)).unwrap_or_default();
         for Change { at, gone, object } in told {
             look.parser.change(at, gone, object);
         }
@@ -91,8 +97,11 @@ struct Look<'a> {
     parser: Parser<'a>,
     requests: Vec<String>,
     digests: Vec<String>,
-    /// Kinds that constraints match.
-    matched: BTreeSet<String>,
+    /// Kinds that constraints name.
+    matched: BTreeSet<&'static str>,
+    versions: Versions,
+    /// When the pass has taken its time.
+    until: Instant,
 }
 
 impl Look<'_> {
@@ -102,7 +111,8 @@ impl Look<'_> {
             Ok(kinds) => {
                 for (plural, kind) in kinds {
                     let list = self.list(&path(CONSTRAINTS, CONSTRAINTS_VERSION, &plural), None);
-                    self.matched.extend(list.items.iter().flatten().flat_map(matched));
+                    let named = |r: &&Resource| list.items.iter().flatten().any(|c| c.may_hold(r.kind));
+                    self.matched.extend(RESOURCES.iter().filter(named).map(|r| r.kind));
                     self.take(&format!("constraint {kind}"), &format!("{plural}.{CONSTRAINTS}"), list);
                 }
             }
@@ -114,11 +124,17 @@ impl Look<'_> {
     fn resource(&mut self, resource: &Resource) {
         let list = self.list(&resource.path(), None);
         match list.broken {
-            Some(Refusal::NotServed(_)) if resource.when == When::Served => {
+            Some(Refusal::NotServed(_)) if resource.when == When::Served && self.lacks_group(resource) => {
                 self.parser.listed(&resource.path(), resource.kind, &Value::Null, Vec::new(), true);
             }
             _ => self.take(resource.kind, &resource.name(), list),
         }
+    }
+
+    /// Whether the server has no such group, and so none of its objects.
+    fn lacks_group(&self, resource: &Resource) -> bool {
+        let group = json(self.session, &format!("/apis/{}", resource.group));
+        matches!(group, Err(Refusal::NotServed(_)))
     }
 
     /// Requests that the webhook denied, warned about or noted.
@@ -130,6 +146,9 @@ impl Look<'_> {
     }
 
     fn list(&mut self, path: &str, fields: Option<&str>) -> List {
+        if Instant::now() > self.until {
+            return List::late(path);
+        }
         let mut list = List::read(self.session, path, fields);
         self.requests.push(format!("GET {path}: {} items", list.items.len()));
         self.digests.append(&mut list.digests);
@@ -140,7 +159,12 @@ impl Look<'_> {
     fn take(&mut self, kind: &str, name: &str, mut list: List) {
         let broken = list.broken.take();
         if broken.is_none() || !list.items.is_empty() {
-            let List { path, kind, version, items, .. } = list;
+            let List { path, kind, version, items, at, .. } = list;
+            // Of several lists of one kind, the oldest.
+            if let Some(at) = at.as_str().and_then(|at| at.parse().ok()) {
+                let known = self.versions.entry(kind.clone()).or_insert(at);
+                *known = at.min(*known);
+            }
             self.parser.listed(&path, &kind, &version, items, broken.is_none());
         }
         if let Some(refusal) = broken {
@@ -172,12 +196,4 @@ fn discovered(session: &Session) -> Result<Vec<(String, String)>, Refusal> {
 
 fn json(session: &Session, path: &str) -> Result<Value, Refusal> {
     Ok(session.get(path, path)?.0)
-}
-
-/// Kinds that a constraint matches.
-fn matched(constraint: &Object) -> Vec<String> {
-    let constraint = constraint.value();
-    let kinds = constraint["spec"]["match"]["kinds"].as_array().into_iter().flatten();
-    let names = kinds.flat_map(|k| k["kinds"].as_array().into_iter().flatten());
-    names.filter_map(Value::as_str).map(str::to_owned).collect()
 }

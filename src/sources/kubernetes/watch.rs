@@ -1,7 +1,7 @@
 //! Watches: one for each resource, from where its list ends now, as long as the program runs. They fill a queue; a pass reads
 //! it through the parser.
 
-use super::changes::{Change, Changes, Lost};
+use super::changes::{Changes, Lost};
 use super::constraint_kinds;
 use super::resources::{CONSTRAINTS_VERSION, EVENTS, RESOURCES, When, path};
 use super::session::{Refusal, Server};
@@ -89,16 +89,27 @@ impl Watch {
         loop {
             match self.version().await {
                 Ok(version) => {
-                    if let Some((from, why)) = lost {
-                        let to = self.of.clock.now();
-                        self.of.changes.lose(Lost { what: self.place.0.clone(), from, to, why });
+                    self.lose(lost);
+                    match self.follow(version).await {
+                        (_, End::Refused(why)) => {
+                            tracing::warn!(source = self.of.source.name, path = self.place.0, %why, "may not watch");
+                            return;
+                        }
+                        (from, End::Lost(why) | End::Broken(why)) => lost = Some((from, why)),
                     }
-                    lost = Some(self.follow(version).await);
                 }
-                Err(Refusal::Denied(_) | Refusal::NotServed(_)) => return,
+                Err(Refusal::Denied(_) | Refusal::NotServed(_)) => return self.lose(lost),
                 Err(refusal) => lost = lost.or(Some((self.of.clock.now(), refusal.why()))),
             }
             tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    /// Says since when nothing is known.
+    fn lose(&self, lost: Option<(Time, String)>) {
+        if let Some((from, why)) = lost {
+            let (what, to) = (self.place.0.clone(), self.of.clock.now());
+            self.of.changes.lose(Lost { what, from, to, why });
         }
     }
 
@@ -113,12 +124,12 @@ impl Watch {
 
     /// Follows changes from a version on, over as many connections as it takes, until the server no longer has them. Gives
     /// the last time that it was well, and why it ended.
-    async fn follow(&self, mut version: String) -> (Time, String) {
+    async fn follow(&self, mut version: String) -> (Time, End) {
         let mut well = self.of.clock.now();
         loop {
             match self.connection(&mut version, &mut well).await {
                 Ok(()) => {}
-                Err(End::Lost(why)) => return (well, why),
+                Err(end @ (End::Lost(_) | End::Refused(_))) => return (well, end),
                 Err(End::Broken(why)) => {
                     tracing::info!(source = self.of.source.name, path = self.place.0, %why, "a watch goes on");
                     tokio::time::sleep(AGAIN).await;
@@ -132,8 +143,9 @@ impl Watch {
             WatchParams { field_selector: self.place.1.clone(), ..WatchParams::default() }.timeout(WATCH);
         let asked =
             Request::new(&self.place.0).watch(&params, version).map_err(|e| End::Lost(e.to_string()))?;
-        let mut events = pin!(self.server.client.request_events::<Value>(asked).await.map_err(End::of)?);
         let silence = Duration::from_secs(u64::from(WATCH) + GRACE);
+        let begun = tokio::time::timeout(silence, self.server.client.request_events::<Value>(asked)).await;
+        let mut events = pin!(begun.map_err(|_| End::Broken("silence".into()))?.map_err(End::of)?);
         loop {
             let next = tokio::time::timeout(silence, events.try_next()).await;
             let event = next.map_err(|_| End::Broken("silence".into()))?.map_err(End::of)?;
@@ -154,7 +166,7 @@ impl Watch {
             if let Some(metadata) = object["metadata"].as_object_mut() {
                 metadata.remove("managedFields");
             }
-            self.of.changes.push(Change { at: *well, gone, object });
+            self.of.changes.push(*well, gone, object);
         }
     }
 }
@@ -165,6 +177,8 @@ enum End {
     Lost(String),
     /// The next one goes on where it broke.
     Broken(String),
+    /// 401 and 403: the role lets list and not watch.
+    Refused(String),
 }
 
 impl End {
@@ -172,6 +186,7 @@ impl End {
         let why = told(&error);
         match error {
             kube::Error::Api(status) if status.code == 429 || status.code >= 500 => End::Broken(why),
+            kube::Error::Api(status) if [401, 403].contains(&status.code) => End::Refused(why),
             kube::Error::Api(_) | kube::Error::SerdeError(_) => End::Lost(why),
             _ => End::Broken(why),
         }

@@ -1,0 +1,234 @@
+//! Rules about violators: what got past a gate, and what was there before it.
+
+use super::super::facts::{Seen, States};
+use super::super::findings::Case;
+use super::cluster::{is_unaudited, scope, workloads};
+use super::gates::{many, row};
+use super::{Judged, utc};
+use crate::evidence::Time;
+use crate::evidence::gatekeeper::{Constraint, Template, Verdict, Workload};
+use std::collections::BTreeSet;
+
+/// What a deny constraint says of a workload in its match scope.
+struct Denial<'a> {
+    constraint: &'a Seen<Constraint>,
+    /// The violation that is there.
+    violation: Option<u64>,
+    /// Whether every violator of the constraint is known.
+    is_complete: bool,
+    /// Since when it denies, as far as we saw it change; else the time of the first look, before which it began.
+    began: Time,
+    /// Whether that change was seen.
+    is_seen: bool,
+    workload: Order,
+    /// Whether the workload violated it as it was seen first; none when that is not known.
+    from_the_first: Option<bool>,
+}
+
+/// When a workload was created.
+#[derive(Clone, Copy, PartialEq)]
+enum Order {
+    /// Before its constraint began to deny.
+    Before,
+    /// Later.
+    After,
+    /// One of both times is not known.
+    Unknown,
+}
+
+impl Denial<'_> {
+    fn violates(&self) -> bool {
+        self.violation.is_some()
+    }
+
+    fn violates_and_is(&self, order: Order) -> bool {
+        self.violates() && self.workload == order
+    }
+
+    /// Whether the workload may violate it and not be named.
+    fn is_open(&self) -> bool {
+        !self.violates() && !self.is_complete
+    }
+}
+
+/// What every deny constraint says that has a workload in its match scope.
+fn denials<'a>(case: &Case<'a>, subject: &str, w: &Seen<Workload>) -> Vec<Denial<'a>> {
+    let (facts, at) = (&case.facts.cluster, case.estate.at);
+    let skew = case.catalogue.defaults.clock_skew_seconds;
+    let all = facts.constraints.at(at).filter(|(_, c)| c.source == w.source);
+    let denying = all.filter(|(_, c)| c.value.effective_action == "deny");
+    // One that may have it in its scope is not complete.
+    let scoped = denying.filter(|(_, c)| scope(case, &c.value, w) != Some(false));
+    let denial = |(place, c): (&str, &'a Seen<Constraint>)| {
+        let violated = format!("{subject}#{}/{}", c.value.kind, c.value.name);
+        let violation = facts.violations.of(&violated, at).filter(|v| !v.gone);
+        let (began, is_seen) = denies_since(case, place, c)?;
+        let workload = match w.value.created {
+            Some(created) if created > began.plus_seconds(skew) => Order::After,
+            Some(created) if is_seen && created <= began => Order::Before,
+            _ => Order::Unknown,
+        };
+        Some(Denial {
+            constraint: c,
+            violation: violation.map(|v| v.seq),
+            is_complete: is_complete(case, c, w),
+            began,
+            is_seen,
+            workload,
+            from_the_first: violation.and_then(|_| from_the_first(case, subject, &violated, w)),
+        })
+    };
+    scoped.filter_map(denial).collect()
+}
+
+/// When constraint, match, parameters or template changed last, and whether that was seen.
+fn denies_since(case: &Case<'_>, place: &str, c: &Seen<Constraint>) -> Option<(Time, bool)> {
+    let (facts, at) = (&case.facts.cluster, case.estate.at);
+    let same_rule = |a: &Constraint, b: &Constraint| {
+        let asked = |c: &Constraint| {
+            (c.uid.clone(), c.effective_action.clone(), c.r#match.clone(), c.parameters.clone())
+        };
+        asked(a) == asked(b)
+    };
+    let same_text = |a: &Template, b: &Template| a.text == b.text && a.created == b.created;
+    let of_kind =
+        facts.templates.at(at).filter(|(_, t)| t.source == c.source && t.value.kind == c.value.kind);
+    let mut changes: Vec<Time> =
+        of_kind.filter_map(|(t, _)| since(&facts.templates, t, at, same_text)).collect();
+    changes.push(since(&facts.constraints, place, at, same_rule)?);
+    let began = changes.into_iter().max()?;
+    // What the first look showed was there before.
+    let first = case.facts.own.looks.get(&c.source)?.iter().find_map(|l| l.value.looked_at)?;
+    Some((began, began > first))
+}
+
+/// Whether a workload violated a constraint as it was seen first: at that look, or nothing that a rule can ask changed until it
+/// was found. None when its namespace changed in between.
+fn from_the_first(case: &Case<'_>, subject: &str, violated: &str, w: &Seen<Workload>) -> Option<bool> {
+    let (facts, at) = (&case.facts.cluster, case.estate.at);
+    let found = since(&facts.violations, violated, at, |_, _| true)?;
+    let appeared = since(&facts.workloads, subject, at, |_, _| true)?;
+    let cluster = subject.split('/').next()?;
+    let space = facts.namespaces.0.get(&format!("{cluster}/-/Namespace/{}", w.value.namespace));
+    if space.into_iter().flatten().any(|s| s.at > appeared && s.at <= found) {
+        return None;
+    }
+    let asked = |w: &Workload| (w.labels.clone(), w.annotations.clone(), w.generation);
+    let mut states = facts.workloads.0.get(subject)?.iter().filter(|s| s.at >= appeared && s.at <= found);
+    let first = states.next().map(|s| asked(&s.value))?;
+    Some(states.all(|s| asked(&s.value) == first))
+}
+
+/// The time of the look that first showed a state as it is, without an end or a change since.
+fn since<T>(states: &States<T>, subject: &str, at: Time, is_same: impl Fn(&T, &T) -> bool) -> Option<Time> {
+    let history: Vec<&Seen<T>> = states.0.get(subject)?.iter().filter(|s| s.at <= at).collect();
+    let last = history.last()?;
+    let streak = history.iter().rev().take_while(|s| !s.gone && is_same(&s.value, &last.value));
+    streak.last().map(|s| s.at)
+}
+
+/// Whether every violator of a constraint is known: our own evaluation has them, or the listing is whole and of an audit after
+/// the last change of rule and workload.
+fn is_complete(case: &Case<'_>, c: &Seen<Constraint>, w: &Seen<Workload>) -> bool {
+    let Some((_, row)) = row(case, c) else { return false };
+    let mut looks = case.facts.own.looks.get(&c.source).into_iter().flatten();
+    let look = looks.rfind(|l| l.value.looked_at.is_some_and(|t| t <= case.estate.at));
+    let audits = look.and_then(|l| l.value.audits.as_ref()).filter(|a| a.whole);
+    if audits.is_none() || is_unaudited(case, w) || scope(case, &c.value, w).is_none() {
+        return false;
+    }
+    let is_reproduced = row.reperformed.as_ref().is_some_and(|ours| ours.verdict == Verdict::Reproduced);
+    let is_later = audits.and_then(|a| a.oldest).is_some_and(|t| t > w.at);
+    is_reproduced || row.total.is_some() && !row.truncated() && row.rule.is_some() && is_later
+}
+
+/// Whether something got past the webhook that it denies.
+pub(super) fn bypass(case: &Case<'_>) -> Vec<Judged> {
+    let judge = |(subject, w): (&str, &Seen<Workload>)| {
+        let denials = denials(case, subject, w);
+        let first = |is: &dyn Fn(&Denial<'_>) -> bool| denials.iter().find(|d| is(d));
+        let past = first(&|d| d.violates_and_is(Order::After) && d.from_the_first == Some(true));
+        let is_unknown = |d: &Denial<'_>| {
+            let after = d.violates_and_is(Order::After) && d.from_the_first.is_none();
+            d.violates_and_is(Order::Unknown) || after
+        };
+        let (line, of) = if past.is_some() {
+            (1, past)
+        } else if let Some(open) = first(&|d| d.is_open()) {
+            (2, Some(open))
+        } else if let Some(unknown) = first(&is_unknown) {
+            (3, Some(unknown))
+        } else if let Some(other) = first(&|d| d.violates()) {
+            (5, Some(other))
+        } else {
+            (if none_was_read(case, &denials, w) { 6 } else { 4 }, None)
+        };
+        said(subject, w, line, of, &denials)
+    };
+    workloads(case).into_iter().map(judge).collect()
+}
+
+/// Whether what a constraint found when it began to deny was put right in time.
+pub(super) fn aged(case: &Case<'_>) -> Vec<Judged> {
+    let grace = 86_400 * case.catalogue.defaults.grace_days;
+    let judge = |(subject, w): (&str, &Seen<Workload>)| {
+        let denials = denials(case, subject, w);
+        let first = |is: &dyn Fn(&Denial<'_>) -> bool| denials.iter().find(|d| is(d));
+        let is_late = |d: &Denial<'_>| case.estate.at > d.began.plus_seconds(grace);
+        let aged = first(&|d| d.violates_and_is(Order::Before) && is_late(d));
+        let (line, of) = if aged.is_some() {
+            (1, aged)
+        } else if let Some(open) = first(&|d| d.is_open()) {
+            (2, Some(open))
+        } else if let Some(unknown) = first(&|d| d.violates_and_is(Order::Unknown)) {
+            (3, Some(unknown))
+        } else if let Some(young) = first(&|d| d.violates_and_is(Order::Before)) {
+            (5, Some(young))
+        } else if let Some(past) = first(&|d| d.violates()) {
+            (4, Some(past))
+        } else {
+            (if none_was_read(case, &denials, w) { 7 } else { 6 }, None)
+        };
+        said(subject, w, line, of, &denials)
+    };
+    workloads(case).into_iter().map(judge).collect()
+}
+
+/// Whether there is no constraint in whose scope a workload is, because they were not read.
+fn none_was_read(case: &Case<'_>, denials: &[Denial<'_>], w: &Seen<Workload>) -> bool {
+    let last = case.facts.own.looks.get(&w.source).and_then(|looks| looks.last());
+    denials.is_empty() && !last.is_some_and(|l| l.value.complete)
+}
+
+/// A workload, the constraint that decides, and what both say of time.
+fn said(
+    subject: &str,
+    w: &Seen<Workload>,
+    line: usize,
+    of: Option<&Denial<'_>>,
+    all: &[Denial<'_>],
+) -> Judged {
+    let note = match of {
+        None if all.is_empty() => "no deny constraint has it in its match scope".into(),
+        None => format!("no violation of {}", many(all.len() as u64, "deny constraint")),
+        Some(d) => sentence(d, w),
+    };
+    let constraints: BTreeSet<u64> = of.map_or_else(
+        || all.iter().map(|d| d.constraint.seq).collect(),
+        |d| BTreeSet::from([d.constraint.seq]),
+    );
+    let judged = Judged::line(subject, line).note(note).evidence([w.seq]).evidence(constraints);
+    judged.evidence(of.and_then(|d| d.violation))
+}
+
+fn sentence(d: &Denial<'_>, w: &Seen<Workload>) -> String {
+    let Constraint { kind, name, .. } = &d.constraint.value;
+    let began = utc(d.began);
+    let denies = match (d.violates(), d.is_seen) {
+        (false, _) => return format!("not every violator of {kind}/{name} is known"),
+        (true, true) => format!("denies since {began}"),
+        (true, false) => format!("denied before our first look ({began})"),
+    };
+    let created = w.value.created.map_or_else(|| "at an unknown time".into(), utc);
+    format!("violates {kind}/{name}, which {denies}; created {created}")
+}
