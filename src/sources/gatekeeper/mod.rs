@@ -161,6 +161,7 @@ impl<'a> Parser<'a> {
             let passing = changes.iter().map(|(.., object)| object);
             self.changed(&cluster, &changes, &Related::of(objects.iter().chain(passing)));
         }
+        let passed = self.out.evidence.len();
         let Inputs { digest, audits } = Inputs::of(&cluster, &objects, &self.listed);
         self.out.audits = audits;
         let was_told = changes.iter().any(|(.., object)| object.group == CONSTRAINTS);
@@ -182,7 +183,8 @@ impl<'a> Parser<'a> {
         for object in objects {
             self.facts(&cluster, &object, &related);
         }
-        let workloads = self.count(Kind::KubernetesWorkload);
+        let workloads =
+            self.out.evidence[passed..].iter().filter(|e| e.kind == Kind::KubernetesWorkload).count();
         self.out.read = format!("1 look, {constraints} constraints, {workloads} workloads");
         self.out
     }
@@ -269,10 +271,6 @@ impl<'a> Parser<'a> {
             rows.push(audited.row);
         }
         rows
-    }
-
-    fn count(&self, kind: Kind) -> usize {
-        self.out.evidence.iter().filter(|e| e.kind == kind).count()
     }
 
     /// uid of the namespace kube-system, else that of the look before, else the name that the config gives.
