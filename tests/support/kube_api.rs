@@ -89,7 +89,10 @@ impl KubeApi {
             object["kind"] = json!(head["kind"].as_str().unwrap().trim_end_matches("List"));
             object["apiVersion"] = head["apiVersion"].clone();
             let line = json!({ "type": sort, "object": object }).to_string();
-            told.entry(path.to_owned()).or_default().push((*version, line));
+            let lines = told.entry(path.to_owned()).or_default();
+            lines.push((*version, line));
+            // Watches are never so far behind; a server forgets as well.
+            lines.drain(..lines.len().saturating_sub(500));
         };
         for object in items.iter_mut() {
             match find(&before, object) {
