@@ -735,6 +735,8 @@ seed = {self.seed}
             fact("webhook fails open", "webhook-fails-closed", "vision", "not-satisfied"),
             fact("exempt namespace", "constraint-enforced", "unstored", "not-satisfied"),
             fact("exemption not written down", "exemptions-written-down", "unstored", "not-satisfied"),
+            fact("deployed past the gate", "admission-bypass", stray, "not-satisfied"),
+            fact("gate evaluated anew", "gate-reperformed", "vision", "satisfied"),
             fact("hour missing", "flow-logs-audit-trail", "orderly", "not-assessed", reason="source-gap"),
             fact("records lost", "flow-logs-audit-trail", "unstored", "not-assessed", reason="records-lost"),
             fact("tag mended", "ai-resource-tags", "generative", "satisfied", lifecycle="resolved"),
