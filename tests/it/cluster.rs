@@ -207,6 +207,7 @@ fn an_api_server_that_stalls_breaks_off_or_answers_with_a_page_is_said_and_the_r
         (Fault::Half, "the answer broke off"),
         (Fault::Status(200, html.into()), "the answer is no JSON"),
         (Fault::Status(200, "{\"kind\":\"PodList\"}".into()), "the answer is no list"),
+        (Fault::Status(200, "[1]".into()), "the answer is no list"),
         (Fault::Status(503, html.into()), "503: <html><body>Sign in</body></html> (3 attempts)"),
         (Fault::Status(404, "404 page not found\n".into()), "404: 404 page not found"),
     ] {

@@ -31,7 +31,7 @@ impl Inputs {
             let mut constraint = constraint.value();
             audited.push(constraint["status"]["auditTimestamp"].as_str().and_then(|t| t.parse().ok()));
             hasher.update(asked(&mut constraint).to_string());
-            matches.push(constraint["spec"]["match"].take());
+            matches.push(constraint["spec"]["match"].clone());
         }
         let told = versions(objects, &matches, &mut hasher);
         let digest = told.map(|()| hex(&hasher.finalize()));

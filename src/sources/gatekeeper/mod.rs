@@ -85,7 +85,8 @@ impl<'a> Parser<'a> {
     /// Takes one reply that was read already.
     pub fn reply(&mut self, path: &str, mut reply: Value) {
         let kind = reply["kind"].as_str().unwrap_or_default().to_owned();
-        match (reply["items"].take(), kind.as_str()) {
+        let items = reply.get_mut("items").map(Value::take).unwrap_or_default();
+        match (items, kind.as_str()) {
             (_, "Status") => self.status(path, &reply),
             (_, "Table") => self.out.refuse(path, "is a table for people: ask with -o json".into()),
             (Value::Array(items), _) => self.list(path, &reply, items, &kind),

@@ -67,12 +67,13 @@ impl List {
         loop {
             let asked = Request::new(&self.path).list(&params).map_err(|e| Refusal::Failed(e.to_string()))?;
             let (mut page, sha256) = session.get(&self.path, &asked.uri().to_string())?;
-            let Value::Array(items) = page["items"].take() else { return Err(no_list) };
-            let at = page["metadata"]["resourceVersion"].take();
+            let items = page.get_mut("items").map(Value::take);
+            let Some(Value::Array(items)) = items else { return Err(no_list) };
+            let at = page["metadata"]["resourceVersion"].clone();
             if self.digests.is_empty() {
                 let kind = page["kind"].as_str().unwrap_or_default();
                 self.kind = kind.strip_suffix("List").unwrap_or(kind).to_owned();
-                (self.version, self.at) = (page["apiVersion"].take(), at);
+                (self.version, self.at) = (page["apiVersion"].clone(), at);
             } else if at != self.at {
                 return Err(Refusal::Expired(format!("GET {}: it changed between its pages", self.path)));
             }

@@ -163,7 +163,7 @@ impl Watch {
             if let Some(last) = object["metadata"]["resourceVersion"].as_str() {
                 last.clone_into(version);
             }
-            if let Some(metadata) = object["metadata"].as_object_mut() {
+            if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
                 metadata.remove("managedFields");
             }
             self.of.changes.push(*well, gone, object);
