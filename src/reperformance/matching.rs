@@ -74,7 +74,8 @@ pub fn kinds_fit(r#match: &Value, group: &str, kind: &str) -> bool {
     kinds.is_empty() || kinds.iter().any(|k| has(&k["kinds"], kind) && has(&k["apiGroups"], group))
 }
 
-fn texts(list: &Value) -> impl Iterator<Item = &str> {
+/// The texts of a list; what is no text is left out.
+pub fn texts(list: &Value) -> impl Iterator<Item = &str> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 

@@ -7,5 +7,7 @@ mod matching;
 mod policies;
 pub mod rego;
 
-pub use matching::{Object, covered_by_webhook, in_match_scope, kinds_fit, selector_matches, wildcard};
+pub use matching::{
+    Object, covered_by_webhook, in_match_scope, kinds_fit, selector_matches, texts, wildcard,
+};
 pub use policies::{Amount, CostVerdict, cost, deployment_tags, is_model_resource, required_tags};

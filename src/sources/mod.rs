@@ -11,6 +11,7 @@ pub mod gatekeeper;
 mod gathered;
 pub mod kubernetes;
 mod live;
+mod pages;
 pub mod sentinel;
 
 pub use context::Context;

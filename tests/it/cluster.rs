@@ -299,6 +299,13 @@ pub(crate) fn named(items: &[Value], name: &str) -> usize {
     items.iter().position(|o| o["metadata"]["name"] == name).unwrap()
 }
 
+/// Gives a constraint its second generation, which all pods have seen.
+pub(crate) fn edited_and_seen(constraint: &mut Value) {
+    constraint["metadata"]["generation"] = json!(2);
+    let pods = constraint["status"]["byPod"].as_array_mut().unwrap();
+    pods.iter_mut().for_each(|p| p["observedGeneration"] = json!(2));
+}
+
 /// Lets a later audit say that a constraint has only these of its violations.
 pub(crate) fn audited(constraint: &mut Value, keeps: impl Fn(&Value) -> bool) {
     let status = &mut constraint["status"];
@@ -331,12 +338,7 @@ fn a_violation_ends_fixed_with_its_object_or_with_its_rule_and_never_because_nob
         let of_staging = named(all, "staging-cost-center-scoped");
         let c = &mut all[of_staging];
         c["spec"]["parameters"]["labels"] = json!([]);
-        c["metadata"]["generation"] = json!(2);
-        c["status"]["byPod"]
-            .as_array_mut()
-            .unwrap()
-            .iter_mut()
-            .for_each(|p| p["observedGeneration"] = json!(2));
+        edited_and_seen(c);
         audited(c, |_| false);
     });
     pass(&world);

@@ -1,6 +1,6 @@
 //! What got past the gates, and whether they looked: a cluster over weeks, judged at chosen times.
 
-use crate::cluster::{DEPLOYMENTS, TEMPLATES, audited, named, server, world};
+use crate::cluster::{DEPLOYMENTS, TEMPLATES, audited, edited_and_seen, named, server, world};
 use crate::support::World;
 use crate::support::kube_api::KubeApi;
 use actledger::assessment::{self, Facts};
@@ -159,15 +159,10 @@ fn a_workload_older_than_its_constraint_has_thirty_days() {
     let mut weeks = Weeks::begin();
     // The constraint asks for more since the second of December: an audit of it finds what was well before.
     change(&weeks.api, LABELS, "ml-deployments-must-have-labels", |c| {
-        c["metadata"]["generation"] = json!(2);
         c["spec"]["parameters"]["labels"] = json!([{ "key": "cost-center" }]);
         let edit = json!({ "manager": "kubectl", "operation": "Update", "time": "2026-12-02T09:00:00Z" });
         c["metadata"]["managedFields"].as_array_mut().unwrap().push(edit);
-        c["status"]["byPod"]
-            .as_array_mut()
-            .unwrap()
-            .iter_mut()
-            .for_each(|p| p["observedGeneration"] = json!(2));
+        edited_and_seen(c);
         audited(c, |_| false);
         c["status"]["totalViolations"] = json!(0);
         for name in ["fraud-scorer", "model-01"] {

@@ -51,6 +51,11 @@ fn object<'a>(w: &'a Seen<Workload>, labels: Option<&'a Outside>) -> Object<'a> 
     Object { group, kind, namespace, name, labels: &w.value.labels, namespace_labels: labels }
 }
 
+/// Whether the last look at a cluster lacked nothing.
+pub(super) fn was_read_whole(case: &Case<'_>, source: &str) -> bool {
+    case.facts.own.looks.get(source).and_then(|l| l.last()).is_some_and(|l| l.value.complete)
+}
+
 /// Whether a constraint has a workload in its match scope; none when labels of a namespace decide that were not read.
 pub(super) fn scope(case: &Case<'_>, c: &Constraint, w: &Seen<Workload>) -> Option<bool> {
     let labels = namespace(case, w).map(|n| &n.value.labels);
@@ -188,7 +193,7 @@ fn enforced_in(
     let reached: Vec<Option<bool>> = workloads.iter().map(covers).collect();
     let unreached = hook.is_none() || reached.contains(&Some(false));
     let pods = covering.map(|c| pods(&c.value)).unwrap_or(Pods::Silent);
-    let whole = case.facts.own.looks.get(source).and_then(|l| l.last()).is_some_and(|l| l.value.complete);
+    let whole = was_read_whole(case, source);
     let line = if !whole && (all.is_empty() || hook.is_none()) {
         7
     } else if all.is_empty() {
@@ -253,7 +258,7 @@ pub(super) fn fails_closed(case: &Case<'_>) -> Vec<Judged> {
     let sources: BTreeSet<&str> = production(case).keys().map(|(source, _)| *source).collect();
     let judge = |source: &str| {
         let hook = webhook(case, source);
-        let read = case.facts.own.looks.get(source).and_then(|l| l.last()).is_some_and(|l| l.value.complete);
+        let read = was_read_whole(case, source);
         let line = match hook.map(|h| h.value.failure_policy.as_str()) {
             None if read => 1,
             None => 5,

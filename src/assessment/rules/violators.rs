@@ -2,7 +2,7 @@
 
 use super::super::facts::{Seen, States};
 use super::super::findings::Case;
-use super::cluster::{is_unaudited, scope, workloads};
+use super::cluster::{is_unaudited, scope, was_read_whole, workloads};
 use super::gates::{many, row};
 use super::{Judged, utc};
 use crate::evidence::Time;
@@ -142,62 +142,44 @@ fn is_complete(case: &Case<'_>, c: &Seen<Constraint>, w: &Seen<Workload>) -> boo
     is_reproduced || row.total.is_some() && !row.truncated() && row.rule.is_some() && is_later
 }
 
+/// A line of a decision list, and the denials for which it holds.
+type Line<'l> = (usize, &'l dyn Fn(&Denial<'_>) -> bool);
+
 /// Whether something got past the webhook that it denies.
 pub(super) fn bypass(case: &Case<'_>) -> Vec<Judged> {
-    let judge = |(subject, w): (&str, &Seen<Workload>)| {
-        let denials = denials(case, subject, w);
-        let first = |is: &dyn Fn(&Denial<'_>) -> bool| denials.iter().find(|d| is(d));
-        let past = first(&|d| d.violates_and_is(Order::After) && d.from_the_first == Some(true));
-        let is_unknown = |d: &Denial<'_>| {
-            let after = d.violates_and_is(Order::After) && d.from_the_first.is_none();
-            d.violates_and_is(Order::Unknown) || after
-        };
-        let (line, of) = if past.is_some() {
-            (1, past)
-        } else if let Some(open) = first(&|d| d.is_open()) {
-            (2, Some(open))
-        } else if let Some(unknown) = first(&is_unknown) {
-            (3, Some(unknown))
-        } else if let Some(other) = first(&|d| d.violates()) {
-            (5, Some(other))
-        } else {
-            (if none_was_read(case, &denials, w) { 6 } else { 4 }, None)
-        };
-        said(subject, w, line, of, &denials)
+    let is_past = |d: &Denial<'_>| d.violates_and_is(Order::After) && d.from_the_first == Some(true);
+    let is_unknown = |d: &Denial<'_>| {
+        d.violates_and_is(Order::Unknown) || d.violates_and_is(Order::After) && d.from_the_first.is_none()
     };
-    workloads(case).into_iter().map(judge).collect()
+    decided(case, &[(1, &is_past), (2, &|d| d.is_open()), (3, &is_unknown), (5, &|d| d.violates())], 4, 6)
 }
 
 /// Whether what a constraint found when it began to deny was put right in time.
 pub(super) fn aged(case: &Case<'_>) -> Vec<Judged> {
     let grace = 86_400 * case.catalogue.defaults.grace_days;
-    let judge = |(subject, w): (&str, &Seen<Workload>)| {
-        let denials = denials(case, subject, w);
-        let first = |is: &dyn Fn(&Denial<'_>) -> bool| denials.iter().find(|d| is(d));
-        let is_late = |d: &Denial<'_>| case.estate.at > d.began.plus_seconds(grace);
-        let aged = first(&|d| d.violates_and_is(Order::Before) && is_late(d));
-        let (line, of) = if aged.is_some() {
-            (1, aged)
-        } else if let Some(open) = first(&|d| d.is_open()) {
-            (2, Some(open))
-        } else if let Some(unknown) = first(&|d| d.violates_and_is(Order::Unknown)) {
-            (3, Some(unknown))
-        } else if let Some(young) = first(&|d| d.violates_and_is(Order::Before)) {
-            (5, Some(young))
-        } else if let Some(past) = first(&|d| d.violates()) {
-            (4, Some(past))
-        } else {
-            (if none_was_read(case, &denials, w) { 7 } else { 6 }, None)
-        };
-        said(subject, w, line, of, &denials)
-    };
-    workloads(case).into_iter().map(judge).collect()
+    let is_young = |d: &Denial<'_>| d.violates_and_is(Order::Before);
+    let is_aged = |d: &Denial<'_>| is_young(d) && case.estate.at > d.began.plus_seconds(grace);
+    let is_unknown = |d: &Denial<'_>| d.violates_and_is(Order::Unknown);
+    let lines: [Line<'_>; 5] =
+        [(1, &is_aged), (2, &|d| d.is_open()), (3, &is_unknown), (5, &is_young), (4, &|d| d.violates())];
+    decided(case, &lines, 6, 7)
 }
 
-/// Whether there is no constraint in whose scope a workload is, because they were not read.
-fn none_was_read(case: &Case<'_>, denials: &[Denial<'_>], w: &Seen<Workload>) -> bool {
-    let last = case.facts.own.looks.get(&w.source).and_then(|looks| looks.last());
-    denials.is_empty() && !last.is_some_and(|l| l.value.complete)
+/// For each workload the first line that holds for a denial; where none does, `clean`, or `unread` when there is no constraint in
+/// whose scope it is because they were not read.
+fn decided(case: &Case<'_>, lines: &[Line<'_>], clean: usize, unread: usize) -> Vec<Judged> {
+    let judge = |(subject, w): (&str, &Seen<Workload>)| {
+        let denials = denials(case, subject, w);
+        let held = |(line, holds): &Line<'_>| Some((*line, denials.iter().find(|d| holds(d))?));
+        match lines.iter().find_map(held) {
+            Some((line, denial)) => said(subject, w, line, Some(denial), &denials),
+            None if denials.is_empty() && !was_read_whole(case, &w.source) => {
+                said(subject, w, unread, None, &denials)
+            }
+            None => said(subject, w, clean, None, &denials),
+        }
+    };
+    workloads(case).into_iter().map(judge).collect()
 }
 
 /// A workload, the constraint that decides, and what both say of time.

@@ -1,10 +1,10 @@
 //! Which interfaces and flow logs there are, as EC2 lists them, in the form in which the AWS command line prints them.
 
-use super::pages::Pages;
 use super::{Session, why};
 use crate::config::Access;
 use crate::evidence::{Kind, Time};
 use crate::sources::flow_logs::Parser;
+use crate::sources::pages::Pages;
 use crate::sources::{Context, Gathered};
 use aws_config::SdkConfig;
 use aws_sdk_ec2::Client;

@@ -2,7 +2,6 @@
 
 mod delivered;
 mod inventory;
-mod pages;
 mod pass;
 pub mod s3;
 mod windows;

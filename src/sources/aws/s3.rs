@@ -1,9 +1,9 @@
 //! A bucket: what lies below a prefix, and the bytes of an object as they were listed.
 
-use super::pages::Pages;
 use super::{told, why};
 use crate::config::Access;
 use crate::evidence::Time;
+use crate::sources::pages::Pages;
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};

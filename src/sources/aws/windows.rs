@@ -1,11 +1,11 @@
 //! Flow logs in a CloudWatch Logs group, window by window. The cursor is the time up to which what is due was read.
 
-use super::pages::Pages;
 use super::{Session, why};
 use crate::evidence::flow_logs::FlowWindow;
 use crate::evidence::{Time, hex};
 use crate::sources::flow_logs::Parser;
 use crate::sources::flow_logs::window::{WINDOW, before, behind, due};
+use crate::sources::pages::Pages;
 use crate::sources::{Context, Knows, Start, Step};
 use aws_sdk_cloudwatchlogs::Client;
 use sha2::{Digest, Sha256};

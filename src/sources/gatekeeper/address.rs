@@ -1,12 +1,9 @@
 //! Addresses of nodes, and of pods that have one of their own: what flow logs show of a cluster.
 
 use super::object::Object;
-use super::workload::{Related, place};
+use super::workload::{Related, has_run, place};
 use crate::evidence::gatekeeper::Address;
 use serde_json::Value;
-
-/// Phases of a pod that runs no more.
-const ENDED: [&str; 2] = ["Succeeded", "Failed"];
 
 /// Where it stands in its subject, and the addresses of a node or pod.
 pub(super) fn address(
@@ -26,7 +23,7 @@ pub(super) fn address(
 pub(super) fn has_ended(of: &Object) -> bool {
     of.kind == "Pod" && {
         let pod = of.value();
-        ENDED.iter().any(|phase| pod["status"]["phase"] == *phase) && pod["spec"]["hostNetwork"] != true
+        has_run(&pod) && pod["spec"]["hostNetwork"] != true
     }
 }
 
@@ -45,13 +42,12 @@ fn node(name: &str, object: &Value) -> Address {
 /// A pod that runs with addresses of its own; one in the network of its node has none.
 fn pod(cluster: &str, of: &Object, object: &Value, related: &Related) -> Option<Address> {
     let (spec, status) = (&object["spec"], &object["status"]);
-    let ended = ENDED.iter().any(|phase| status["phase"] == *phase);
     let all = status["podIPs"].as_array().into_iter().flatten().filter_map(|a| a["ip"].as_str());
     let mut addresses: Vec<String> = all.map(str::to_owned).collect();
     if addresses.is_empty() {
         addresses.extend(status["podIP"].as_str().map(str::to_owned));
     }
-    if ended || addresses.is_empty() || spec["hostNetwork"] == true {
+    if has_run(object) || addresses.is_empty() || spec["hostNetwork"] == true {
         return None;
     }
     let (namespace, kind, name) = related.workload(&place(of));

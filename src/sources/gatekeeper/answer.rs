@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Longest message that a constraint's status holds, in bytes; longer ones are cut and end in three points.
 const MESSAGE: usize = 256;
+
 /// What violates a constraint.
 #[derive(Default)]
 pub(super) struct Found {

@@ -3,6 +3,7 @@
 use super::object::Object;
 use crate::evidence::gatekeeper::{Admission, Template, Webhook};
 use crate::evidence::{Private, outside_json};
+use crate::reperformance::texts;
 use serde_json::Value;
 
 /// Reasons of the events that Gatekeeper's webhook leaves (Gatekeeper docs, "Admission events"); audit events repeat what the
@@ -12,16 +13,25 @@ pub const ADMISSIONS: [&str; 3] = ["FailedAdmission", "WarningAdmission", "Dryru
 /// Group of Gatekeeper's Config.
 pub(super) const CONFIG: &str = "config.gatekeeper.sh";
 
+/// The kind of constraints that a template makes.
+pub(super) fn made_kind(template: &Value) -> &str {
+    template["spec"]["crd"]["spec"]["names"]["kind"].as_str().unwrap_or_default()
+}
+
+/// Errors that Gatekeeper's pods report of a template.
+pub(super) fn pod_errors(template: &Value) -> impl Iterator<Item = &Value> {
+    let pods = template["status"]["byPod"].as_array().into_iter().flatten();
+    pods.flat_map(|p| p["errors"].as_array().into_iter().flatten())
+}
+
 /// A template.
 pub(super) fn template(object: &Value) -> Template {
-    let pods = object["status"]["byPod"].as_array().into_iter().flatten();
-    let errors = pods.flat_map(|p| p["errors"].as_array().into_iter().flatten());
     Template {
         gone: false,
-        kind: object["spec"]["crd"]["spec"]["names"]["kind"].as_str().unwrap_or_default().to_owned(),
+        kind: made_kind(object).to_owned(),
         created: object["status"]["created"].as_bool().unwrap_or(false),
         text: outside_json(&object["spec"]["targets"]).to_string(),
-        errors: errors.filter_map(|e| e["message"].as_str()).map(str::to_owned).collect(),
+        errors: pod_errors(object).filter_map(|e| e["message"].as_str()).map(str::to_owned).collect(),
     }
 }
 
@@ -79,11 +89,10 @@ pub(super) fn merged(event: &Value) -> Option<String> {
 pub(super) fn excluded(objects: &[Object], process: &str) -> Vec<String> {
     let configs = objects.iter().filter(|o| o.group == CONFIG && o.kind == "Config");
     let rules = configs.flat_map(|o| o.value()["spec"]["match"].as_array().cloned().unwrap_or_default());
-    let texts = |v: &Value| -> Vec<String> {
-        v.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-    };
-    let of_process = rules.filter(|r| texts(&r["processes"]).iter().any(|p| p == "*" || p == process));
-    let mut excluded: Vec<String> = of_process.flat_map(|r| texts(&r["excludedNamespaces"])).collect();
+    let of_process = rules.filter(|r| texts(&r["processes"]).any(|p| p == "*" || p == process));
+    let spaces =
+        of_process.flat_map(|r| texts(&r["excludedNamespaces"]).map(str::to_owned).collect::<Vec<_>>());
+    let mut excluded: Vec<String> = spaces.collect();
     excluded.sort();
     excluded
 }

@@ -1,6 +1,7 @@
 //! Which kinds of objects a look lists, and whether to their end: what was not listed is not gone.
 
 use super::super::Gathered;
+use super::facts::made_kind;
 use super::object::{Object, group};
 use super::{CONSTRAINTS, WORKLOADS};
 use crate::evidence::Kind;
@@ -43,10 +44,8 @@ impl Listed {
     /// listed to their end.
     pub(super) fn join_constraints(&mut self, objects: &[Object]) {
         let templates = objects.iter().filter(|o| o.kind == "ConstraintTemplate").map(Object::value);
-        let all = templates.filter(|t| t["status"]["created"] == true).all(|t| {
-            let kind = t["spec"]["crd"]["spec"]["names"]["kind"].as_str().unwrap_or_default();
-            self.kinds.contains_key(&format!("constraint {kind}"))
-        });
+        let mut made = templates.filter(|t| t["status"]["created"] == true);
+        let all = made.all(|t| self.kinds.contains_key(&format!("constraint {}", made_kind(&t))));
         if all && self.is_whole("ConstraintTemplate") {
             self.kinds.entry("constraint".into()).or_insert(true);
         }

@@ -82,8 +82,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Takes one reply that was read already.
-    pub fn reply(&mut self, path: &str, mut reply: Value) {
+    fn reply(&mut self, path: &str, mut reply: Value) {
         let kind = reply["kind"].as_str().unwrap_or_default().to_owned();
         let items = reply.get_mut("items").map(Value::take).unwrap_or_default();
         match (items, kind.as_str()) {

@@ -1,12 +1,12 @@
 //! The look, as constraints see it: objects, namespaces, templates.
 
 use super::answer::Why;
-use super::facts::{CONFIG, excluded};
+use super::facts::{CONFIG, excluded, made_kind, pod_errors};
 use super::listed::Listed;
 use super::object::Object;
 use crate::evidence::{Outside, Time};
 use crate::reperformance::rego::Template;
-use crate::reperformance::{self, in_match_scope, wildcard};
+use crate::reperformance::{self, in_match_scope, texts, wildcard};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,10 +34,8 @@ impl<'a> Population<'a> {
     /// From the objects of a look, and the kinds that it lists whole or not.
     pub(super) fn new(objects: &'a [Object], listed: &'a Listed) -> Population<'a> {
         let of_kind = |wanted: &'static str| objects.iter().filter(move |o| o.kind == wanted);
-        let templates = of_kind("ConstraintTemplate").map(Object::value).map(|t| {
-            let kind = t["spec"]["crd"]["spec"]["names"]["kind"].as_str().unwrap_or_default();
-            (kind.to_owned(), t)
-        });
+        let templates = of_kind("ConstraintTemplate").map(Object::value);
+        let templates = templates.map(|t| (made_kind(&t).to_owned(), t));
         // A list of a namespace and one of the cluster show the same objects.
         let mut seen = BTreeSet::new();
         let once = objects.iter().filter(|o| seen.insert((&o.group, &o.kind, &o.namespace, &o.name)));
@@ -85,15 +83,13 @@ impl<'a> Population<'a> {
     /// Whether the look lists every object that a match can select.
     pub(super) fn lists(&self, r#match: &Value) -> Result<(), Why> {
         let kinds = r#match["kinds"].as_array().map_or(&[][..], Vec::as_slice);
-        let texts = |v: &'_ Value| -> Vec<String> {
-            v.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-        };
         for selected in kinds {
-            let (groups, names) = (texts(&selected["apiGroups"]), texts(&selected["kinds"]));
-            if names.is_empty() || names.iter().any(|kind| kind == "*") {
+            let [groups, names] =
+                ["apiGroups", "kinds"].map(|list| texts(&selected[list]).collect::<Vec<_>>());
+            if names.is_empty() || names.contains(&"*") {
                 return Err(Why::inputs(EVERY));
             }
-            let groups = if groups.is_empty() { vec!["*".to_owned()] } else { groups };
+            let groups = if groups.is_empty() { vec!["*"] } else { groups };
             let pairs = groups.iter().flat_map(|group| names.iter().map(move |kind| (group, kind)));
             if let Some((_, kind)) = pairs.into_iter().find(|(g, k)| !self.listed.is_whole_of(g, k)) {
                 return Err(Why::inputs(format!("the look has no whole list of {kind}")));
@@ -105,9 +101,7 @@ impl<'a> Population<'a> {
 
 /// The rules of a template that Gatekeeper has in force.
 fn in_force(object: &Value) -> Result<&Value, Why> {
-    let pods = object["status"]["byPod"].as_array().into_iter().flatten();
-    let errors = pods.flat_map(|p| p["errors"].as_array().into_iter().flatten());
-    if object["status"]["created"] != true || errors.count() > 0 {
+    if object["status"]["created"] != true || pod_errors(object).next().is_some() {
         return Err(Why::rule("its template is not in force"));
     }
     Ok(&object["spec"]["targets"])

@@ -124,9 +124,14 @@ fn replicas(kind: &str, object: &Value) -> i64 {
         "DaemonSet" => object["status"]["desiredNumberScheduled"].as_i64().unwrap_or(1),
         "CronJob" => i64::from(!object["spec"]["suspend"].as_bool().unwrap_or(false)),
         "Job" => object["status"]["active"].as_i64().unwrap_or(0),
-        "Pod" => i64::from(!["Succeeded", "Failed"].iter().any(|p| object["status"]["phase"] == *p)),
+        "Pod" => i64::from(!has_run(object)),
         _ => object["spec"]["replicas"].as_i64().unwrap_or(1),
     }
+}
+
+/// Whether a pod runs no more.
+pub(super) fn has_run(pod: &Value) -> bool {
+    ["Succeeded", "Failed"].iter().any(|phase| pod["status"]["phase"] == *phase)
 }
 
 fn annotations(object: &Value) -> Outside {

@@ -2,16 +2,14 @@
 
 use super::session::{Refusal, Session};
 use crate::sources::gatekeeper::{self, Object};
+use crate::sources::pages::Pages;
 use kube::api::ListParams;
 use kube::core::Request;
 use serde_json::Value;
-use std::collections::HashSet;
 
 /// Objects of a page; constraints are as long as their lists of violations.
 const PAGE: u32 = 500;
 const CONSTRAINTS: u32 = 20;
-/// Most pages of one list: five million objects.
-const PAGES: usize = 10_000;
 /// How often a list is begun.
 const BEGINNINGS: usize = 3;
 
@@ -58,34 +56,31 @@ impl List {
     }
 
     fn pages(&mut self, session: &Session, fields: Option<&str>) -> Result<(), Refusal> {
-        let failed = |what: &str| Refusal::Failed(format!("GET {}: {what}", self.path));
-        let (no_list, endless) = (failed("the answer is no list"), failed("the list has no end"));
+        let called = format!("GET {}", self.path);
         let page = if self.path.contains(gatekeeper::CONSTRAINTS) { CONSTRAINTS } else { PAGE };
         let mut params =
             ListParams { field_selector: fields.map(str::to_owned), ..ListParams::default() }.limit(page);
-        let mut tokens = HashSet::new();
+        let mut pages = Pages::of(&called);
         loop {
             let asked = Request::new(&self.path).list(&params).map_err(|e| Refusal::Failed(e.to_string()))?;
             let (mut page, sha256) = session.get(&self.path, &asked.uri().to_string())?;
             let items = page.get_mut("items").map(Value::take);
-            let Some(Value::Array(items)) = items else { return Err(no_list) };
+            let Some(Value::Array(items)) = items else {
+                return Err(Refusal::Failed(format!("{called}: the answer is no list")));
+            };
             let at = page["metadata"]["resourceVersion"].clone();
             if self.digests.is_empty() {
                 let kind = page["kind"].as_str().unwrap_or_default();
                 self.kind = kind.strip_suffix("List").unwrap_or(kind).to_owned();
                 (self.version, self.at) = (page["apiVersion"].clone(), at);
             } else if at != self.at {
-                return Err(Refusal::Expired(format!("GET {}: it changed between its pages", self.path)));
+                return Err(Refusal::Expired(format!("{called}: it changed between its pages")));
             }
             self.digests.push(format!("{} {sha256}", self.path));
             self.items.extend(items.into_iter().map(|item| Object::of(item, &self.kind, &self.version)));
-            match page["metadata"]["continue"].as_str().filter(|t| !t.is_empty()) {
-                None => return Ok(()),
-                Some(token) if tokens.len() < PAGES && tokens.insert(token.to_owned()) => {
-                    params = params.continue_token(token);
-                }
-                Some(_) => return Err(endless),
-            }
+            let token = pages.next(page["metadata"]["continue"].as_str()).map_err(Refusal::Failed)?;
+            let Some(token) = token else { return Ok(()) };
+            params = params.continue_token(&token);
         }
     }
 }

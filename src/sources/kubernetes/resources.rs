@@ -70,6 +70,7 @@ pub const RESOURCES: [Resource; 18] = [
 
 /// Path of all events.
 pub(super) const EVENTS: &str = "/api/v1/events";
+
 impl Resource {
     /// Path of its list, over all namespaces.
     pub fn path(&self) -> String {

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-/// Most pages of one listing: ten million objects of a day, a hundred million events of a window.
+/// Most pages of one listing: ten million objects of a day, a hundred million events of a window, five million objects of a
+/// cluster.
 const PAGES: usize = 10_000;
 
 /// The pages of one listing.
