@@ -234,6 +234,9 @@ pub struct Config {
     /// Namespaces that the audit skips.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub audit_excluded: Vec<String>,
+    /// When one that kept namespaces from the audit was seen to be no longer there; none where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<Time>,
 }
 
 /// A namespace.

@@ -3,6 +3,7 @@
 use super::flow_logs::Selection;
 use super::kubernetes::Changes;
 use crate::config::Source;
+use crate::evidence::gatekeeper::Config;
 use crate::evidence::record::SourceRun;
 use std::sync::Arc;
 
@@ -18,6 +19,8 @@ pub struct Context<'a> {
     pub cluster: Option<String>,
     /// What the last look at a cluster said.
     pub before: Option<SourceRun>,
+    /// What the last look said of its Gatekeeper's Config.
+    pub config: Option<Config>,
     /// Where the watches of a cluster leave its changes.
     pub changes: Option<Arc<Changes>>,
 }
@@ -26,6 +29,6 @@ impl<'a> Context<'a> {
     /// A source, and what its flow logs are read for.
     pub fn new(source: &'a Source, selection: Selection) -> Context<'a> {
         let selected = selection.digest();
-        Context { source, selection, selected, cluster: None, before: None, changes: None }
+        Context { source, selection, selected, cluster: None, before: None, config: None, changes: None }
     }
 }

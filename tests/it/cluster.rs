@@ -3,18 +3,18 @@
 use crate::support::kube_api::{Fault, KubeApi, kubeconfig};
 use crate::support::{World, project, sqlite, stderr, stdout};
 use actledger::sources::gatekeeper::CONSTRAINTS;
-use actledger::sources::kubernetes::{RESOURCES, Watches, When};
+use actledger::sources::kubernetes::{RESOURCES, When};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 const CONFIG: &str = "[[gatekeeper]]\nname = \"ml\"\nlocation = \"kube:test\"\nkubeconfig = \"kubeconfig\"\ntimeout_seconds = 1\n";
 
-fn recorded(name: &str) -> Value {
+pub(crate) fn recorded(name: &str) -> Value {
     let bytes = std::fs::read(project().join("tests/data/kubernetes").join(name)).unwrap();
     serde_json::from_slice(&bytes).unwrap()
 }
 
-fn items(names: &[&str]) -> Vec<Value> {
+pub(crate) fn items(names: &[&str]) -> Vec<Value> {
     names.iter().flat_map(|name| recorded(name)["items"].as_array().unwrap().clone()).collect()
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn world(api: &KubeApi) -> World {
 }
 
 /// A pass, and what it said of the source.
-fn pass(world: &World) -> Value {
+pub(crate) fn pass(world: &World) -> Value {
     let done = world.run(&["ingest", "--json"]);
     let said = stdout(&done);
     let status: Value =
@@ -73,12 +73,12 @@ fn pass(world: &World) -> Value {
     status["sources"][0].clone()
 }
 
-fn not_seen(status: &Value) -> Vec<String> {
+pub(crate) fn not_seen(status: &Value) -> Vec<String> {
     status["not_seen"].as_array().unwrap().iter().map(|g| g.as_str().unwrap().to_owned()).collect()
 }
 
 /// Payloads of a kind with their subjects, in the order of the ledger.
-fn entries(world: &World, kind: &str) -> Vec<(String, Value)> {
+pub(crate) fn entries(world: &World, kind: &str) -> Vec<(String, Value)> {
     let rows = sqlite(
         &world.ledger(),
         &format!(
@@ -361,118 +361,6 @@ fn a_violation_ends_fixed_with_its_object_or_with_its_rule_and_never_because_nob
     assert_eq!(ended, expected);
 }
 
-/// The ledger of a first pass over what was recorded, an entry a line; the file is read line by line when it changes
-/// (`ACTLEDGER_SNAPSHOT=write`).
-#[test]
-fn the_recorded_cluster_gives_the_expected_ledger() {
-    let api = server();
-    let world = world(&api);
-    pass(&world);
-    let kinds = [
-        "gatekeeper.template",
-        "gatekeeper.constraint",
-        "gatekeeper.config",
-        "gatekeeper.audit",
-        "gatekeeper.violation",
-        "gatekeeper.admission",
-        "kubernetes.webhook",
-        "kubernetes.namespace",
-        "kubernetes.workload",
-        "kubernetes.address",
-    ];
-    let mut text = String::new();
-    for kind in kinds {
-        for (subject, mut payload) in entries(&world, kind) {
-            if kind == "gatekeeper.template" {
-                payload["text"] =
-                    json!(actledger::evidence::sha256_hex(payload["text"].to_string().as_bytes()));
-            }
-            if kind == "gatekeeper.admission" {
-                payload["user"] = payload["user"].is_object().into();
-            }
-            text += &format!("{kind} {subject} {payload}\n");
-        }
-    }
-    let file = project().join("tests/data/kubernetes/ledger.txt");
-    if std::env::var_os("ACTLEDGER_SNAPSHOT").is_some() {
-        std::fs::write(&file, &text).unwrap();
-    }
-    let expected = std::fs::read_to_string(&file).unwrap();
-    for (i, (got, expected)) in text.lines().zip(expected.lines()).enumerate() {
-        assert_eq!(got, expected, "line {}", i + 1);
-    }
-    assert_eq!(text.lines().count(), expected.lines().count());
-}
-
-/// Waits until something holds.
-fn until(what: &str, holds: impl Fn() -> bool) {
-    for _ in 0..600 {
-        if holds() {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    panic!("{what} did not come about in 30 s");
-}
-
-#[test]
-fn what_comes_and_goes_between_two_passes_is_in_the_record_and_a_span_without_a_watch_is_named() {
-    let api = server();
-    let world = world(&api);
-    pass(&world);
-    let desk = world.desk();
-    let changes = &desk.changes["ml"];
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let source = std::sync::Arc::new(desk.config.gatekeeper[0].clone());
-    let watches = Watches { source, changes: changes.clone(), clock: desk.clock.clone() };
-    let watching = runtime.spawn(watches.run());
-    until("every watch", || api.watches() == 12 + 3 + 2);
-    let label = |all: &mut Vec<Value>, value: &str| all[5]["metadata"]["labels"]["experiment"] = json!(value);
-    for value in ["a", "b", "c"] {
-        api.change(DEPLOYMENTS, |all| label(all, value));
-    }
-    // A namespace is exempt for a moment, and a workload runs in between.
-    let exempt = |all: &mut Vec<Value>, on: bool| {
-        let labels = &mut all.iter_mut().find(|n| n["metadata"]["name"] == "ml-production").unwrap()["metadata"]
-            ["labels"];
-        labels["admission.gatekeeper.sh/ignore"] = if on { json!("yes") } else { Value::Null };
-    };
-    api.change("/api/v1/namespaces", |all| exempt(all, true));
-    let passing = json!({ "metadata": { "name": "passing", "namespace": "ml-production", "labels": {} }, "spec": { "replicas": 1, "template": { "spec": { "containers": [] } } } });
-    api.change(DEPLOYMENTS, |all| all.push(passing));
-    until("all changes", || desk.changed() == ["ml"] && desk_waits(&desk) == 5);
-    api.change("/api/v1/namespaces", |all| exempt(all, false));
-    api.change(DEPLOYMENTS, |all| all.retain(|d| d["metadata"]["name"] != "passing"));
-    until("all changes", || desk_waits(&desk) == 7);
-    let before = entries(&world, "kubernetes.workload").len();
-    let ingest = || {
-        let mut store = desk.store().unwrap();
-        actledger::jobs::ingest(&desk, &mut store, &["ml".into()], &|_, _, _| {}).unwrap().sources[0].clone()
-    };
-    let status = ingest();
-    assert_eq!(status.entries, 3 + 2 + 2, "{status:?}");
-    let told = entries(&world, "kubernetes.workload").split_off(before);
-    let labels: Vec<_> = told.iter().filter_map(|(_, p)| p["labels"]["experiment"].as_str()).collect();
-    assert_eq!(labels, ["a", "b", "c"]);
-    let of_passing: Vec<_> =
-        told.iter().filter(|(s, _)| s.ends_with("ml-production/Deployment/passing")).collect();
-    assert_eq!(of_passing.iter().map(|(_, p)| &p["gone"]).collect::<Vec<_>>(), [&json!(false), &json!(true)]);
-    assert_eq!((ingest().entries, desk.changed().len()), (0, 0));
-    // The server forgets: whatever happened meanwhile is not known, and that is said.
-    api.requests();
-    api.compact();
-    until("a watch begun anew", || desk.changed() == ["ml"] && api.watches() >= 12 + 3 + 2);
-    let said = ingest().not_seen;
-    let lost = said.iter().filter(|g| g.starts_with("what came and went between ") && g.contains("410"));
-    let lost: Vec<&String> = lost.collect();
-    assert!(lost.len() == 1 && lost[0].contains("deployments, events, jobs, k8srequiredlabels"), "{said:#?}");
-    watching.abort();
-}
-
-fn desk_waits(desk: &actledger::jobs::Desk) -> usize {
-    desk.changes["ml"].count()
-}
-
 #[test]
 fn a_program_may_give_the_token_and_each_context_is_a_cluster_of_its_own() {
     let (api, other) = (server(), server());
@@ -558,54 +446,4 @@ fn objects_that_nobody_expects_are_kept_and_nothing_else_is_lost_for_them() {
     assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
     let html = std::fs::read_to_string(world.path("r/report.html")).unwrap();
     assert!(!html.contains("<script>alert"));
-}
-
-/// Of a `make soak`: as many changes as an hour has seconds, while passes run.
-#[test]
-#[ignore = "make soak: an hour's changes"]
-fn three_thousand_six_hundred_changes_are_in_the_record_and_none_is_kept_in_memory() {
-    let api = server();
-    let world = world(&api);
-    pass(&world);
-    let desk = world.desk();
-    let source = std::sync::Arc::new(desk.config.gatekeeper[0].clone());
-    let watches = Watches { source, changes: desk.changes["ml"].clone(), clock: desk.clock.clone() };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    runtime.spawn(watches.run());
-    until("every watch", || api.watches() == 12 + 3 + 2);
-    let ingest = || {
-        let mut store = desk.store().unwrap();
-        let status = actledger::jobs::ingest(&desk, &mut store, &["ml".into()], &|_, _, _| {}).unwrap();
-        assert!(
-            !status.sources[0].not_seen.iter().any(|g| g.contains("not watched")),
-            "{:?}",
-            status.sources[0]
-        );
-    };
-    let resident = || {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        let line = status.lines().find(|l| l.starts_with("VmRSS")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
-    };
-    let before = entries(&world, "kubernetes.workload").len();
-    let mut early = 0;
-    for n in 0..3_600 {
-        api.change(DEPLOYMENTS, |all| all[n % 40]["metadata"]["labels"]["experiment"] = json!(n.to_string()));
-        if n % 100 == 99 {
-            ingest();
-        }
-        if n == 599 {
-            early = resident();
-        }
-    }
-    until("the last change", || desk.changed().is_empty() || desk_waits(&desk) > 0);
-    std::thread::sleep(std::time::Duration::from_secs(2));
-    ingest();
-    let late = resident();
-    let told = entries(&world, "kubernetes.workload").split_off(before);
-    let seen: BTreeSet<u64> =
-        told.iter().filter_map(|(_, p)| p["labels"]["experiment"].as_str()?.parse().ok()).collect();
-    assert_eq!(seen, (0..3_600).collect());
-    println!("3600 changes in {} entries; {early} KiB after 600, {late} KiB at the end", told.len());
-    assert!(late < early + 20 * 1024, "{early} KiB after 600 changes, {late} KiB after all");
 }

@@ -19,8 +19,10 @@ mod inventory;
 mod ledger;
 mod mail;
 mod pages;
+mod recordings;
 mod samples;
 mod seeds;
 #[path = "../support/mod.rs"]
 mod support;
 mod tamper;
+mod watches;

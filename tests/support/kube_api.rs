@@ -19,6 +19,8 @@ pub(crate) enum Fault {
     Stall,
     /// Half of the body, then the end of the connection.
     Half,
+    /// It may be listed and not watched.
+    Unwatched,
     /// Each page is of another time, in so many lists.
     Changing(usize),
     /// The second page is asked for too late, in so many lists.
@@ -102,6 +104,47 @@ impl KubeApi {
             }
         }
         before.into_iter().filter(|o| find(items, o).is_none()).for_each(|mut o| tell("DELETED", &mut o));
+    }
+
+    /// Lets watches of a list tell what a recorded watch told, line by line, and the list show what that left.
+    pub(crate) fn replay(&self, path: &str, recorded: &str) {
+        let mut world = self.world();
+        for line in recorded.lines() {
+            let told: Value = serde_json::from_str(line).unwrap();
+            let object = &told["object"];
+            let version = object["metadata"]["resourceVersion"].as_str().map(|v| v.parse().unwrap());
+            world.version = version.unwrap_or(world.version + 1);
+            let version = world.version;
+            world.told.entry(path.to_owned()).or_default().push((version, line.to_owned()));
+            let (_, items) = world.lists.get_mut(path).unwrap();
+            let sort = told["type"].as_str().unwrap();
+            if ["ADDED", "MODIFIED", "DELETED"].contains(&sort) {
+                items.retain(|o| o["metadata"]["uid"] != object["metadata"]["uid"]);
+            }
+            if ["ADDED", "MODIFIED"].contains(&sort) {
+                items.push(object.clone());
+            }
+        }
+    }
+
+    /// Shows objects as they were recorded, in place of those of their name; watches are not told.
+    pub(crate) fn show(&self, path: &str, objects: Vec<Value>) {
+        let mut world = self.world();
+        let (_, items) = world.lists.get_mut(path).unwrap();
+        for object in objects {
+            items.retain(|o| o["metadata"]["name"] != object["metadata"]["name"]);
+            items.push(object);
+        }
+    }
+
+    /// No longer shows an object; watches are not told.
+    pub(crate) fn forget(&self, path: &str, name: &str) {
+        self.world().lists.get_mut(path).unwrap().1.retain(|o| o["metadata"]["name"] != name);
+    }
+
+    /// Says that its lists are of this version, as those that were recorded.
+    pub(crate) fn is_at(&self, version: u64) {
+        self.world().version = version;
     }
 
     /// Forgets what happened: watches that are behind have to begin anew.
@@ -200,6 +243,9 @@ fn answer(mut to: &TcpStream, world: &Mutex<World>, method: &str, target: &str) 
             return None;
         }
         Some(Fault::Status(code, body)) => (code, body),
+        Some(Fault::Unwatched) if query.contains("watch=true") => {
+            (403, status(403, "Forbidden", "cannot watch resource"))
+        }
         _ if method != "GET" => (405, status(405, "MethodNotAllowed", "only reading")),
         _ if query.contains("watch=true") => return watch(to, world, path, query),
         fault => world.lock().unwrap().reply_to(path, query, fault),

@@ -55,7 +55,7 @@ pub(super) fn live(
         let look = if again.is_some() { before.clone() } else { look };
         commit(desk, store, &mut status, (kind, &look, Some(now)), gathered)?;
         if let Some(changes) = &context.changes {
-            changes.committed();
+            changes.committed(now);
         }
         progress(&source.name, step, step + u64::from(!last));
         if last || late {

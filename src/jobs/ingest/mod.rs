@@ -185,6 +185,13 @@ fn before(store: &Store, kind: SourceKind, context: &mut Context<'_>) -> Result<
     }
     let run = store.reader().rfind(u64::MAX, |e| e.kind == Kind::SourceRun && e.source == source.name)?;
     let run: Option<SourceRun> = run.and_then(|p| serde_json::from_value(p.entry.payload).ok());
+    context.config = None;
+    if let Some(cluster) = &context.cluster {
+        let place = format!("k8s:{cluster}/-/Config/config");
+        let seq = store.state().latest_entry(&source.name, Kind::GatekeeperConfig, &place)?;
+        let entry = seq.map(|seq| store.reader().with_blobs(store.reader().entry(seq)?.entry)).transpose()?;
+        context.config = entry.and_then(|e| serde_json::from_value(e.payload).ok());
+    }
     // Another version may evaluate otherwise.
     context.before = run.filter(|run| run.version == crate::assessment::RULES);
     Ok(())

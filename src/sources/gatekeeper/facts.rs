@@ -10,8 +10,10 @@ use serde_json::Value;
 /// listing says.
 pub const ADMISSIONS: [&str; 3] = ["FailedAdmission", "WarningAdmission", "DryrunViolation"];
 
-/// Group of Gatekeeper's Config.
-pub(super) const CONFIG: &str = "config.gatekeeper.sh";
+/// Whether an object is Gatekeeper's Config.
+pub(super) fn is_config(object: &Object) -> bool {
+    object.group == "config.gatekeeper.sh" && object.kind == "Config"
+}
 
 /// The kind of constraints that a template makes.
 pub(super) fn made_kind(template: &Value) -> &str {
@@ -33,6 +35,11 @@ pub(super) fn template(object: &Value) -> Template {
         text: outside_json(&object["spec"]["targets"]).to_string(),
         errors: pod_errors(object).filter_map(|e| e["message"].as_str()).map(str::to_owned).collect(),
     }
+}
+
+/// The subject of a webhook.
+pub(super) fn hook_subject(cluster: &str, hook: &Webhook) -> String {
+    format!("k8s:{cluster}/-/ValidatingWebhook/{}/{}", hook.configuration, hook.name)
 }
 
 /// Gatekeeper's entries of a webhook configuration.
@@ -87,7 +94,7 @@ pub(super) fn merged(event: &Value) -> Option<String> {
 /// Patterns of the namespaces that Gatekeeper's Config keeps from a process, `webhook` or `audit` (Gatekeeper docs,
 /// "Exempting namespaces").
 pub(super) fn excluded(objects: &[Object], process: &str) -> Vec<String> {
-    let configs = objects.iter().filter(|o| o.group == CONFIG && o.kind == "Config");
+    let configs = objects.iter().filter(|o| is_config(o));
     let rules = configs.flat_map(|o| o.value()["spec"]["match"].as_array().cloned().unwrap_or_default());
     let of_process = rules.filter(|r| texts(&r["processes"]).any(|p| p == "*" || p == process));
     let spaces =

@@ -3,7 +3,7 @@
 use super::super::Gathered;
 use super::facts::made_kind;
 use super::object::{Object, group};
-use super::{CONSTRAINTS, WORKLOADS};
+use super::{CONSTRAINTS, WEBHOOKS, WORKLOADS};
 use crate::evidence::Kind;
 use serde::Serialize;
 use serde_json::Value;
@@ -83,7 +83,7 @@ impl Listed {
             (Kind::GatekeeperViolation, "constraint"),
             (Kind::GatekeeperTemplate, "ConstraintTemplate"),
             (Kind::KubernetesNamespace, "Namespace"),
-            (Kind::KubernetesWebhook, "ValidatingWebhookConfiguration"),
+            (Kind::KubernetesWebhook, WEBHOOKS),
             (Kind::KubernetesWorkload, workloads),
         ];
         let told = |(_, list): &(Kind, &str)| !is_same || *list != "constraint";
@@ -152,7 +152,7 @@ fn listed_kinds(
         ("pod", "Pod"),
         ("workload", "workloads"),
         ("deployment", "Deployment"),
-        ("webhook", "ValidatingWebhookConfiguration"),
+        ("webhook", WEBHOOKS),
     ];
     kinds.extend(names.iter().find(|(n, _)| file.starts_with(n)).map(|(_, k)| (*k).to_owned()));
     kinds.sort();

@@ -2,6 +2,7 @@
 
 mod address;
 mod answer;
+mod changed;
 mod constraint;
 mod evaluation;
 mod facts;
@@ -16,7 +17,8 @@ use super::{Context, Gathered};
 use crate::config::Source;
 use crate::evidence::gatekeeper::{AuditRow, Config, Constraint, Namespace};
 use crate::evidence::record::SourceRun;
-use crate::evidence::{Evidence, Kind, Nature, Outside, Time};
+use crate::evidence::{Evidence, Kind, Outside, Time};
+use changed::Told;
 use evaluation::Posed;
 pub use facts::ADMISSIONS;
 use inputs::Inputs;
@@ -30,16 +32,10 @@ use workload::Related;
 const TEMPLATES: &str = "templates.gatekeeper.sh";
 /// Group of the kinds that templates make.
 pub const CONSTRAINTS: &str = "constraints.gatekeeper.sh";
+/// Kind of the webhooks.
+const WEBHOOKS: &str = "ValidatingWebhookConfiguration";
 /// Kinds of objects that say something by themselves, beside workloads.
-const TOLD: [&str; 7] = [
-    "ConstraintTemplate",
-    "Namespace",
-    "Event",
-    "ValidatingWebhookConfiguration",
-    "Node",
-    "Pod",
-    "ReplicaSet",
-];
+const TOLD: [&str; 7] = ["ConstraintTemplate", "Namespace", "Event", WEBHOOKS, "Node", "Pod", "ReplicaSet"];
 const WORKLOADS: [&str; 6] = ["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "InferenceService"];
 
 /// Parser of one look. Objects are joined at the end: a ReplicaSet tells when its Deployment's version began.
@@ -50,19 +46,30 @@ pub struct Parser<'a> {
     cluster: Option<String>,
     /// What the look before showed.
     before: Option<&'a SourceRun>,
+    /// What it said of Gatekeeper's Config.
+    config: Option<&'a Config>,
     out: Gathered,
     objects: Vec<Object>,
-    /// What a watch told before the look, oldest first: when, whether it is gone, what.
-    changes: Vec<(Time, bool, Object)>,
+    /// What a watch told before the look, oldest first.
+    changes: Vec<Told>,
     listed: Listed,
 }
 
 impl<'a> Parser<'a> {
     /// A parser of a look taken at a time.
     pub fn new(context: &'a Context<'a>, at: Time) -> Parser<'a> {
-        let (source, cluster, before) = (context.source, context.cluster.clone(), context.before.as_ref());
-        let (objects, changes, listed) = (Vec::new(), Vec::new(), Listed::default());
-        Parser { source, at, cluster, before, out: Gathered::default(), objects, changes, listed }
+        let Context { source, cluster, before, config, .. } = context;
+        Parser {
+            source,
+            at,
+            cluster: cluster.clone(),
+            before: before.as_ref(),
+            config: config.as_ref(),
+            out: Gathered::default(),
+            objects: Vec::new(),
+            changes: Vec::new(),
+            listed: Listed::default(),
+        }
     }
 
     /// Of the cluster with this uid of its namespace kube-system.
@@ -157,10 +164,8 @@ impl<'a> Parser<'a> {
         let (objects, changes) = (std::mem::take(&mut self.objects), std::mem::take(&mut self.changes));
         self.listed.join_constraints(&objects);
         let related = Related::of(objects.iter());
-        if !changes.is_empty() {
-            let passing = changes.iter().map(|(.., object)| object);
-            self.changed(&cluster, &changes, &Related::of(objects.iter().chain(passing)));
-        }
+        self.changed(&cluster, &changes, &objects);
+        let deleted = self.config_deleted(&objects, &changes);
         let passed = self.out.evidence.len();
         let Inputs { digest, audits } = Inputs::of(&cluster, &objects, &self.listed);
         self.out.audits = audits;
@@ -169,14 +174,14 @@ impl<'a> Parser<'a> {
         if let Some(before) = same {
             (self.out.inputs, self.out.truncated) = (digest, before.truncated.clone());
         } else {
-            let rows = self.constraints(&cluster, &objects);
+            let rows = self.constraints(&cluster, &objects, deleted);
             self.out.inputs = digest.filter(|_| inputs::is_settled(&rows));
             if self.listed.is_whole("constraint") {
                 constraint::audit(&mut self.out, self.source, &cluster, self.at, rows);
             }
         }
         if self.listed.is_whole("Config") {
-            self.configs(&cluster, &objects);
+            self.configs(&cluster, &objects, deleted);
         }
         self.listed.tell(&mut self.out, same.is_some());
         let constraints = objects.iter().filter(|o| o.group == CONSTRAINTS).count();
@@ -203,10 +208,9 @@ impl<'a> Parser<'a> {
                 self.state(Kind::KubernetesNamespace, place, &Namespace { gone: false, name, labels });
             }
             "Event" => self.event(cluster, of, &object),
-            "ValidatingWebhookConfiguration" => {
+            WEBHOOKS => {
                 for hook in facts::webhooks(&of.name, &object) {
-                    let subject = format!("k8s:{cluster}/-/ValidatingWebhook/{}/{}", of.name, hook.name);
-                    self.state(Kind::KubernetesWebhook, subject, &hook);
+                    self.state(Kind::KubernetesWebhook, facts::hook_subject(cluster, &hook), &hook);
                 }
             }
             _ => {}
@@ -219,41 +223,15 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// States between the look before and this one. What a constraint lists is said by a whole look alone.
-    fn changed(&mut self, cluster: &str, changes: &[(Time, bool, Object)], related: &Related) {
-        let now = self.at;
-        for (at, gone, object) in changes {
-            self.at = *at;
-            let first = self.out.evidence.len();
-            if object.group == CONSTRAINTS {
-                self.constraint(cluster, &constraint::constraint(&object.kind, &object.value()));
-            } else if object.kind == "Config" {
-                self.configs(cluster, std::slice::from_ref(object));
-            }
-            self.facts(cluster, object, related);
-            if address::has_ended(object) {
-                let subject = format!("k8s:{cluster}/{}", object.shown());
-                self.out.evidence.push(Evidence::gone(
-                    Kind::KubernetesAddress,
-                    &self.source.name,
-                    subject,
-                    *at,
-                ));
-            }
-            if *gone {
-                let told = self.out.evidence.split_off(first);
-                let states = told.into_iter().filter(|e| e.kind.nature() == Nature::State);
-                let gone = states.map(|e| Evidence::gone(e.kind, &self.source.name, e.subject, *at));
-                self.out.evidence.extend(gone);
-            }
-        }
-        self.at = now;
-    }
-
     /// Constraints, what violates them, and what our own evaluation says; gives the rows of the audit.
-    fn constraints(&mut self, cluster: &str, objects: &[Object]) -> Vec<AuditRow> {
+    fn constraints(
+        &mut self,
+        cluster: &str,
+        objects: &[Object],
+        config_deleted: Option<Time>,
+    ) -> Vec<AuditRow> {
         let listed = self.listed.clone();
-        let population = Population::new(objects, &listed);
+        let population = Population::new(objects, &listed, config_deleted);
         self.out.objects = population.index.keys().cloned().collect();
         self.out.kinds = listed.whole().into_iter().map(str::to_owned).collect();
         let of_group: Vec<_> = objects.iter().filter(|o| o.group == CONSTRAINTS).collect();
@@ -290,12 +268,16 @@ impl<'a> Parser<'a> {
         self.state(Kind::GatekeeperConstraint, subject, payload);
     }
 
-    /// Namespaces that Gatekeeper's Config keeps from the webhook.
-    fn configs(&mut self, cluster: &str, objects: &[Object]) {
+    /// Namespaces that Gatekeeper's Config keeps from the webhook and from the audit.
+    fn configs(&mut self, cluster: &str, objects: &[Object], deleted: Option<Time>) {
         let (excluded, audit_excluded) =
             (facts::excluded(objects, "webhook"), facts::excluded(objects, "audit"));
         let subject = format!("k8s:{cluster}/-/Config/config");
-        self.state(Kind::GatekeeperConfig, subject, &Config { gone: false, excluded, audit_excluded });
+        self.state(
+            Kind::GatekeeperConfig,
+            subject,
+            &Config { gone: false, excluded, audit_excluded, deleted },
+        );
     }
 
     /// A request, at the time when it happened last.

@@ -1,9 +1,10 @@
 //! The look, as constraints see it: objects, namespaces, templates.
 
 use super::answer::Why;
-use super::facts::{CONFIG, excluded, made_kind, pod_errors};
+use super::facts::{excluded, is_config, made_kind, pod_errors};
 use super::listed::Listed;
 use super::object::Object;
+use crate::evidence::gatekeeper::Lacks;
 use crate::evidence::{Outside, Time};
 use crate::reperformance::rego::Template;
 use crate::reperformance::{self, in_match_scope, texts, wildcard};
@@ -25,14 +26,14 @@ pub(super) struct Population<'a> {
     templates: BTreeMap<String, Value>,
     listed: &'a Listed,
     /// Why Gatekeeper may have looked at less than the cluster.
-    pub narrower: Option<&'static str>,
-    /// When its Config was changed last; none where there is none.
-    pub config: Option<Option<Time>>,
+    narrower: Option<&'static str>,
+    /// When its Config was changed or deleted last; none where there was none.
+    config: Option<Option<Time>>,
 }
 
 impl<'a> Population<'a> {
-    /// From the objects of a look, and the kinds that it lists whole or not.
-    pub(super) fn new(objects: &'a [Object], listed: &'a Listed) -> Population<'a> {
+    /// From the objects of a look, the kinds that it lists whole or not, and when a Config was deleted.
+    pub(super) fn new(objects: &'a [Object], listed: &'a Listed, deleted: Option<Time>) -> Population<'a> {
         let of_kind = |wanted: &'static str| objects.iter().filter(move |o| o.kind == wanted);
         let templates = of_kind("ConstraintTemplate").map(Object::value);
         let templates = templates.map(|t| (made_kind(&t).to_owned(), t));
@@ -48,16 +49,23 @@ impl<'a> Population<'a> {
         } else {
             objects.iter().any(audits_cache).then_some("Gatekeeper audits its cache and not the cluster")
         };
-        let configs = objects.iter().filter(|o| o.group == CONFIG && o.kind == "Config");
+        let configs = objects.iter().filter(|o| is_config(o));
         Population {
             narrower,
-            config: configs.map(|c| c.changed).max(),
+            config: configs.map(|c| c.changed).max().or(deleted.map(Some)),
             objects: audited.collect(),
             index: objects.iter().map(|o| (o.shown(), o)).collect(),
             namespaces: of_kind("Namespace").map(|n| (n.name.as_str(), labels(&n.value()))).collect(),
             templates: templates.collect(),
             listed,
         }
+    }
+
+    /// Why an audit of a time may have looked at other objects than these, and what is lacking.
+    pub(super) fn unlike(&self, audited: Option<Time>) -> Option<(&'static str, Lacks)> {
+        let is_later = |config: &Option<Time>| config.zip(audited).is_none_or(|(config, at)| config >= at);
+        let later = self.config.filter(is_later).map(|_| "Gatekeeper's Config may be later than its audit");
+        self.narrower.map(|why| (why, Lacks::Inputs)).or(later.map(|why| (why, Lacks::Audit)))
     }
 
     /// The template that made a kind of constraints.

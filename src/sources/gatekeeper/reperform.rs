@@ -45,16 +45,9 @@ pub(super) fn compared(
     };
     let lacks = (verdict == Verdict::NotReproducible).then_some(Lacks::Audit);
     // What differs may be what Gatekeeper did not look at.
-    let is_later = |config: Option<Time>| config.is_none_or(|t| audited.at.is_none_or(|at| t >= at));
-    let narrower = population.narrower.or_else(|| {
-        population
-            .config
-            .filter(|config| is_later(*config))
-            .map(|_| "Gatekeeper's Config may be later than its audit")
-    });
-    let (verdict, why, lacks) = match (verdict, narrower) {
-        (Verdict::Differs, Some(narrower)) => {
-            (Verdict::NotReproducible, format!("{narrower}; {why}"), Some(Lacks::Inputs))
+    let (verdict, why, lacks) = match (verdict, population.unlike(audited.at)) {
+        (Verdict::Differs, Some((unlike, lacks))) => {
+            (Verdict::NotReproducible, format!("{unlike}; {why}"), Some(lacks))
         }
         _ => (verdict, why, lacks),
     };

@@ -56,6 +56,8 @@ struct Waiting {
     changes: Vec<Change>,
     bytes: usize,
     lost: Vec<Lost>,
+    /// What may be listed and not watched, since when that is not in the record, and why.
+    refused: BTreeMap<String, (Time, String)>,
     /// What the pass that runs has taken.
     taken: Versions,
     /// Digest of what matters of each object, so that a status that moves on is no change.
@@ -88,17 +90,38 @@ impl Changes {
         self.waiting().lose(lost);
     }
 
-    /// Everything that is older than the lists of a pass, and what was lost. It waits until the pass was committed.
-    pub(super) fn take(&self, versions: Versions) -> (Vec<Change>, Vec<Lost>) {
+    /// Notes that something may not be watched. It makes no pass due, as nobody knows whether anything happened.
+    pub fn refuse(&self, what: &str, at: Time, why: String) {
+        self.waiting().refused.entry(what.to_owned()).or_insert((at, why));
+    }
+
+    /// Notes that something is watched, which may not have been allowed before.
+    pub fn watched(&self, what: &str, at: Time) {
+        let mut waiting = self.waiting();
+        if let Some((from, why)) = waiting.refused.remove(what) {
+            waiting.lose(Lost { what: what.to_owned(), from, to: at, why });
+        }
+    }
+
+    /// Everything that is older than the lists of a pass, and what was lost up to now. It waits until the pass was committed.
+    pub(super) fn take(&self, versions: Versions, now: Time) -> (Vec<Change>, Vec<Lost>) {
         let mut waiting = self.waiting();
         let taken = waiting.changes.iter().filter(|c| is_before(c, &versions)).cloned().collect();
         waiting.taken = versions;
-        (taken, waiting.lost.clone())
+        let lost = |(what, (from, why)): (&String, &(Time, String))| Lost {
+            what: what.clone(),
+            from: *from,
+            to: now,
+            why: why.clone(),
+        };
+        let refused = waiting.refused.iter().map(lost);
+        (taken, waiting.lost.iter().cloned().chain(refused).collect())
     }
 
-    /// Lets go of what the last pass took.
-    pub fn committed(&self) {
+    /// Lets go of what the last pass took, which was of this time.
+    pub fn committed(&self, at: Time) {
         let mut waiting = self.waiting();
+        waiting.refused.values_mut().for_each(|(from, _)| *from = at);
         let versions = std::mem::take(&mut waiting.taken);
         waiting.changes.retain(|c| !is_before(c, &versions));
         waiting.bytes = waiting.changes.iter().map(|c| c.object.bytes()).sum();
@@ -180,14 +203,14 @@ mod tests {
         }
         let listed = Versions::from([("Deployment".to_owned(), 2)]);
         for _ in 0..2 {
-            let (taken, lost) = changes.take(listed.clone());
+            let (taken, lost) = changes.take(listed.clone(), Time::from_seconds(9));
             assert_eq!(
                 (taken.len(), lost.len(), changes.count()),
                 (1, 0, 2),
                 "not committed: it is taken again"
             );
         }
-        changes.committed();
+        changes.committed(Time::from_seconds(9));
         assert_eq!(changes.count(), 1);
     }
 
@@ -197,7 +220,7 @@ mod tests {
         push(&changes, 3, "2", 0);
         push(&changes, 4, &"x".repeat(FULL - 250), 0);
         push(&changes, 5, "3", 0);
-        let (taken, lost) = changes.take(Versions::new());
+        let (taken, lost) = changes.take(Versions::new(), Time::from_seconds(9));
         assert_eq!((taken.len(), taken[0].at), (1, Time::from_seconds(5)));
         assert!(lost[0].why.contains("67108864 bytes"), "{lost:?}");
         assert_eq!((lost[0].from, lost[0].to), (Time::from_seconds(3), Time::from_seconds(5)));

@@ -64,7 +64,8 @@ impl<'a> Cluster<'a> {
         }
         look.events();
         let versions = std::mem::take(&mut look.versions);
-        let (told, lost) = self.context.changes.as_ref().map(|c| c.take(versions)).unwrap_or_default();
+        let (told, lost) =
+            self.context.changes.as_ref().map(|c| c.take(versions, self.now)).unwrap_or_default();
         for Change { at, gone, object } in told {
             look.parser.change(at, gone, object);
         }

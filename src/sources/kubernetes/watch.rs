@@ -91,9 +91,10 @@ impl Watch {
                 Ok(version) => {
                     self.lose(lost);
                     match self.follow(version).await {
-                        (_, End::Refused(why)) => {
-                            tracing::warn!(source = self.of.source.name, path = self.place.0, %why, "may not watch");
-                            return;
+                        (at, End::Refused(why)) => {
+                            let name = self.place.0.rsplit('/').next().unwrap_or_default();
+                            let why = format!("{why}; the role needs watch on {name}");
+                            return self.of.changes.refuse(&self.place.0, at, why);
                         }
                         (from, End::Lost(why) | End::Broken(why)) => lost = Some((from, why)),
                     }
@@ -146,6 +147,7 @@ impl Watch {
         let silence = Duration::from_secs(u64::from(WATCH) + GRACE);
         let begun = tokio::time::timeout(silence, self.server.client.request_events::<Value>(asked)).await;
         let mut events = pin!(begun.map_err(|_| End::Broken("silence".into()))?.map_err(End::of)?);
+        self.of.changes.watched(&self.place.0, self.of.clock.now());
         loop {
             let next = tokio::time::timeout(silence, events.try_next()).await;
             let event = next.map_err(|_| End::Broken("silence".into()))?.map_err(End::of)?;
@@ -185,9 +187,15 @@ impl End {
     fn of(error: kube::Error) -> End {
         let why = told(&error);
         match error {
-            kube::Error::Api(status) if status.code == 429 || status.code >= 500 => End::Broken(why),
-            kube::Error::Api(status) if [401, 403].contains(&status.code) => End::Refused(why),
-            kube::Error::Api(_) | kube::Error::SerdeError(_) => End::Lost(why),
+            kube::Error::Api(status) => {
+                let why = format!("{}: {}", status.code, status.message);
+                match status.code {
+                    401 | 403 => End::Refused(why),
+                    429 | 500.. => End::Broken(why),
+                    _ => End::Lost(why),
+                }
+            }
+            kube::Error::SerdeError(_) => End::Lost(why),
             _ => End::Broken(why),
         }
     }
