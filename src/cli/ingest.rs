@@ -7,6 +7,9 @@ use crate::config::Source;
 use crate::evidence::Time;
 use crate::jobs::{self, Desk, SourceStatus};
 
+/// Most characters of what was not seen that stand in the table.
+const SHORT: usize = 60;
+
 pub(super) fn run(desk: &Desk, options: &Ingest) -> Result<Ended, CliError> {
     let known: Vec<&str> = desk.config.sources().map(|(_, s)| s.name.as_str()).chain(["register"]).collect();
     if let Some(name) = options.names.iter().find(|n| !known.contains(&n.as_str())) {
@@ -40,6 +43,7 @@ pub(super) fn run(desk: &Desk, options: &Ingest) -> Result<Ended, CliError> {
         status.entries
     ));
     for s in &status.sources {
+        not_seen(s);
         faults(s);
     }
     output::line("Next: actledger report");
@@ -69,7 +73,11 @@ fn row(s: &SourceStatus) -> Vec<String> {
         (None, n) => format!("{n} looks; last: {}", s.read),
     };
     let c = s.counts;
-    let unseen = if s.not_seen.is_empty() { "-".into() } else { s.not_seen.join("; ") };
+    let unseen = match s.not_seen.as_slice() {
+        [] => "-".to_owned(),
+        [one] if one.chars().count() <= SHORT => one.clone(),
+        several => format!("{}, see below", several.len()),
+    };
     vec![
         s.source.clone(),
         read,
@@ -79,6 +87,14 @@ fn row(s: &SourceStatus) -> Vec<String> {
         c.refused.to_string(),
         unseen,
     ]
+}
+
+/// What the table has no place for, in a line each.
+fn not_seen(s: &SourceStatus) {
+    if s.not_seen.len() > 1 || s.not_seen.iter().any(|one| one.chars().count() > SHORT) {
+        output::line(format!("\n{}  not seen:", s.source));
+        s.not_seen.iter().for_each(|one| output::line(format!("  {one}")));
+    }
 }
 
 fn faults(s: &SourceStatus) {

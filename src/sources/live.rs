@@ -24,11 +24,11 @@ impl<'a> Live<'a> {
         Ok(Live::Aws(aws::Pass::open(context, start)?))
     }
 
-    /// What it delivers is called.
-    pub fn unit(&self) -> &'static str {
+    /// What it delivers is called; none where a step says by itself what was read.
+    pub fn unit(&self) -> Option<&'static str> {
         match self {
-            Live::Aws(pass) => pass.unit(),
-            Live::Cluster(_) => "replies",
+            Live::Aws(pass) => Some(pass.unit()),
+            Live::Cluster(_) => None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! A cluster read live, from an API server on a real socket that serves what a real one replied.
 
 use crate::support::kube_api::{Fault, KubeApi, kubeconfig};
-use crate::support::{World, project, sqlite, stderr, stdout};
+use crate::support::{World, project, sqlite, stderr, stdout, tls};
 use actledger::sources::gatekeeper::CONSTRAINTS;
 use actledger::sources::kubernetes::{RESOURCES, When};
 use serde_json::{Value, json};
@@ -152,6 +152,7 @@ fn what_the_role_does_not_grant_is_a_gap_and_nothing_is_gone_for_it() {
         {
             assert_eq!(gone(&world, kind), [""; 0], "{path} is denied, and {kind} is gone");
         }
+        assert_eq!(not_seen(&pass(&world)), not_seen(&status), "it is said by every pass");
         api.fault(path, None);
     }
     assert_eq!(not_seen(&pass(&world)), whole, "what is granted again is no gap");
@@ -387,6 +388,25 @@ fn a_program_may_give_the_token_and_each_context_is_a_cluster_of_its_own() {
         .into_iter()
         .map(|(s, _)| s.split('/').next().unwrap().to_owned());
     assert_eq!(subjects.collect::<BTreeSet<_>>().len(), 2);
+}
+
+#[test]
+fn a_server_is_read_over_tls_and_one_whose_certificate_nobody_vouches_for_is_not() {
+    let api = server();
+    let world = world(&api);
+    let url = tls::in_front_of(api.url.trim_start_matches("http://"), &world.path(""));
+    let trusting = |authority: &str| {
+        let text = std::fs::read_to_string(world.path("kubeconfig")).unwrap();
+        let (from, to) = (text.find("server: ").unwrap(), text.find(" } }]").unwrap());
+        let server = format!("server: \"{url}\"{authority}");
+        std::fs::write(world.path("kubeconfig"), text.replace(&text[from..to], &server)).unwrap();
+    };
+    trusting("");
+    let failed = pass(&world)["failed"].as_str().unwrap().to_owned();
+    assert!(failed.contains("certificate"), "{failed}");
+    trusting(&format!(", certificate-authority: \"{}\"", world.path("server.crt").display()));
+    let status = pass(&world);
+    assert_eq!((&status["failed"], entries(&world, "kubernetes.workload").len()), (&Value::Null, 51));
 }
 
 #[test]

@@ -118,6 +118,7 @@ fn what_came_after_its_constraint_and_violates_it_got_past_the_gate() {
         note.contains("MLModelRegistry/prod-model-registry, which denied before our first look"),
         "{note}"
     );
+    assert!(note.ends_with("Gatekeeper's list ends before it, our own evaluation has it"), "{note}");
     // One that conformed when it came, and lost its annotation later.
     let conforming = json!({ "model-registry-url": "https://mlflow.example.internal/#/models/x" });
     weeks.api.change(DEPLOYMENTS, |all| {
@@ -168,7 +169,7 @@ fn a_workload_older_than_its_constraint_has_thirty_days() {
         for name in ["fraud-scorer", "model-01"] {
             finds(c, name, "2026-12-02T11:00:00Z");
         }
-        c["status"]["totalViolations"] = json!(45);
+        c["status"]["totalViolations"] = json!(44);
     });
     weeks.look("2026-12-02T12:00:00Z");
     let (status, _, note) = weeks.of("preexisting-violation-aged", "ml-production/Deployment/fraud-scorer");
@@ -178,6 +179,20 @@ fn a_workload_older_than_its_constraint_has_thirty_days() {
     weeks.look("2027-01-02T12:00:00Z");
     let (status, _, note) = weeks.of("preexisting-violation-aged", "ml-production/Deployment/fraud-scorer");
     assert_eq!(status, "not-satisfied", "{note}");
+    // It is put right, and an audit later no longer lists it.
+    change(&weeks.api, DEPLOYMENTS, "fraud-scorer", |d| {
+        d["metadata"]["labels"]["cost-center"] = json!("4711");
+    });
+    change(&weeks.api, LABELS, "ml-deployments-must-have-labels", |c| {
+        audited(c, |v| v["name"] != "fraud-scorer");
+        let status = &mut c["status"];
+        (status["totalViolations"], status["auditTimestamp"]) = (json!(43), json!("2027-01-03T11:00:00Z"));
+    });
+    weeks.look("2027-01-03T12:00:00Z");
+    let (status, _, note) = weeks.of("preexisting-violation-aged", "ml-production/Deployment/fraud-scorer");
+    assert_eq!(status, "satisfied", "{note}");
+    let how = "that of K8sRequiredLabels/ml-deployments-must-have-labels was fixed (2027-01-03 12:00 UTC)";
+    assert!(note.contains(how), "{note}");
 }
 
 #[test]

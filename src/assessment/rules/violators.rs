@@ -6,14 +6,14 @@ use super::cluster::{is_unaudited, scope, was_read_whole, workloads};
 use super::gates::{many, row};
 use super::{Judged, utc};
 use crate::evidence::Time;
-use crate::evidence::gatekeeper::{Constraint, Template, Verdict, Workload};
+use crate::evidence::gatekeeper::{Constraint, Ending, Template, Verdict, Violation, Workload};
 use std::collections::BTreeSet;
 
 /// What a deny constraint says of a workload in its match scope.
 struct Denial<'a> {
     constraint: &'a Seen<Constraint>,
-    /// The violation that is there.
-    violation: Option<u64>,
+    /// Its violation, which may have ended.
+    violation: Option<&'a Seen<Violation>>,
     /// Whether every violator of the constraint is known.
     is_complete: bool,
     /// Since when it denies, as far as we saw it change; else the time of the first look, before which it began.
@@ -38,7 +38,7 @@ enum Order {
 
 impl Denial<'_> {
     fn violates(&self) -> bool {
-        self.violation.is_some()
+        self.violation.is_some_and(|v| !v.gone)
     }
 
     fn violates_and_is(&self, order: Order) -> bool {
@@ -61,7 +61,7 @@ fn denials<'a>(case: &Case<'a>, subject: &str, w: &Seen<Workload>) -> Vec<Denial
     let scoped = denying.filter(|(_, c)| scope(case, &c.value, w) != Some(false));
     let denial = |(place, c): (&str, &'a Seen<Constraint>)| {
         let violated = format!("{subject}#{}/{}", c.value.kind, c.value.name);
-        let violation = facts.violations.of(&violated, at).filter(|v| !v.gone);
+        let violation = facts.violations.of(&violated, at);
         let (began, is_seen) = denies_since(case, place, c)?;
         let workload = match w.value.created {
             Some(created) if created > began.plus_seconds(skew) => Order::After,
@@ -70,12 +70,12 @@ fn denials<'a>(case: &Case<'a>, subject: &str, w: &Seen<Workload>) -> Vec<Denial
         };
         Some(Denial {
             constraint: c,
-            violation: violation.map(|v| v.seq),
+            violation,
             is_complete: is_complete(case, c, w),
             began,
             is_seen,
             workload,
-            from_the_first: violation.and_then(|_| from_the_first(case, subject, &violated, w)),
+            from_the_first: from_the_first(case, subject, &violated, w),
         })
     };
     scoped.filter_map(denial).collect()
@@ -103,7 +103,7 @@ fn denies_since(case: &Case<'_>, place: &str, c: &Seen<Constraint>) -> Option<(T
 }
 
 /// Whether a workload violated a constraint as it was seen first: at that look, or nothing that a rule can ask changed until it
-/// was found. None when its namespace changed in between.
+/// was found. None when its namespace changed in between, or there is no violation.
 fn from_the_first(case: &Case<'_>, subject: &str, violated: &str, w: &Seen<Workload>) -> Option<bool> {
     let (facts, at) = (&case.facts.cluster, case.estate.at);
     let found = since(&facts.violations, violated, at, |_, _| true)?;
@@ -192,7 +192,7 @@ fn said(
 ) -> Judged {
     let note = match of {
         None if all.is_empty() => "no deny constraint has it in its match scope".into(),
-        None => format!("no violation of {}", many(all.len() as u64, "deny constraint")),
+        None => format!("no violation of {}{}", many(all.len() as u64, "deny constraint"), endings(all)),
         Some(d) => sentence(d, w),
     };
     let constraints: BTreeSet<u64> = of.map_or_else(
@@ -200,7 +200,23 @@ fn said(
         |d| BTreeSet::from([d.constraint.seq]),
     );
     let judged = Judged::line(subject, line).note(note).evidence([w.seq]).evidence(constraints);
-    judged.evidence(of.and_then(|d| d.violation))
+    let violations = all.iter().filter(|d| of.is_none_or(|of| of.constraint.seq == d.constraint.seq));
+    judged.evidence(violations.filter_map(|d| d.violation).map(|v| v.seq))
+}
+
+/// How violations that were there ended.
+fn endings(all: &[Denial<'_>]) -> String {
+    let ended = |d: &Denial<'_>| {
+        let (violation, constraint) = (d.violation.filter(|v| v.gone)?, &d.constraint.value);
+        let how = match violation.value.ending.unwrap_or(Ending::Unknown) {
+            Ending::Fixed => "was fixed",
+            Ending::Deleted => "ended with its object, which was made anew",
+            Ending::RuleChanged => "ended when the rule was changed",
+            Ending::Unknown => "ended, and nothing shows how",
+        };
+        Some(format!("; that of {}/{} {how} ({})", constraint.kind, constraint.name, utc(violation.at)))
+    };
+    all.iter().filter_map(ended).collect()
 }
 
 fn sentence(d: &Denial<'_>, w: &Seen<Workload>) -> String {
@@ -212,5 +228,7 @@ fn sentence(d: &Denial<'_>, w: &Seen<Workload>) -> String {
         (true, false) => format!("denied before our first look ({began})"),
     };
     let created = w.value.created.map_or_else(|| "at an unknown time".into(), utc);
-    format!("violates {kind}/{name}, which {denies}; created {created}")
+    let is_ours = d.violation.is_some_and(|v| v.value.reperformed);
+    let ours = if is_ours { "; Gatekeeper's list ends before it, our own evaluation has it" } else { "" };
+    format!("violates {kind}/{name}, which {denies}; created {created}{ours}")
 }

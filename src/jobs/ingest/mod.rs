@@ -267,13 +267,16 @@ fn failed(
 
 impl SourceStatus {
     /// Adds a step of a live source: what every step did not show counts.
-    fn add_step(&mut self, g: &Gathered, unit: &str) {
+    fn add_step(&mut self, g: &Gathered, unit: Option<&str>) {
         self.looks = 1;
         self.files += g.files;
         self.counts += g.counts;
         self.faults.extend(g.faults.iter().cloned());
         self.not_seen.extend(g.gaps.iter().chain(&g.truncated).chain(&g.unwatched).cloned());
-        self.read = format!("{} {unit}, {} records", self.files, self.counts.kept);
+        self.read = match unit {
+            Some(unit) => format!("{} {unit}, {} records", self.files, self.counts.kept),
+            None => g.read.clone(),
+        };
         let nothing = self.counts.kept == 0 && self.counts.refused > 0 && !self.not_seen.is_empty();
         self.failed = nothing.then(|| "nothing of what is new could be read".into());
     }

@@ -86,13 +86,12 @@ impl Listed {
             (Kind::KubernetesWebhook, WEBHOOKS),
             (Kind::KubernetesWorkload, workloads),
         ];
-        let told = |(_, list): &(Kind, &str)| !is_same || *list != "constraint";
-        for (kind, list) in kinds.into_iter().filter(told) {
-            if self.is_whole(list) {
+        for (kind, list) in kinds {
+            if !self.kinds.contains_key(list) {
+                out.gap(format!("no list of {list} in the look"));
+            } else if self.is_whole(list) && !(is_same && list == "constraint") {
                 out.listed_whole(kind);
                 out.complete.entry(kind).or_default().extend(self.open(kind));
-            } else if !self.kinds.contains_key(list) {
-                out.gap(format!("no list of {list} in the look"));
             }
         }
         self.tell_addresses(out);
