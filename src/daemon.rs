@@ -135,7 +135,9 @@ fn start(desk: &Desk) -> Result<(web::Site, bool), JobError> {
             Some(ours.map(|[_, sha256, _, _]| sha256).collect())
         }
     };
-    Ok((web::Site::new(snapshot, desk.config.ledger.path.clone(), tokens), broken))
+    let webhooks = web::Webhooks::of(&desk.config, desk.hints.clone()).map_err(JobError::Render)?;
+    let site = web::Site::new(snapshot, desk.config.ledger.path.clone(), tokens).with_webhooks(webhooks);
+    Ok((site, broken))
 }
 
 /// Starts the waker and the one task that does jobs.
@@ -227,6 +229,7 @@ fn due_jobs(desk: &Desk, last: &LastPass) -> Result<bool, JobError> {
     let watched = || schedule::due_by_watch(c.schedule.watch_minutes, any, now);
     if schedule::due(&c.schedule.ingest, &c.timezone, last.or(any), now) {
         jobs::intact(desk, &store)?;
+        desk.hints.clear();
         jobs::ingest(desk, &mut store, &[], &|_, _, _| {})?;
         *last = Some(now);
     } else if let changed = desk.changed()
@@ -234,6 +237,7 @@ fn due_jobs(desk: &Desk, last: &LastPass) -> Result<bool, JobError> {
         && watched()
     {
         jobs::intact(desk, &store)?;
+        desk.hints.clear();
         jobs::ingest(desk, &mut store, &changed, &|_, _, _| {})?;
     }
     send(desk, &mut store)?;

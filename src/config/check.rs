@@ -197,7 +197,15 @@ impl Config {
             SourceKind::FlowLogs => Some("\"file:DIR\", \"s3://BUCKET/PREFIX\" or \"cloudwatch:LOG-GROUP\""),
             SourceKind::Gatekeeper if source.location.starts_with("kube:") => None,
             SourceKind::Gatekeeper => Some("\"file:DIR\", \"kube:CONTEXT\" or \"kube:\""),
-            _ => Some("this version reads \"file:DIR\" here; HCP Terraform and buckets of models come later"),
+            SourceKind::Sentinel
+                if source.location.starts_with("https://") || is_loopback(&source.location) =>
+            {
+                source.organization.is_none().then_some("an address needs organization = \"…\" as well")
+            }
+            SourceKind::Sentinel => {
+                Some("\"file:DIR\" or \"https://app.terraform.io\": a token goes over TLS alone")
+            }
+            _ => Some("this version reads \"file:DIR\" here; buckets of models come later"),
         }
     }
 
@@ -212,6 +220,17 @@ impl Config {
             None => {}
         }
         self.gatekeeper.iter_mut().filter_map(|s| s.kubeconfig.as_mut()).for_each(join);
+        for source in &mut self.sentinel {
+            [
+                &mut source.token_file,
+                &mut source.audit_token_file,
+                &mut source.webhook_token_file,
+                &mut source.ca_file,
+            ]
+            .into_iter()
+            .flatten()
+            .for_each(join);
+        }
         self.base = dir.to_owned();
         self.timestamp.iter_mut().for_each(|t| join(&mut t.ca_file));
         if let Some(smtp) = &mut self.smtp {
@@ -222,6 +241,12 @@ impl Config {
             smtp.ca_file.iter_mut().for_each(join);
         }
     }
+}
+
+/// Whether an address without TLS stays on this machine.
+fn is_loopback(location: &str) -> bool {
+    let address = location.parse::<http::Uri>().ok().filter(|a| a.scheme_str() == Some("http"));
+    address.is_some_and(|a| ["127.0.0.1", "[::1]", "localhost"].contains(&a.host().unwrap_or_default()))
 }
 
 #[cfg(test)]

@@ -117,8 +117,8 @@ pub struct Source {
     /// Its identity in the ledger.
     pub name: String,
     /// `file:DIR`; flow logs also `s3://BUCKET/PREFIX` (the folder that holds `AWSLogs`) and `cloudwatch:LOG-GROUP`; Gatekeeper
-    /// also `kube:CONTEXT`, or `kube:` for the current context and, in a pod, for its service account.
-    /// Other live locations (`https://`) are not read by this version.
+    /// also `kube:CONTEXT`, or `kube:` for the current context and, in a pod, for its service account; Sentinel also the address
+    /// of HCP Terraform (`https://app.terraform.io`) or of a Terraform Enterprise.
     pub location: String,
     /// Flow logs: field names in order, for files without a header line. Default: the 14 fields of version 2.
     pub format: Option<String>,
@@ -147,11 +147,24 @@ pub struct Source {
     pub max_unpacked: Option<u64>,
     /// Flow logs: how many times its size an object of gzip above 1 MiB may grow. Default 200; they grow five- to tenfold.
     pub max_growth: Option<u64>,
-    /// HCP Terraform organisation, for files that do not tell it.
+    /// HCP Terraform organisation; of files, where they do not tell it.
     pub organization: Option<String>,
+    /// HCP Terraform: a file with a team or user token that reads runs, policies and plans. Default: `$TFE_TOKEN`.
+    pub token_file: Option<PathBuf>,
+    /// HCP Terraform: a file with an audit token or organization token, which alone read the audit trail. Default:
+    /// `$TFE_AUDIT_TOKEN`; without one, the trail is not read.
+    pub audit_token_file: Option<PathBuf>,
+    /// HCP Terraform: a file with the token of run notifications, which `serve` takes at `/webhooks/terraform/NAME`. Without one,
+    /// none is taken.
+    pub webhook_token_file: Option<PathBuf>,
+    /// HCP Terraform: certificates that vouch for a Terraform Enterprise beside the known authorities, in PEM.
+    pub ca_file: Option<PathBuf>,
+    /// Terraform Enterprise: how often a second it may be asked, and its lists of runs a minute. Default: 25 and 30, below the
+    /// limits of HCP Terraform.
+    pub requests_per_second: Option<u32>,
     /// Gatekeeper: the kubeconfig with the context of a `kube:` location. Default: `$KUBECONFIG`, else `~/.kube/config`.
     pub kubeconfig: Option<PathBuf>,
-    /// Gatekeeper: how long an API server may take for one answer. Default 60; a page of 500 objects comes in well under one.
+    /// Gatekeeper, HCP Terraform: how long the API may take for one answer. Default 60; a page comes in well under one.
     pub timeout_seconds: Option<u32>,
     /// Gatekeeper: a name for the cluster that people read.
     pub cluster: Option<String>,

@@ -96,6 +96,7 @@ kinds! {
     SentinelOutcome "sentinel.outcome" Event,
     SentinelOverride "sentinel.override" Event,
     SentinelPolicySet "sentinel.policy_set" State,
+    TerraformWorkspace "terraform.workspace" State,
     TerraformResource "terraform.resource" State,
     ArtifactBucket "artifact.bucket" State,
     ArtifactVersion "artifact.version" State,

@@ -31,9 +31,46 @@ pub struct Run {
     pub cost: Option<Cost>,
     /// What its plan says.
     pub plan: PlanRead,
+    /// Documents of the run that could not be read, and are asked for again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
+    /// Documents of the run that the token does not see.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub denied: Vec<String>,
+    /// Who confirmed or discarded it, as run events tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmed_by: Option<Private>,
+    /// Where it came from: tfe-ui, tfe-api, tfe-configuration-version, terraform, terraform+cloud, or as it came.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub trigger: String,
+    /// Its configuration: repository, branch and commit, where it comes from one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<Origin>,
     /// Changes that weakened policies on this run, as run events tell (`changed_policy_enforcements`, …).
     pub warnings: Vec<String>,
 }
+
+/// Whether a run goes no further (HCP Terraform API, "Run states"): one of an unknown state may.
+pub fn is_final(status: &str) -> bool {
+    let states = [
+        "policy_soft_failed",
+        "planned_and_finished",
+        "applied",
+        "discarded",
+        "errored",
+        "canceled",
+        "force_canceled",
+        DELETED,
+    ];
+    states.contains(&status)
+}
+
+/// Status of a run that the API no longer has.
+pub const DELETED: &str = "deleted";
+/// Mark of a run that is final and of which nothing lacks.
+pub const SETTLED: &str = "settled";
+/// Mark of any other: it is read again.
+pub const OPEN: &str = "open";
 
 /// A cost estimate; amounts are decimal strings as stated.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -101,12 +138,33 @@ pub struct Outcome {
     pub policy_set: String,
     /// passed, failed, errored, or as it came.
     pub status: String,
-    /// advisory, soft-mandatory, hard-mandatory, mandatory; empty when not stated.
+    /// Level that its policy set declares: advisory, soft-mandatory, hard-mandatory, mandatory; empty when not stated.
     pub level: String,
-    /// `check` or `evaluation`.
+    /// Level at which it ran, as a check tells by its counts and an evaluation by what it states; both mandatory levels of
+    /// Sentinel are `mandatory` in an evaluation. Empty when neither does.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub ran_at: String,
+    /// Whether a failure could be overridden there; null when not stated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overridable: Option<bool>,
+    /// `check`, `evaluation`, or `tf-evaluation` of a Terraform policy.
     pub stage: String,
     /// Status of the check or evaluation as a whole.
     pub stage_status: String,
+    /// What the policy is said to be about.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// What it printed, as JSON: its shape is the policy's own.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub output: String,
+}
+
+impl Outcome {
+    /// Whether it is known to have run at a level that lets runs go on.
+    pub fn ran_weak(&self) -> bool {
+        let known = [&self.ran_at, &self.level].into_iter().find(|l| !l.is_empty());
+        known.is_some_and(|l| !["hard-mandatory", "mandatory"].contains(&l.as_str()))
+    }
 }
 
 /// An act by which a failed policy was let through.
@@ -141,7 +199,27 @@ pub struct Override {
     pub looked_in: Vec<String>,
 }
 
-/// A policy set and where it applies.
+/// A workspace, as the organization lists it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Workspace {
+    /// No longer listed.
+    pub gone: bool,
+    /// `ws-…`
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// `prj-…` of the project that it is in.
+    pub project: String,
+    /// remote, agent or local: plans of a local one are not run in HCP Terraform, and no policy sees them.
+    pub execution: String,
+    /// Whether runs are applied without a confirmation.
+    pub auto_apply: bool,
+    /// Where its configuration comes from.
+    pub origin: Option<Origin>,
+}
+
+/// A policy set and where it applies. One that comes from a repository names its policies in its version alone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PolicySet {
@@ -153,14 +231,37 @@ pub struct PolicySet {
     pub name: String,
     /// Whether it applies to every workspace.
     pub global: bool,
-    /// Whether its mandatory policies can be overridden.
+    /// Whether its mandatory policies can be overridden, hard-mandatory ones included.
     pub overridable: bool,
+    /// sentinel, opa, or as it came; empty when not stated.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub engine: String,
+    /// Whether it runs as policy evaluations, which see no cost estimate; else as checks.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub agent: bool,
+    /// Where it comes from: the repository, branch and path, and the commit that is in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// Policies in it, with their enforcement level where stated.
     pub policies: Vec<(String, String)>,
     /// Workspaces it is attached to, by name or id.
     pub workspaces: Vec<String>,
     /// Workspaces it leaves out.
     pub excluded: Vec<String>,
+}
+
+/// Where a policy set comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Origin {
+    /// `OWNER/REPOSITORY`
+    pub repository: String,
+    /// Branch; empty for the default one.
+    pub branch: String,
+    /// Folder within it.
+    pub path: String,
+    /// Commit of the version that is in force; empty when not stated.
+    pub commit: String,
 }
 
 /// A resource as the last applied plan of its workspace shows it.

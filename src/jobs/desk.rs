@@ -12,10 +12,10 @@ use crate::sources::flow_logs::Selection;
 use crate::sources::kubernetes::Changes;
 use crate::store::{Store, Writer};
 use ed25519_dalek::pkcs8::DecodePrivateKey;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What jobs work with.
 pub struct Desk {
@@ -31,6 +31,33 @@ pub struct Desk {
     pub catalogue: Catalogue,
     /// Where the watches of each live cluster leave its changes, by the name of its source.
     pub changes: BTreeMap<String, Arc<Changes>>,
+    /// Sources of which a notification said that there is something new.
+    pub hints: Hints,
+}
+
+/// Names of sources that are to be read soon.
+#[derive(Clone, Default)]
+pub struct Hints(Arc<Mutex<BTreeSet<String>>>);
+
+impl Hints {
+    /// Adds one.
+    pub fn add(&self, source: &str) {
+        self.names().insert(source.to_owned());
+    }
+
+    /// All of them.
+    pub fn waiting(&self) -> Vec<String> {
+        self.names().iter().cloned().collect()
+    }
+
+    /// Forgets them: a pass begins that reads them.
+    pub fn clear(&self) {
+        self.names().clear();
+    }
+
+    fn names(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Why the desk cannot be laid.
@@ -71,22 +98,27 @@ impl Desk {
             let secret = randomness.bytes("signing key").map_err(|e| DeskError::Demo(e.to_string()))?;
             let last = demo_nights(&config)?.last().copied().unwrap_or_default();
             let (signer, clock) = (Signer::new(&origin, &secret), Clock::at(last));
-            return Ok(Desk { config, signer, clock, randomness, catalogue, changes });
+            return Ok(Desk {
+                config,
+                signer,
+                clock,
+                randomness,
+                catalogue,
+                changes,
+                hints: Hints::default(),
+            });
         }
         // Between the two renames of a rotation the new key still has its first name.
         let (path, next) = (&config.ledger.signing_key, config.ledger.signing_key.with_extension("key.next"));
         let signer = read_key(if path.exists() || !next.exists() { path } else { &next }, &origin)?;
         let (clock, randomness) = (Clock::System, Randomness::System);
-        Ok(Desk { config, signer, clock, randomness, catalogue, changes })
+        Ok(Desk { config, signer, clock, randomness, catalogue, changes, hints: Hints::default() })
     }
 
-    /// Sources whose watches left changes that no pass has read.
+    /// Sources whose watches left changes that no pass has read, or of which a notification came.
     pub fn changed(&self) -> Vec<String> {
-        self.changes
-            .iter()
-            .filter(|(_, changes)| changes.is_waiting())
-            .map(|(name, _)| name.clone())
-            .collect()
+        let watched = self.changes.iter().filter(|(_, changes)| changes.is_waiting());
+        watched.map(|(name, _)| name.clone()).chain(self.hints.waiting()).collect()
     }
 
     /// What writing needs.

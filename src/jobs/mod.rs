@@ -13,7 +13,7 @@ mod whole;
 
 pub use anchor::{AnchorStatus, anchor, authorities};
 pub use assess::{AssessStatus, assess, intact};
-pub use desk::{Desk, DeskError, demo_nights, read_key};
+pub use desk::{Desk, DeskError, Hints, demo_nights, read_key};
 pub use export::{Exported, Request, export};
 pub use ingest::{IngestStatus, SourceStatus, ingest, ingest_again, register_now, waiting};
 pub use outbox::{MailStatus, compose, flush, queue};

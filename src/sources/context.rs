@@ -21,6 +21,10 @@ pub struct Context<'a> {
     pub before: Option<SourceRun>,
     /// What the last look said of its Gatekeeper's Config.
     pub config: Option<Config>,
+    /// Where the pass before left off, as it wrote it down.
+    pub look: String,
+    /// Runs that were not final when they were read, or of which something lacked.
+    pub open: Vec<String>,
     /// Where the watches of a cluster leave its changes.
     pub changes: Option<Arc<Changes>>,
 }
@@ -29,6 +33,16 @@ impl<'a> Context<'a> {
     /// A source, and what its flow logs are read for.
     pub fn new(source: &'a Source, selection: Selection) -> Context<'a> {
         let selected = selection.digest();
-        Context { source, selection, selected, cluster: None, before: None, config: None, changes: None }
+        Context {
+            source,
+            selection,
+            selected,
+            cluster: None,
+            before: None,
+            config: None,
+            look: String::new(),
+            open: Vec::new(),
+            changes: None,
+        }
     }
 }

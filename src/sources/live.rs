@@ -1,6 +1,6 @@
 //! Live sources: passes in steps, each of which is committed with its cursor.
 
-use super::{Context, Gathered, aws, kubernetes};
+use super::{Context, Gathered, aws, kubernetes, terraform};
 use crate::evidence::Time;
 use std::time::Duration;
 
@@ -10,6 +10,8 @@ pub enum Live<'a> {
     Aws(aws::Pass<'a>),
     /// A cluster.
     Cluster(kubernetes::Cluster<'a>),
+    /// An organization in HCP Terraform.
+    Organization(Box<terraform::Pass<'a>>),
 }
 
 impl<'a> Live<'a> {
@@ -21,6 +23,9 @@ impl<'a> Live<'a> {
         if context.source.location.starts_with("kube:") {
             return Ok(Live::Cluster(kubernetes::Cluster::open(context, start)?));
         }
+        if context.source.location.starts_with("http") {
+            return Ok(Live::Organization(Box::new(terraform::Pass::open(context, start)?)));
+        }
         Ok(Live::Aws(aws::Pass::open(context, start)?))
     }
 
@@ -28,7 +33,7 @@ impl<'a> Live<'a> {
     pub fn unit(&self) -> Option<&'static str> {
         match self {
             Live::Aws(pass) => Some(pass.unit()),
-            Live::Cluster(_) => None,
+            Live::Cluster(_) | Live::Organization(_) => None,
         }
     }
 
@@ -40,6 +45,7 @@ impl<'a> Live<'a> {
         match self {
             Live::Aws(pass) => pass.step(known),
             Live::Cluster(pass) => pass.step(),
+            Live::Organization(pass) => pass.step(known),
         }
     }
 
@@ -51,6 +57,7 @@ impl<'a> Live<'a> {
         match self {
             Live::Aws(pass) => pass.waiting(known),
             Live::Cluster(pass) => pass.waiting(),
+            Live::Organization(pass) => pass.waiting(),
         }
     }
 }

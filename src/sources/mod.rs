@@ -1,5 +1,6 @@
 //! The places evidence comes from. Each has a parser that does no I/O and takes one reply after the other; `files`
-//! reads looks from a folder, `aws` fetches from S3, CloudWatch Logs and EC2, `kubernetes` from clusters. What a reply says is
+//! reads looks from a folder, `aws` fetches from S3, CloudWatch Logs and EC2, `kubernetes` from clusters,
+//! `terraform` from HCP Terraform. What a reply says is
 //! taken as it is: nothing here judges.
 
 pub mod artifacts;
@@ -9,10 +10,12 @@ pub mod files;
 pub mod flow_logs;
 pub mod gatekeeper;
 mod gathered;
+mod http;
 pub mod kubernetes;
 mod live;
 mod pages;
 pub mod sentinel;
+pub mod terraform;
 
 pub use context::Context;
 pub use gathered::Gathered;

@@ -2,6 +2,7 @@
 
 use super::append::payload_digest;
 use super::{Reader, StoreError, schema, sql};
+use crate::evidence::sentinel::{OPEN, SETTLED, is_final};
 use crate::evidence::{Evidence, Kind, Nature};
 use crate::ledger::header::Header;
 use crate::sources::Known;
@@ -229,6 +230,17 @@ impl State {
         row.map_err(sql("reading state.db"))
     }
 
+    /// Subjects of a source with a mark.
+    ///
+    /// # Errors
+    /// SQLite's reason.
+    pub fn delivered_with(&self, source: &str, mark: &str) -> Result<Vec<String>, StoreError> {
+        let failed = || sql("reading state.db");
+        let query = "SELECT subject FROM delivered WHERE source = ?1 AND mark = ?2 ORDER BY subject";
+        let mut statement = self.0.prepare(query).map_err(failed())?;
+        statement.query_map((source, mark), |r| r.get(0)).and_then(Iterator::collect).map_err(failed())
+    }
+
     /// Names what differs from tables that were folded anew.
     pub(super) fn differences(&self, fresh: &State) -> Result<Vec<String>, StoreError> {
         let mut found = Vec::new();
@@ -397,6 +409,15 @@ impl Folded {
                 let revision = p["revision"].as_u64().unwrap_or(0);
                 let place = (header.source.to_string(), header.subject.to_string());
                 self.delivered.insert(place, (Known { mark, revision, selection }, seq));
+            }
+            Kind::SentinelRun => {
+                let p = value(seq, header.payload)?;
+                let text = |name: &str| p[name].as_str().unwrap_or_default();
+                let lacks = p["unread"].as_array().is_some_and(|unread| !unread.is_empty());
+                let is_settled = is_final(text("status")) && !lacks;
+                let mark = if is_settled { SETTLED } else { OPEN }.to_owned();
+                let place = (header.source.to_string(), text("run").to_owned());
+                self.delivered.insert(place, (Known { mark, ..Known::default() }, seq));
             }
             Kind::AssessmentFinding => {
                 let p = value(seq, header.payload)?;

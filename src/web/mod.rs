@@ -1,15 +1,18 @@
-//! The pages: read-only, from the last assessment of a record that was checked. No script, nothing from outside.
+//! The pages: read-only, from the last assessment of a record that was checked. No script, nothing from outside. What comes in
+//! is a notification at most, which makes a pass due.
 
 mod auth;
 mod pages;
+mod webhooks;
 
 pub use auth::{mac, token_sha256};
 pub use pages::{Snapshot, load};
+pub use webhooks::Webhooks;
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Router, middleware};
 use std::sync::{Arc, RwLock};
 
@@ -21,12 +24,19 @@ pub struct Site {
     snapshot: Arc<RwLock<Arc<Snapshot>>>,
     tokens: Option<Arc<Vec<String>>>,
     ledger: std::path::PathBuf,
+    webhooks: Arc<Webhooks>,
 }
 
 impl Site {
     /// A site over a snapshot. With tokens, every page but health asks for one of them (SHA-256, hex).
     pub fn new(snapshot: Snapshot, ledger: std::path::PathBuf, tokens: Option<Vec<String>>) -> Site {
-        Site { snapshot: Arc::new(RwLock::new(Arc::new(snapshot))), tokens: tokens.map(Arc::new), ledger }
+        let snapshot = Arc::new(RwLock::new(Arc::new(snapshot)));
+        Site { snapshot, tokens: tokens.map(Arc::new), ledger, webhooks: Arc::default() }
+    }
+
+    /// With notifications that make passes due.
+    pub fn with_webhooks(self, webhooks: Webhooks) -> Site {
+        Site { webhooks: Arc::new(webhooks), ..self }
     }
 
     /// Serves another snapshot from now on.
@@ -62,6 +72,7 @@ pub fn router(site: Site) -> Router {
         .route("/report.json", get(|s: State<Site>| file(s, "report.json", "application/json")))
         .layer(middleware::from_fn_with_state(site.clone(), auth::guard))
         .route("/healthz", get(health))
+        .route("/webhooks/terraform/{source}", post(webhooks::receive))
         .layer(middleware::map_response(headers))
         .with_state(site)
 }

@@ -18,6 +18,7 @@ mod gates;
 mod inventory;
 mod ledger;
 mod mail;
+mod organization;
 mod pages;
 mod recordings;
 mod samples;
@@ -25,4 +26,5 @@ mod seeds;
 #[path = "../support/mod.rs"]
 mod support;
 mod tamper;
+mod terraform;
 mod watches;

@@ -145,6 +145,7 @@ impl Facts {
             | Kind::SentinelOutcome
             | Kind::SentinelOverride
             | Kind::SentinelPolicySet
+            | Kind::TerraformWorkspace
             | Kind::TerraformResource => self.terraform.fold(placed),
             Kind::FlowLogConfiguration
             | Kind::FlowLogObject

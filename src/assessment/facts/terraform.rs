@@ -2,7 +2,7 @@
 
 use super::{Seen, States, push, read};
 use crate::evidence::Kind;
-use crate::evidence::sentinel::{Outcome, Override, PolicySet, Resource, Run};
+use crate::evidence::sentinel::{Outcome, Override, PolicySet, Resource, Run, Workspace};
 use crate::ledger::entry::Placed;
 use std::collections::BTreeMap;
 
@@ -22,6 +22,8 @@ pub struct RunFacts {
 pub struct Terraform {
     /// Runs by id.
     pub runs: BTreeMap<String, RunFacts>,
+    /// Workspaces.
+    pub workspaces: States<Workspace>,
     /// Policy sets.
     pub sets: States<PolicySet>,
     /// Resources.
@@ -55,6 +57,7 @@ impl Terraform {
                 }
             }
             Kind::SentinelPolicySet => push(&mut self.sets, placed),
+            Kind::TerraformWorkspace => push(&mut self.workspaces, placed),
             Kind::TerraformResource => push(&mut self.resources, placed),
             _ => {}
         }

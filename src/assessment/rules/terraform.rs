@@ -99,16 +99,15 @@ pub(super) fn gpu_instances(case: &Case<'_>) -> Vec<Judged> {
         let types: Vec<&String> = plan.compute.iter().flat_map(|c| &c.instance_types).collect();
         let wrong: Vec<&str> = types.iter().filter(|t| !pack.is_allowed(t)).map(|t| t.as_str()).collect();
         let said = outcome(case, facts);
-        let level = said.map(|o| o.value.level.as_str()).unwrap_or_default();
         let line = if !wrong.is_empty() {
             1
         } else if bad(said) {
             2
-        } else if !level.is_empty() && level != "hard-mandatory" && level != "mandatory" {
+        } else if said.is_some_and(|o| o.value.ran_weak()) {
             3
         } else if said.is_none() {
             if attached(case, run) == Some(false) { 4 } else { 5 }
-        } else if level != "hard-mandatory" {
+        } else if said.is_some_and(|o| o.value.level != "hard-mandatory") {
             6
         } else if plan.state == "denied" {
             7

@@ -14,6 +14,7 @@ use crate::act::SourceKind;
 use crate::config::Source;
 use crate::evidence::flow_logs::FlowSelection;
 use crate::evidence::record::{Counts, Fault, SourceRun};
+use crate::evidence::sentinel::OPEN;
 use crate::evidence::{Evidence, Kind, Time};
 use crate::sources::flow_logs::Selection;
 use crate::sources::{Context, Gathered};
@@ -167,6 +168,10 @@ fn context<'a>(
 ) -> Result<Context<'a>, JobError> {
     let mut context = Context::new(source, selected(desk, store, source)?);
     context.changes = desk.changes.get(&source.name).cloned();
+    if kind == SourceKind::Sentinel && !source.is_folder() {
+        context.look = cursor(store, source)?.unwrap_or_default();
+        context.open = store.state().delivered_with(&source.name, OPEN)?;
+    }
     before(store, kind, &mut context)?;
     Ok(context)
 }

@@ -1,7 +1,8 @@
 //! A list, read to its end: in pages, begun anew when it expires or changes under way.
 
-use super::session::{Refusal, Session};
+use super::session::Session;
 use crate::sources::gatekeeper::{self, Object};
+use crate::sources::http::Refusal;
 use crate::sources::pages::Pages;
 use kube::api::ListParams;
 use kube::core::Request;

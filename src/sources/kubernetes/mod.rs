@@ -13,13 +13,14 @@ pub use watch::Watches;
 
 use super::Context;
 use super::gatekeeper::{ADMISSIONS, CONSTRAINTS, Parser};
+use super::http::Refusal;
 use super::live::{Start, Step};
 use crate::evidence::Time;
 use changes::Versions;
 use list::List;
 use resources::{EVENTS, path};
 use serde_json::Value;
-use session::{Refusal, Session};
+use session::Session;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 

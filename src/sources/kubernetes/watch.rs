@@ -4,11 +4,12 @@
 use super::changes::{Changes, Lost};
 use super::constraint_kinds;
 use super::resources::{CONSTRAINTS_VERSION, EVENTS, RESOURCES, When, path};
-use super::session::{Refusal, Server};
+use super::session::Server;
 use crate::clock::Clock;
 use crate::config::Source;
 use crate::evidence::Time;
 use crate::sources::gatekeeper::{ADMISSIONS, CONSTRAINTS};
+use crate::sources::http::Refusal;
 use crate::sources::told;
 use futures_util::TryStreamExt;
 use kube::api::{ListParams, WatchParams};

@@ -2,16 +2,26 @@
 //!
 //! Documents are known by their JSON:API type; the path tells what a document does not say, its run for example.
 
+mod checks;
+mod evaluations;
+mod outcomes;
 mod overrides;
 mod plan;
-mod policies;
+mod sets;
+mod workspaces;
 
 use super::Gathered;
 use crate::config::Source;
-use crate::evidence::sentinel::{Cost, PlanRead, Run};
+use crate::evidence::sentinel::{Cost, DELETED, Origin, PlanRead, Run};
 use crate::evidence::{Evidence, Kind, Private, Time};
+use plan::Plan;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::io::Read;
+
+/// Seconds that HCP Terraform keeps its audit trail.
+const TRAIL: i64 = 14 * 86_400;
 
 /// Parser of one look.
 pub struct Parser<'a> {
@@ -20,6 +30,9 @@ pub struct Parser<'a> {
     out: Gathered,
     docs: Docs,
     listed_sets: bool,
+    listed_workspaces: bool,
+    /// Whether policy sets are only there for runs to be read beside.
+    sets_are_told: bool,
     next_pages: Vec<(String, String)>,
     pages: std::collections::BTreeSet<String>,
 }
@@ -28,10 +41,15 @@ pub struct Parser<'a> {
 #[derive(Default)]
 pub(super) struct Docs {
     by_type: BTreeMap<String, BTreeMap<String, (Value, String)>>,
-    plans: BTreeMap<String, Value>,
-    denied: BTreeMap<String, String>,
+    plans: BTreeMap<String, Plan>,
+    /// Documents of a run that the token does not see, and that could not be read.
+    denied: BTreeMap<String, Vec<String>>,
+    unread: BTreeMap<String, Vec<String>>,
     trail: Vec<Value>,
+    /// Since when the audit trail tells everything.
+    trail_from: Option<Time>,
     paths: Vec<String>,
+    deleted: Vec<String>,
 }
 
 impl Docs {
@@ -39,7 +57,11 @@ impl Docs {
         self.by_type.get(kind).into_iter().flatten().map(|(id, (doc, path))| (id, doc, path.as_str()))
     }
     pub(super) fn get(&self, kind: &str, id: &str) -> Option<&Value> {
-        self.by_type.get(kind)?.get(id).map(|(doc, _)| doc)
+        self.find(kind, id).map(|(doc, _)| doc)
+    }
+    /// A document, and the path that gave it.
+    pub(super) fn find(&self, kind: &str, id: &str) -> Option<(&Value, &str)> {
+        self.by_type.get(kind)?.get(id).map(|(doc, path)| (doc, path.as_str()))
     }
     /// Name of a workspace, or its id.
     pub(super) fn workspace(&self, id: &str) -> String {
@@ -78,6 +100,8 @@ impl<'a> Parser<'a> {
             out: Gathered::default(),
             docs: Docs::default(),
             listed_sets: false,
+            listed_workspaces: false,
+            sets_are_told: false,
             next_pages: Vec::new(),
             pages: Default::default(),
         }
@@ -89,20 +113,22 @@ impl<'a> Parser<'a> {
             self.out.refuse(path, "is no document of the API: its replies are JSON".into());
             return;
         }
-        let Some(mut doc) = self.out.json(path, bytes) else { return };
-        self.docs.paths.push(path.to_owned());
-        if doc["resource_changes"].is_array() || doc["format_version"].is_string() {
-            self.out.keep(1);
-            let plan = path_part(path, "plans").or(path_part(path, "runs")).unwrap_or_default().to_owned();
-            self.docs.plans.insert(plan, doc);
-            return;
+        if path.contains("/json-output") && is_plan(bytes) {
+            return self.plan(path, bytes);
         }
+        let Some(doc) = self.out.json(path, bytes) else { return };
+        if doc["resource_changes"].is_array() || doc["format_version"].is_string() {
+            return self.plan(path, bytes);
+        }
+        self.docs.paths.push(path.to_owned());
         if let Some(errors) = doc["errors"].as_array() {
             let first = errors.first().cloned().unwrap_or_default();
             let status = first["status"].as_str().map_or_else(|| first["status"].to_string(), str::to_owned);
             let what = format!("the API answered {status}: {}", first["title"].as_str().unwrap_or_default());
-            if let Some(plan) = path_part(path, "plans").or(path_part(path, "runs")) {
-                self.docs.denied.insert(plan.to_owned(), what.clone());
+            if let Some(of) = path_part(path, "plans").or(path_part(path, "runs")) {
+                let what = path.trim_end_matches(".json").rsplit('/').next().unwrap_or_default();
+                let of_plan = ["plan", of].contains(&what) || what.starts_with("json-output");
+                self.denied(of, if of_plan { "plan" } else { what });
             }
             self.out.refuse(path, what);
             return;
@@ -112,7 +138,80 @@ impl<'a> Parser<'a> {
             self.next_pages.push((path.to_owned(), next.to_owned()));
         }
         self.listed_sets |= path.ends_with("policy-sets.json") && next.is_none();
+        self.listed_workspaces |= path.ends_with("workspaces.json") && next.is_none();
+        if path.ends_with("organization/audit-trail.json") {
+            self.docs.trail_from = Some(self.at.plus_seconds(-TRAIL));
+        }
         self.pages.extend(doc["links"]["self"].as_str().map(str::to_owned));
+        self.document(path, doc);
+    }
+
+    /// Takes a plan, which may be long.
+    pub fn plan(&mut self, path: &str, json: impl Read) {
+        match Plan::read(json) {
+            Ok(plan) => {
+                self.out.keep(1);
+                let of = path_part(path, "plans").or(path_part(path, "runs")).unwrap_or_default().to_owned();
+                self.docs.plans.insert(of, plan);
+            }
+            Err(e) => self.out.refuse(path, format!("is no plan: {e}")),
+        }
+    }
+
+    /// With an audit trail that tells everything since a time.
+    pub fn with_trail_from(mut self, from: Option<Time>) -> Parser<'a> {
+        self.docs.trail_from = from;
+        self
+    }
+
+    /// Takes a reply of a live source, which has read all pages.
+    pub fn reply(&mut self, path: &str, doc: Value) {
+        let path = format!("{path}.json");
+        self.docs.paths.push(path.clone());
+        self.document(&path, doc);
+    }
+
+    /// Takes a reply that was told before, and beside which runs are read.
+    pub fn beside(&mut self, path: &str, doc: Value) {
+        let counts = self.out.counts;
+        self.reply(path, doc);
+        self.out.counts = counts;
+        self.sets_are_told = true;
+    }
+
+    /// Says that every policy set was listed.
+    pub fn sets_are_whole(&mut self) {
+        self.listed_sets = true;
+    }
+
+    /// Says that every workspace was listed.
+    pub fn workspaces_are_whole(&mut self) {
+        self.listed_workspaces = true;
+    }
+
+    /// Says that the API no longer has a run, or does not show it any more.
+    pub fn deleted(&mut self, run: &str) {
+        self.docs.deleted.push(run.to_owned());
+    }
+
+    /// Says that the token does not see a document of a run.
+    pub fn denied(&mut self, run: &str, what: &str) {
+        self.docs.denied.entry(run.to_owned()).or_default().push(what.to_owned());
+    }
+
+    /// Says that a document of a run could not be read.
+    pub fn unread(&mut self, run: &str, what: &str) {
+        self.docs.unread.entry(run.to_owned()).or_default().push(what.to_owned());
+    }
+
+    /// The run that a path is of, through what was read: `runs/run-x`, `policy-evaluations/poleval-x`.
+    pub fn run_of(&self, path: &str) -> String {
+        let id = path.rsplit('/').next().unwrap_or(path);
+        if path.starts_with("runs/") { id.to_owned() } else { evaluations::run_of(&self.docs, id) }
+    }
+
+    /// Takes the documents of a reply, and those that are included.
+    fn document(&mut self, path: &str, mut doc: Value) {
         let included = doc.get_mut("included").map(Value::take);
         match doc.get_mut("data").map(Value::take) {
             Some(Value::Array(items)) => {
@@ -138,7 +237,23 @@ impl<'a> Parser<'a> {
         };
         self.out.keep(1);
         let (kind, id) = (kind.to_owned(), id.to_owned());
-        self.docs.by_type.entry(kind).or_default().entry(id).or_insert((doc, path.to_owned()));
+        // The same document is included in many; a list that moves while it is read shows a run twice.
+        let repeats = ["runs", "policy-checks"].contains(&kind.as_str());
+        let known = self.docs.by_type.entry(kind.clone()).or_default();
+        if repeats && known.get(&id).is_some_and(|(known, _)| known["attributes"] != doc["attributes"]) {
+            let what = format!("{id} is there twice, with other contents; the first is taken");
+            self.out.gap(format!("{path}: {what}"));
+            self.out.fault(path, place, what);
+        }
+        // What is included may be cut down; a reply about its own kind is whole.
+        match known.entry(id) {
+            Entry::Occupied(mut known) if is_own(path, &kind) && !is_own(&known.get().1, &kind) => {
+                known.insert((doc, path.to_owned()));
+            }
+            entry => {
+                entry.or_insert((doc, path.to_owned()));
+            }
+        }
     }
 
     /// What the look gave.
@@ -162,11 +277,20 @@ impl<'a> Parser<'a> {
         for (_, id) in applied {
             plan::resources(&mut self.out, self.source, &self.docs, &id, self.at);
         }
-        policies::outcomes(&mut self.out, self.source, &self.docs, self.at);
-        policies::sets(&mut self.out, self.source, &self.docs, self.at);
+        for run in std::mem::take(&mut self.docs.deleted) {
+            self.push_run(&Run { run, status: DELETED.into(), ..Run::default() });
+        }
+        outcomes::read(&mut self.out, self.source, &self.docs, self.at);
+        if !self.sets_are_told {
+            sets::read(&mut self.out, self.source, &self.docs, self.at);
+        }
+        workspaces::read(&mut self.out, self.source, &self.docs, self.at);
         overrides::read(&mut self.out, self.source, &self.docs, self.at);
         if self.listed_sets {
             self.out.listed_whole(Kind::SentinelPolicySet);
+        }
+        if self.listed_workspaces {
+            self.out.listed_whole(Kind::TerraformWorkspace);
         }
         let count = |kind| self.out.evidence.iter().filter(|e| e.kind == kind).count();
         let (outcomes, overrides) = (count(Kind::SentinelOutcome), count(Kind::SentinelOverride));
@@ -196,7 +320,11 @@ impl<'a> Parser<'a> {
             let mut docs = self.docs.all(kind);
             docs.any(|(_, d, p)| related(d, "run") == Some(id) || path_part(p, folder) == Some(id))
         };
-        let stages = [("check", "policy-checks"), ("evaluation", "task-stages")];
+        let stages = [
+            ("check", "policy-checks"),
+            ("evaluation", "task-stages"),
+            ("tf-evaluation", "tf-policy-evaluations"),
+        ];
         Run {
             run: id.to_owned(),
             workspace: self.docs.workspace(related(doc, "workspace").unwrap_or_default()),
@@ -208,17 +336,49 @@ impl<'a> Parser<'a> {
             author: author.map(Private::of),
             author_kind: author.map(|u| overrides::actor_kind(&self.docs, u)).unwrap_or_default(),
             stages: stages.iter().filter(|(_, k)| of_run(k, "runs")).map(|(s, _)| (*s).to_owned()).collect(),
-            cost: related(doc, "cost-estimate").and_then(|c| self.docs.get("cost-estimates", c)).map(cost),
-            plan: self.plan(id, doc),
+            cost: self.estimate(id, doc).map(cost),
+            plan: self.plan_of(id, doc),
+            unread: self.docs.unread.get(id).cloned().unwrap_or_default(),
+            denied: self.docs.denied.get(id).cloned().unwrap_or_default(),
+            confirmed_by: overrides::confirmed_by(&self.docs, id).map(Private::of),
+            trigger: text(&a["source"]),
+            configuration: self.configuration(doc),
             warnings: overrides::warnings(&self.docs, id),
         }
     }
 
-    fn plan(&self, run: &str, doc: &Value) -> PlanRead {
+    /// The cost estimate that a run names, else the one that was asked for by the run.
+    fn estimate(&self, run: &str, doc: &Value) -> Option<&Value> {
+        let of_run = || {
+            let mut all = self.docs.all("cost-estimates");
+            all.find(|(.., path)| path_part(path, "runs") == Some(run)).map(|(_, doc, _)| doc)
+        };
+        related(doc, "cost-estimate").and_then(|c| self.docs.get("cost-estimates", c)).or_else(of_run)
+    }
+
+    /// Whether the token does not see the plan of a run, or a plan.
+    fn is_denied(&self, of: &str) -> bool {
+        self.docs.denied.get(of).is_some_and(|what| what.iter().any(|w| w == "plan"))
+    }
+
+    /// Where the configuration of a run comes from.
+    fn configuration(&self, doc: &Value) -> Option<Origin> {
+        let version = self.docs.get("configuration-versions", related(doc, "configuration-version")?)?;
+        let ingress = self.docs.get("ingress-attributes", related(version, "ingress-attributes")?)?;
+        let text = |name: &str| ingress["attributes"][name].as_str().unwrap_or_default().to_owned();
+        Some(Origin {
+            repository: text("identifier"),
+            branch: text("branch"),
+            path: String::new(),
+            commit: text("commit-sha"),
+        })
+    }
+
+    fn plan_of(&self, run: &str, doc: &Value) -> PlanRead {
         let id = related(doc, "plan").unwrap_or_default();
         match self.docs.plans.get(id).or(self.docs.plans.get(run)) {
-            Some(json) => plan::summary(json),
-            None if self.docs.denied.contains_key(id) || self.docs.denied.contains_key(run) => {
+            Some(plan) => plan.summary(),
+            None if [id, run].iter().any(|of| self.is_denied(of)) => {
                 PlanRead { state: "denied".into(), ..PlanRead::default() }
             }
             None => PlanRead { state: "absent".into(), ..PlanRead::default() },
@@ -238,5 +398,18 @@ fn cost(doc: &Value) -> Cost {
 
 /// `HOST/ORGANISATION`, as far as the config tells them.
 pub(super) fn host(source: &Source) -> String {
-    format!("app.terraform.io/{}", source.organization.as_deref().unwrap_or(&source.name))
+    let address = source.location.parse::<http::Uri>().ok().filter(|a| a.scheme().is_some());
+    let host = address.as_ref().and_then(|a| Some(a.authority()?.as_str())).unwrap_or("app.terraform.io");
+    format!("{host}/{}", source.organization.as_deref().unwrap_or(&source.name))
+}
+
+/// Whether a path is one of documents of a type.
+pub(super) fn is_own(path: &str, kind: &str) -> bool {
+    path.split('/').any(|part| part.trim_end_matches(".json") == kind)
+}
+
+/// Whether bytes begin as a plan in JSON does, and not as a reply that refuses one.
+fn is_plan(bytes: &[u8]) -> bool {
+    let begin = &bytes[..bytes.len().min(200)];
+    !["\"errors\"", "\"data\""].iter().any(|name| memchr::memmem::find(begin, name.as_bytes()).is_some())
 }

@@ -1,8 +1,8 @@
 //! Who let a failed policy through, and why: audit trail first, then run events, then comments on the run.
 
 use super::super::Gathered;
-use super::policies::{check_policies, run_of_evaluation};
-use super::{Docs, host, path_part, related};
+use super::evaluations::{SHAPES, run_of};
+use super::{Docs, checks, host, path_part, related};
 use crate::config::Source;
 use crate::evidence::sentinel::Override;
 use crate::evidence::{Evidence, Kind, Private, Time};
@@ -24,7 +24,7 @@ pub(super) fn actor_kind(docs: &Docs, user: &str) -> String {
 
 /// Changes by which policies ran weaker than configured, as run events tell.
 pub(super) fn warnings(docs: &Docs, run: &str) -> Vec<String> {
-    let weak = ["changed_policy_enforcements", "ignored_policy_sets"];
+    let weak = ["changed_policy_enforcements", "changed_task_enforcements", "ignored_policy_sets"];
     let events = docs.all("run-events").filter(|(_, _, path)| path_part(path, "runs") == Some(run));
     let of = |e: &Value| {
         let a = &e["attributes"];
@@ -34,6 +34,14 @@ pub(super) fn warnings(docs: &Docs, run: &str) -> Vec<String> {
     events.filter_map(|(_, e, _)| of(e)).collect()
 }
 
+/// Who confirmed or discarded a run, as run events tell.
+pub(super) fn confirmed_by<'d>(docs: &'d Docs, run: &str) -> Option<&'d str> {
+    let mut events = docs.all("run-events").filter(|(_, _, path)| path_part(path, "runs") == Some(run));
+    let decides =
+        |e: &&Value| ["confirmed", "discarded"].map(Some).contains(&e["attributes"]["action"].as_str());
+    events.find_map(|(_, e, _)| related(Some(e).filter(decides)?, "actor"))
+}
+
 pub(super) fn read(out: &mut Gathered, source: &Source, docs: &Docs, at: Time) {
     for (id, check, path) in
         docs.all("policy-checks").filter(|(_, c, _)| c["attributes"]["status"] == "overridden")
@@ -41,24 +49,22 @@ pub(super) fn read(out: &mut Gathered, source: &Source, docs: &Docs, at: Time) {
         let run = related(check, "run").or(path_part(path, "runs")).unwrap_or_default();
         let when =
             check["attributes"]["status-timestamps"]["overridden-at"].as_str().and_then(|t| t.parse().ok());
-        let failed =
-            check_policies(check).into_iter().filter(|(_, _, s)| s != "passed").map(|(_, p, _)| p).collect();
+        let failed = checks::policies(check)
+            .into_iter()
+            .filter(|(_, _, s)| s != "passed")
+            .map(|(_, p, _)| p)
+            .collect();
         push(out, source, docs, at, accountability(docs, id, run, when, failed));
     }
-    for (id, evaluation, _) in
-        docs.all("policy-evaluations").filter(|(_, e, _)| e["attributes"]["status"] == "overridden")
-    {
-        let run = run_of_evaluation(docs, id);
-        let stage = related(evaluation, "policy-attachable").unwrap_or(id);
-        let stamps = &evaluation["attributes"]["status-timestamps"];
-        let when = stamps["overridden-at"].as_str().and_then(|t| t.parse().ok());
-        let outcomes =
-            docs.all("policy-set-outcomes").filter(|(_, o, _)| related(o, "policy-evaluation") == Some(id));
-        let items =
-            outcomes.flat_map(|(_, o, _)| o["attributes"]["outcomes"].as_array().into_iter().flatten());
-        let failed = items.filter(|i| i["status"] != "passed").filter_map(|i| i["policy_name"].as_str());
-        let failed = failed.map(str::to_owned).collect();
-        push(out, source, docs, at, accountability(docs, stage, &run, when, failed));
+    for shape in &SHAPES {
+        let all = docs.all(shape.evaluations);
+        for (id, evaluation, _) in all.filter(|(_, e, _)| e["attributes"]["status"] == "overridden") {
+            let stage = related(evaluation, "policy-attachable").unwrap_or(id);
+            let stamps = &evaluation["attributes"]["status-timestamps"];
+            let when = stamps["overridden-at"].as_str().and_then(|t| t.parse().ok());
+            let failed = shape.failed(docs, id);
+            push(out, source, docs, at, accountability(docs, stage, &run_of(docs, id), when, failed));
+        }
     }
 }
 
@@ -78,7 +84,7 @@ fn accountability(docs: &Docs, stage: &str, run: &str, at: Option<Time>, policie
         stage: stage.to_owned(),
         policies,
         at,
-        looked_in: looked_in(docs, run),
+        looked_in: looked_in(docs, run, at),
         ..Override::default()
     };
     let mut actor: Option<String> = None;
@@ -118,18 +124,20 @@ fn accountability(docs: &Docs, stage: &str, run: &str, at: Option<Time>, policie
     found
 }
 
-fn looked_in(docs: &Docs, run: &str) -> Vec<String> {
+/// Where was looked for who and why. The audit trail tells nothing of what is older than its events.
+fn looked_in(docs: &Docs, run: &str, at: Option<Time>) -> Vec<String> {
+    let in_trail = docs.trail_from.zip(at).is_some_and(|(from, at)| at >= from);
     let places = [
-        ("audit-trail", "organization/audit-trail.json".to_owned()),
         ("run-events", format!("runs/{run}/run-events.json")),
         ("run-comments", format!("runs/{run}/comments.json")),
     ];
-    places.into_iter().filter(|(_, path)| docs.read_path(path)).map(|(name, _)| name.to_owned()).collect()
+    let read = places.into_iter().filter(|(_, path)| docs.read_path(path)).map(|(name, _)| name);
+    in_trail.then_some("audit-trail").into_iter().chain(read).map(str::to_owned).collect()
 }
 
 fn is_override(event: &Value, stage: &str, run: &str) -> bool {
     let resource = &event["resource"];
-    let kinds = ["policy_check", "policy_evaluation", "task_stage"];
+    let kinds = ["policy_check", "policy_evaluation", "tf_policy_evaluation", "task_stage"];
     let kind = resource["type"].as_str().is_some_and(|t| kinds.contains(&t));
     let action = resource["action"].as_str().is_some_and(|a| a.starts_with("overrid"));
     let about =

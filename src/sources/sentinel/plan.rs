@@ -5,28 +5,109 @@ use super::{Docs, host, related};
 use crate::config::Source;
 use crate::evidence::sentinel::{COMPUTE, ComputeChange, Encryption, ModelResource, PlanRead, Resource};
 use crate::evidence::{Evidence, Kind, Outside, Time};
+use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::Value;
+use std::fmt::Formatter;
+use std::io::{BufReader, Read};
 
-/// What rules about a run read of its plan.
-pub(super) fn summary(plan: &Value) -> PlanRead {
-    let managed: Vec<&Value> = changes(plan).collect();
-    let touched = |c: &&&Value| actions(c).any(|a| a == "create" || a == "update");
-    let compute = managed.iter().filter(touched).filter(|c| COMPUTE.contains(&kind(c)));
-    let models = managed.iter().filter(touched).filter(|c| {
-        let tags = tags(c);
-        tags.0.is_some_and(|t| t.get("Model-Type").is_some())
-            || tags.1.iter().any(|u| u == "Model-Type" || u == "*")
-    });
-    PlanRead {
-        state: "read".into(),
-        compute: compute.map(|c| compute_change(c)).collect(),
-        models: models
-            .map(|c| {
-                let (tags, unknown_tags) = tags(c);
-                ModelResource { address: address(c), tags: tags.unwrap_or_default(), unknown_tags }
-            })
-            .collect(),
-        resources: i64::try_from(managed.len()).unwrap_or(i64::MAX),
+/// What is kept of a plan: its managed resources. Plans grow to hundreds of megabytes; one resource is held at a time.
+#[derive(Deserialize)]
+pub(super) struct Plan {
+    #[serde(default, deserialize_with = "changes")]
+    resource_changes: Vec<Change>,
+}
+
+/// A managed resource that a plan names.
+struct Change {
+    address: String,
+    kind: String,
+    /// Whether it is created or updated.
+    is_touched: bool,
+    /// Whether it is deleted, and not made anew.
+    is_deleted: bool,
+    tags: Option<Outside>,
+    unknown_tags: Vec<String>,
+    instance_types: Vec<String>,
+    /// Whether an instance type is known only after apply.
+    unknown_type: bool,
+    encryption: Option<Encryption>,
+}
+
+/// Reads resources one by one.
+fn changes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Change>, D::Error> {
+    struct Each;
+    impl<'de> Visitor<'de> for Each {
+        type Value = Vec<Change>;
+        fn expecting(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a list of resource changes")
+        }
+        fn visit_unit<E>(self) -> Result<Vec<Change>, E> {
+            Ok(Vec::new())
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<Change>, A::Error> {
+            let mut found = Vec::new();
+            while let Some(change) = items.next_element::<Value>()? {
+                found.extend(Change::of(&change));
+            }
+            Ok(found)
+        }
+    }
+    from.deserialize_any(Each)
+}
+
+impl Change {
+    /// None of what is only read.
+    fn of(change: &Value) -> Option<Change> {
+        let actions: Vec<&str> =
+            change["change"]["actions"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let (tags, unknown_tags) = tags(change);
+        let (instance_types, unknown_type) = types(change);
+        (change["mode"] != "data").then(|| Change {
+            address: change["address"].as_str().unwrap_or_default().to_owned(),
+            kind: kind(change).to_owned(),
+            is_touched: actions.iter().any(|a| ["create", "update"].contains(a)),
+            is_deleted: actions == ["delete"],
+            tags,
+            unknown_tags,
+            instance_types,
+            unknown_type,
+            encryption: encryption(change),
+        })
+    }
+
+    /// Whether it carries the tag Model-Type, or may once it is there.
+    fn is_model(&self) -> bool {
+        self.tags.as_ref().is_some_and(|t| t.get("Model-Type").is_some())
+            || self.unknown_tags.iter().any(|u| u == "Model-Type" || u == "*")
+    }
+}
+
+impl Plan {
+    /// Of JSON as `terraform show -json` prints it.
+    pub(super) fn read(json: impl Read) -> serde_json::Result<Plan> {
+        serde_json::from_reader(BufReader::new(json))
+    }
+
+    /// What rules about a run read of its plan.
+    pub(super) fn summary(&self) -> PlanRead {
+        let touched = || self.resource_changes.iter().filter(|c| c.is_touched);
+        let compute = touched().filter(|c| COMPUTE.contains(&c.kind.as_str())).map(|c| ComputeChange {
+            address: c.address.clone(),
+            instance_types: c.instance_types.clone(),
+            unknown: c.unknown_type,
+        });
+        let models = touched().filter(|c| c.is_model()).map(|c| ModelResource {
+            address: c.address.clone(),
+            tags: c.tags.clone().unwrap_or_default(),
+            unknown_tags: c.unknown_tags.clone(),
+        });
+        PlanRead {
+            state: "read".into(),
+            compute: compute.collect(),
+            models: models.collect(),
+            resources: i64::try_from(self.resource_changes.len()).unwrap_or(i64::MAX),
+        }
     }
 }
 
@@ -36,17 +117,16 @@ pub(super) fn resources(out: &mut Gathered, source: &Source, docs: &Docs, run: &
     let plan = related(doc, "plan").and_then(|p| docs.plans.get(p)).or(docs.plans.get(run));
     let workspace = docs.workspace(related(doc, "workspace").unwrap_or_default());
     let applied = doc["attributes"]["status-timestamps"]["applied-at"].as_str().and_then(|t| t.parse().ok());
-    for change in plan.into_iter().flat_map(changes) {
-        let (tags, unknown_tags) = tags(change);
+    for change in plan.into_iter().flat_map(|plan| &plan.resource_changes) {
         let resource = Resource {
-            gone: actions(change).eq(["delete"]),
+            gone: change.is_deleted,
             workspace: workspace.clone(),
-            address: address(change),
-            r#type: kind(change).to_owned(),
-            tags,
-            unknown_tags,
-            instance_types: compute_change(change).instance_types,
-            encryption: encryption(change),
+            address: change.address.clone(),
+            r#type: change.kind.clone(),
+            tags: change.tags.clone(),
+            unknown_tags: change.unknown_tags.clone(),
+            instance_types: change.instance_types.clone(),
+            encryption: change.encryption,
         };
         let subject = format!("tfe:{}/{workspace}/{}", host(source), resource.address);
         let at = applied.unwrap_or(at);
@@ -54,20 +134,8 @@ pub(super) fn resources(out: &mut Gathered, source: &Source, docs: &Docs, run: &
     }
 }
 
-fn changes(plan: &Value) -> impl Iterator<Item = &Value> {
-    plan["resource_changes"].as_array().into_iter().flatten().filter(|c| c["mode"] != "data")
-}
-
-fn actions(change: &Value) -> impl Iterator<Item = &str> {
-    change["change"]["actions"].as_array().into_iter().flatten().filter_map(Value::as_str)
-}
-
 fn kind(change: &Value) -> &str {
     change["type"].as_str().unwrap_or_default()
-}
-
-fn address(change: &Value) -> String {
-    change["address"].as_str().unwrap_or_default().to_owned()
 }
 
 /// `tags_all`, else `tags`; and which of them are known only after apply.
@@ -81,18 +149,29 @@ fn tags(change: &Value) -> (Option<Outside>, Vec<String>) {
         Value::Object(o) => o.iter().filter(|(_, v)| **v == true).map(|(k, _)| k.clone()).collect(),
         _ => Vec::new(),
     };
-    (Some(Outside::of(after.get(name))), unknown)
+    let mut told = after.get(name).cloned().unwrap_or_default();
+    hide(&mut told, &change["change"]["after_sensitive"][name]);
+    (Some(Outside::of(Some(&told))), unknown)
 }
 
-fn compute_change(change: &Value) -> ComputeChange {
+/// Takes the values that a plan marks as sensitive out of tags.
+fn hide(tags: &mut Value, sensitive: &Value) {
+    for (name, value) in tags.as_object_mut().into_iter().flatten() {
+        if *sensitive == true || sensitive[name.as_str()] == true {
+            *value = "(sensitive)".into();
+        }
+    }
+}
+
+/// Instance types that a resource asks for, and whether one is known only after apply.
+fn types(change: &Value) -> (Vec<String>, bool) {
     let (after, unknown) = (&change["change"]["after"], &change["change"]["after_unknown"]);
-    let mut types = Vec::new();
+    let (mut types, mut later) = (Vec::new(), Vec::new());
     collect_types(after, &mut types);
-    let mut later = Vec::new();
     collect_unknown(unknown, &mut later);
     types.sort();
     types.dedup();
-    ComputeChange { address: address(change), instance_types: types, unknown: !later.is_empty() }
+    (types, !later.is_empty())
 }
 
 fn is_type_member(name: &str) -> bool {
@@ -191,12 +270,17 @@ mod tests {
             json!({}),
         );
         assert_eq!(tags(&c).0.unwrap().get("Model-Type"), Some("llm"));
-        assert_eq!(compute_change(&c).instance_types, ["p4d.24xlarge"]);
+        assert_eq!(types(&c).0, ["p4d.24xlarge"]);
         let c =
             change("aws_instance", json!({"tags": null}), json!({"instance_type": true, "tags_all": true}));
-        assert_eq!((tags(&c).1, compute_change(&c).unknown), (vec!["*".to_owned()], true));
-        let plan = json!({"resource_changes": [c]});
-        assert_eq!((summary(&plan).compute.len(), summary(&plan).models.len()), (1, 1));
+        assert_eq!((tags(&c).1, types(&c).1), (vec!["*".to_owned()], true));
+        let plan = json!({"resource_changes": [c]}).to_string();
+        let summary = Plan::read(plan.as_bytes()).unwrap().summary();
+        assert_eq!((summary.compute.len(), summary.models.len()), (1, 1));
+        let mut secret =
+            change("aws_instance", json!({"tags_all": {"Owner": "x", "Key": "s3cr3t"}}), json!({}));
+        secret["change"]["after_sensitive"] = json!({"tags_all": {"Key": true}});
+        assert_eq!(tags(&secret).0.unwrap().get("Key"), Some("(sensitive)"));
     }
 
     #[test]

@@ -1,0 +1,59 @@
+//! What policies said on runs, in one shape, whatever the document said it in.
+
+use super::super::Gathered;
+use super::sets::Levels;
+use super::{Docs, checks, evaluations, host};
+use crate::config::Source;
+use crate::evidence::sentinel::Outcome;
+use crate::evidence::{Evidence, Kind, Time};
+
+/// What one policy said.
+#[derive(Default)]
+pub(super) struct Said {
+    /// Id of the check, or of the outcome of the policy set.
+    pub document: String,
+    pub run: String,
+    pub set: String,
+    pub policy: String,
+    pub status: String,
+    /// The level that is declared, where the document tells it.
+    pub declared: String,
+    pub ran_at: String,
+    pub overridable: Option<bool>,
+    pub stage: &'static str,
+    pub stage_status: String,
+    pub description: String,
+    pub output: String,
+}
+
+pub(super) fn read(out: &mut Gathered, source: &Source, docs: &Docs, at: Time) {
+    let levels = Levels::of(docs);
+    let said = checks::read(docs).into_iter().chain(evaluations::read(docs, out));
+    for said in said.collect::<Vec<_>>() {
+        let at = applied_at(docs, &said.run).unwrap_or(at);
+        let key = format!("{}/{}/{}/{}", said.document, said.set, said.policy, said.stage_status);
+        let outcome = Outcome {
+            workspace: docs.workspace_of_run(&said.run),
+            level: levels.declared(&said.set, &said.policy).unwrap_or(said.declared),
+            run: said.run,
+            policy: said.policy,
+            policy_set: said.set,
+            status: said.status,
+            ran_at: said.ran_at,
+            overridable: said.overridable,
+            stage: said.stage.into(),
+            stage_status: said.stage_status,
+            description: said.description,
+            output: said.output,
+        };
+        let subject =
+            format!("tfe:{}/{}/{}/{}", host(source), outcome.workspace, outcome.run, outcome.policy);
+        out.evidence.push(Evidence::event(Kind::SentinelOutcome, &source.name, key, subject, at, &outcome));
+    }
+}
+
+fn applied_at(docs: &Docs, run: &str) -> Option<Time> {
+    let attributes = &docs.get("runs", run)?["attributes"];
+    let at = attributes["status-timestamps"]["applied-at"].as_str();
+    at.or(attributes["created-at"].as_str())?.parse().ok()
+}

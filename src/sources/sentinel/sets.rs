@@ -1,0 +1,105 @@
+//! Policy sets: where they apply, what they hold, and at which level they declare it.
+
+use super::super::Gathered;
+use super::{Docs, host};
+use crate::config::Source;
+use crate::evidence::sentinel::{Origin, PolicySet};
+use crate::evidence::{Evidence, Kind, Time};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Levels that are declared for policies.
+pub(super) struct Levels {
+    /// By name of the policy, whatever the set.
+    by_policy: BTreeMap<String, BTreeSet<String>>,
+    /// By names of set and policy.
+    by_set: BTreeMap<(String, String), String>,
+}
+
+impl Levels {
+    /// As the list of policies states them.
+    pub(super) fn of(docs: &Docs) -> Levels {
+        let mut by_policy = BTreeMap::<String, BTreeSet<String>>::new();
+        for (_, policy, _) in docs.all("policies") {
+            if let (Some(name), Some(level)) = (policy["attributes"]["name"].as_str(), level(policy)) {
+                by_policy.entry(name.to_owned()).or_default().insert(level);
+            }
+        }
+        let sets =
+            docs.all("policy-sets").map(|(_, set, _)| (text(&set["attributes"]["name"]), held(docs, set)));
+        let levels =
+            sets.flat_map(|(set, held)| held.into_iter().map(move |(p, level)| ((set.clone(), p), level)));
+        let by_set = levels.filter(|(_, level)| !level.is_empty()).collect();
+        Levels { by_policy, by_set }
+    }
+
+    /// The level of a policy in a set; else the one that all policies of its name have.
+    pub(super) fn declared(&self, set: &str, policy: &str) -> Option<String> {
+        let of_set = self.by_set.get(&(set.to_owned(), policy.to_owned()));
+        let only = || self.by_policy.get(policy).filter(|all| all.len() == 1)?.first();
+        of_set.or_else(only).cloned()
+    }
+}
+
+/// The level that a policy declares.
+fn level(policy: &Value) -> Option<String> {
+    let attributes = &policy["attributes"];
+    let stated = attributes["enforcement-level"].as_str().or(attributes["enforce"][0]["mode"].as_str());
+    stated.map(str::to_owned)
+}
+
+/// Policies of a set with their level; an id stands for one that was not read.
+fn held(docs: &Docs, set: &Value) -> Vec<(String, String)> {
+    let known = |id: &String| match docs.get("policies", id) {
+        Some(policy) => (text(&policy["attributes"]["name"]), level(policy).unwrap_or_default()),
+        None => (id.clone(), String::new()),
+    };
+    ids(set, "policies").iter().map(known).collect()
+}
+
+fn ids(set: &Value, name: &str) -> Vec<String> {
+    let list = set["relationships"][name]["data"].as_array().into_iter().flatten();
+    list.filter_map(|d| d["id"].as_str()).map(str::to_owned).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// The repository of a set, and the commit of its version that is in force.
+fn origin(docs: &Docs, set: &Value) -> Option<Origin> {
+    let (repository, version) =
+        (&set["attributes"]["vcs-repo"], &set["relationships"]["current-version"]["data"]["id"]);
+    let version = version.as_str().and_then(|v| docs.get("policy-set-versions", v));
+    let ingress = version.map(|v| &v["attributes"]["ingress-attributes"]["commit-sha"]);
+    let named = repository["identifier"].as_str().filter(|name| !name.is_empty())?;
+    Some(Origin {
+        repository: named.to_owned(),
+        branch: text(&repository["branch"]),
+        path: text(&set["attributes"]["policies-path"]),
+        commit: ingress.map(text).unwrap_or_default(),
+    })
+}
+
+pub(super) fn read(out: &mut Gathered, source: &Source, docs: &Docs, at: Time) {
+    for (id, set, _) in docs.all("policy-sets") {
+        let attributes = &set["attributes"];
+        let is = |name: &str| attributes[name].as_bool().unwrap_or(false);
+        let workspaces = |name: &str| ids(set, name).iter().map(|w| docs.workspace(w)).collect();
+        let payload = PolicySet {
+            gone: false,
+            id: id.clone(),
+            name: text(&attributes["name"]),
+            global: is("global"),
+            overridable: is("overridable"),
+            engine: text(&attributes["kind"]),
+            agent: is("agent-enabled"),
+            origin: origin(docs, set),
+            policies: held(docs, set),
+            workspaces: workspaces("workspaces"),
+            excluded: workspaces("workspace-exclusions"),
+        };
+        let subject = format!("tfe:{}/policy-sets/{id}", host(source));
+        out.evidence.push(Evidence::state(Kind::SentinelPolicySet, &source.name, subject, at, &payload));
+    }
+}
