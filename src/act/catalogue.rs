@@ -70,6 +70,10 @@ pub struct Defaults {
     pub exception_max_days: i64,
     /// Days until a violation that is older than its constraint has to be put right.
     pub grace_days: i64,
+    /// Days in which overrides of one policy are counted, and how many there may be.
+    pub habit_days: i64,
+    /// See `habit_days`.
+    pub max_overrides: u64,
     /// Seconds of delivery delay per source kind.
     pub delay: BTreeMap<SourceKind, i64>,
     /// Seconds after which a source is stale, back from its horizon.

@@ -10,6 +10,7 @@ use crate::evidence::record::{AssessmentConfig, AssessmentRun};
 use crate::evidence::sentinel::Resource;
 use crate::evidence::{Outside, Time, register};
 use crate::register::Selector;
+use crate::reperformance::ai_mark;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A registered or discovered system and everything that was tied to it. Things are subjects of the ledger.
@@ -163,17 +164,7 @@ pub fn annotation<'w>(w: &'w Workload, name: &str) -> Option<&'w str> {
 
 /// Whether a taggable resource looks like AI, and why.
 pub fn ai_resource(r: &Resource, catalogue: &Catalogue) -> Option<&'static str> {
-    let tags = r.tags.as_ref()?;
-    let named = ["ML-Team", "Model-Type", catalogue.pack.risk_tag.as_str()];
-    if named.iter().any(|t| tags.get(t).is_some()) {
-        Some("tag ML-Team, Model-Type or AI-Risk-Level")
-    } else if r.r#type.starts_with("aws_sagemaker_") {
-        Some("SageMaker resource")
-    } else if r.instance_types.iter().any(|t| catalogue.pack.is_gpu(t)) {
-        Some("GPU instance type")
-    } else {
-        None
-    }
+    ai_mark(&catalogue.pack, &r.r#type, r.tags.as_ref()?, &r.instance_types)
 }
 
 struct Tying<'a> {

@@ -97,6 +97,7 @@ kinds! {
     SentinelOverride "sentinel.override" Event,
     SentinelPolicySet "sentinel.policy_set" State,
     TerraformWorkspace "terraform.workspace" State,
+    TerraformStateVersion "terraform.state_version" Event,
     TerraformResource "terraform.resource" State,
     ArtifactBucket "artifact.bucket" State,
     ArtifactVersion "artifact.version" State,

@@ -96,8 +96,29 @@ pub struct PlanRead {
     pub compute: Vec<ComputeChange>,
     /// Resources with the tag Model-Type that the plan creates or changes.
     pub models: Vec<ModelResource>,
+    /// Resources that can carry tags and that the plan creates or changes, those alike together.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tagged: Vec<TaggedResources>,
     /// Managed resources in the plan.
     pub resources: i64,
+}
+
+/// Resources of a plan with the same type, tags and instance types.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TaggedResources {
+    /// Address of the first.
+    pub address: String,
+    /// How many.
+    pub count: u64,
+    /// Terraform type.
+    pub r#type: String,
+    /// Their tags.
+    pub tags: Outside,
+    /// Tags that are known only after apply; `*` for all.
+    pub unknown_tags: Vec<String>,
+    /// Instance types.
+    pub instance_types: Vec<String>,
 }
 
 /// A compute resource in a plan.
@@ -197,6 +218,22 @@ pub struct Override {
     pub actor_from: Vec<String>,
     /// Where was looked: `audit-trail`, `run-events`, `run-comments`.
     pub looked_in: Vec<String>,
+}
+
+/// A version of a workspace's state.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StateVersion {
+    /// `sv-…`
+    pub id: String,
+    /// Name of the workspace.
+    pub workspace: String,
+    /// When it was written.
+    pub created: Option<Time>,
+    /// The run that wrote it; empty where somebody wrote it from outside.
+    pub run: String,
+    /// Who wrote it.
+    pub author: Option<Private>,
 }
 
 /// A workspace, as the organization lists it.

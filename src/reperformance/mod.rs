@@ -10,4 +10,7 @@ pub mod rego;
 pub use matching::{
     Object, covered_by_webhook, in_match_scope, kinds_fit, selector_matches, texts, wildcard,
 };
-pub use policies::{Amount, CostVerdict, cost, deployment_tags, is_model_resource, required_tags};
+pub use policies::{
+    Amount, CostVerdict, Judgement, ai_mark, cost, deployment_tags, is_model_resource, judgement,
+    required_tags,
+};

@@ -2,7 +2,108 @@
 
 use crate::act::Pack;
 use crate::evidence::Outside;
-use crate::evidence::sentinel::{Cost, ModelResource};
+use crate::evidence::sentinel::{ComputeChange, Cost, ModelResource, PlanRead, Run, TaggedResources};
+
+/// What shows that a resource is one of AI, if anything does.
+pub fn ai_mark(pack: &Pack, kind: &str, tags: &Outside, instance_types: &[String]) -> Option<&'static str> {
+    let named = ["ML-Team", "Model-Type", pack.risk_tag.as_str()];
+    if named.iter().any(|t| tags.get(t).is_some()) {
+        Some("tag ML-Team, Model-Type or AI-Risk-Level")
+    } else if kind.starts_with("aws_sagemaker_") {
+        Some("SageMaker resource")
+    } else if instance_types.iter().any(|t| pack.is_gpu(t)) {
+        Some("GPU instance type")
+    } else {
+        None
+    }
+}
+
+/// What a policy of the pack says of a run by our own evaluation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// Something was judged, and nothing speaks against it.
+    Passes,
+    /// Why it does not pass.
+    Fails(String),
+    /// The run holds nothing that the policy judges.
+    Nothing,
+    /// Why nothing can be said.
+    Open(String),
+}
+
+/// Evaluates the policy that a control reads on a run; none when it is not one of the pack's four. `limit` is the monthly cost
+/// that the run's workspace may reach.
+pub fn judgement(pack: &Pack, control: &str, run: &Run, limit: &str) -> Option<Judgement> {
+    if control == "spend-limit" {
+        return Some(spending(run.cost.as_ref(), limit));
+    }
+    let plan = &run.plan;
+    let evaluate = match control {
+        "gpu-instance-control" => gpu_instances,
+        "ai-resource-tags" => resource_tags,
+        "model-deployment-rules" => deployment_rules,
+        _ => return None,
+    };
+    Some(if plan.state == "read" {
+        evaluate(pack, plan)
+    } else {
+        Judgement::Open(format!("the plan is {}", plan.state))
+    })
+}
+
+fn spending(estimate: Option<&Cost>, limit: &str) -> Judgement {
+    let amount = estimate.and_then(|c| c.monthly.as_deref()).unwrap_or("nothing");
+    match estimate.map(|c| cost(c, limit)) {
+        Some(CostVerdict::Above) => Judgement::Fails(format!("{amount} a month estimated, limit {limit}")),
+        Some(CostVerdict::Within) => Judgement::Passes,
+        Some(CostVerdict::NothingPriced) => Judgement::Nothing,
+        Some(CostVerdict::NotNumbers) => {
+            Judgement::Open(format!("the estimate says {amount}, which is no number"))
+        }
+        Some(CostVerdict::Unfinished) | None => Judgement::Open("there is no finished estimate".into()),
+    }
+}
+
+fn gpu_instances(pack: &Pack, plan: &PlanRead) -> Judgement {
+    let wrong = |c: &ComputeChange| c.instance_types.iter().find(|t| !pack.is_allowed(t)).cloned();
+    let found = plan.compute.iter().find_map(|c| Some((&c.address, wrong(c)?)));
+    match found {
+        Some((address, kind)) => Judgement::Fails(format!("{address} asks for {kind}, which is not allowed")),
+        None if plan.compute.is_empty() => Judgement::Nothing,
+        None => match plan.compute.iter().find(|c| c.unknown) {
+            Some(c) => {
+                Judgement::Open(format!("the instance type of {} is known only after apply", c.address))
+            }
+            None => Judgement::Passes,
+        },
+    }
+}
+
+fn resource_tags(pack: &Pack, plan: &PlanRead) -> Judgement {
+    let lacks = |t: &TaggedResources| {
+        let is_ai = ai_mark(pack, &t.r#type, &t.tags, &t.instance_types).is_some();
+        required_tags(pack, &t.tags, &t.unknown_tags, is_ai)
+    };
+    by_tags(plan.tagged.iter().map(|t| (&t.address, lacks(t))))
+}
+
+fn deployment_rules(pack: &Pack, plan: &PlanRead) -> Judgement {
+    let models = plan.models.iter().filter(|m| is_model_resource(m));
+    by_tags(models.map(|m| (&m.address, deployment_tags(pack, m))))
+}
+
+/// Of resources with tags that are missing, and those known only after apply.
+fn by_tags<'a>(resources: impl Iterator<Item = (&'a String, (Vec<String>, Vec<String>))>) -> Judgement {
+    let (mut judged, mut open) = (Judgement::Nothing, None);
+    for (address, (missing, later)) in resources {
+        if !missing.is_empty() {
+            return Judgement::Fails(format!("{address} has no tag {}", missing.join(", ")));
+        }
+        judged = Judgement::Passes;
+        open = open.or((!later.is_empty()).then(|| format!("tags of {address} are known only after apply")));
+    }
+    open.map_or(judged, Judgement::Open)
+}
 
 /// Required tags of a resource that are missing or say nothing, and those known only after apply.
 pub fn required_tags(

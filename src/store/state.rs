@@ -419,6 +419,12 @@ impl Folded {
                 let place = (header.source.to_string(), text("run").to_owned());
                 self.delivered.insert(place, (Known { mark, ..Known::default() }, seq));
             }
+            Kind::TerraformStateVersion => {
+                let p = value(seq, header.payload)?;
+                let id = p["id"].as_str().unwrap_or_default().to_owned();
+                let known = Known { mark: SETTLED.to_owned(), ..Known::default() };
+                self.delivered.insert((header.source.to_string(), id), (known, seq));
+            }
             Kind::AssessmentFinding => {
                 let p = value(seq, header.payload)?;
                 let text = |name: &str| p[name].as_str().map(str::to_owned);

@@ -146,6 +146,7 @@ impl Facts {
             | Kind::SentinelOverride
             | Kind::SentinelPolicySet
             | Kind::TerraformWorkspace
+            | Kind::TerraformStateVersion
             | Kind::TerraformResource => self.terraform.fold(placed),
             Kind::FlowLogConfiguration
             | Kind::FlowLogObject

@@ -2,7 +2,7 @@
 
 use super::{Seen, States, push, read};
 use crate::evidence::Kind;
-use crate::evidence::sentinel::{Outcome, Override, PolicySet, Resource, Run, Workspace};
+use crate::evidence::sentinel::{Outcome, Override, PolicySet, Resource, Run, StateVersion, Workspace};
 use crate::ledger::entry::Placed;
 use std::collections::BTreeMap;
 
@@ -22,6 +22,8 @@ pub struct RunFacts {
 pub struct Terraform {
     /// Runs by id.
     pub runs: BTreeMap<String, RunFacts>,
+    /// Versions of states, by id.
+    pub states: BTreeMap<String, Seen<StateVersion>>,
     /// Workspaces.
     pub workspaces: States<Workspace>,
     /// Policy sets.
@@ -57,6 +59,11 @@ impl Terraform {
                 }
             }
             Kind::SentinelPolicySet => push(&mut self.sets, placed),
+            Kind::TerraformStateVersion => {
+                if let Some(seen) = read::<StateVersion>(placed) {
+                    self.states.insert(seen.value.id.clone(), seen);
+                }
+            }
             Kind::TerraformWorkspace => push(&mut self.workspaces, placed),
             Kind::TerraformResource => push(&mut self.resources, placed),
             _ => {}

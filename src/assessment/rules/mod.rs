@@ -8,6 +8,7 @@ mod cluster;
 mod egress;
 mod gates;
 mod network;
+mod policies;
 mod prohibited;
 mod register;
 mod sight;
@@ -68,6 +69,12 @@ fn utc(t: Time) -> String {
     t.timestamp().strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
+/// Units of two gates.
+fn both(mut of_cluster: Vec<Judged>, of_runs: Vec<Judged>) -> Vec<Judged> {
+    of_cluster.extend(of_runs);
+    of_cluster
+}
+
 /// Asks the rule of the case's control. A control without one has no units.
 pub(super) fn judge(case: &Case<'_>) -> Vec<Judged> {
     match case.control.id.as_str() {
@@ -90,8 +97,10 @@ pub(super) fn judge(case: &Case<'_>) -> Vec<Judged> {
         "admission-bypass" => violators::bypass(case),
         "preexisting-violation-aged" => violators::aged(case),
         "exemptions-written-down" => cluster::exemptions(case),
-        "gate-reperformed" => gates::reperformed(case),
-        "gate-not-vacuous" => gates::not_vacuous(case),
+        "hard-mandatory-not-bypassed" => policies::not_bypassed(case),
+        "override-not-habitual" => policies::not_habitual(case),
+        "gate-reperformed" => both(gates::reperformed(case), policies::reperformed(case)),
+        "gate-not-vacuous" => both(gates::not_vacuous(case), policies::not_vacuous(case)),
         "artifact-versioning-enabled" => artifacts::versioning(case),
         "artifact-deleted-while-deployed" => artifacts::deleted(case),
         "deployed-version-has-artifact" => artifacts::stored(case),

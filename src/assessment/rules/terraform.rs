@@ -8,10 +8,10 @@ use crate::evidence::sentinel::{Encryption, Outcome, Override, PolicySet, Resour
 use crate::reperformance::{CostVerdict, cost, deployment_tags, is_model_resource, required_tags};
 use std::collections::BTreeMap;
 
-type Applied<'a> = (&'a RunFacts, &'a Seen<Run>);
+pub(super) type Applied<'a> = (&'a RunFacts, &'a Seen<Run>);
 
 /// Applied runs of the system's workspaces up to the horizon, oldest first.
-fn applied<'a>(case: &Case<'a>) -> Vec<Applied<'a>> {
+pub(super) fn applied<'a>(case: &Case<'a>) -> Vec<Applied<'a>> {
     let Some(system) = case.system else { return Vec::new() };
     let mut runs = case.facts.terraform.applied();
     runs.retain(|(_, r)| {
@@ -21,7 +21,7 @@ fn applied<'a>(case: &Case<'a>) -> Vec<Applied<'a>> {
     runs
 }
 
-fn in_window<'a>(case: &Case<'a>) -> Vec<Applied<'a>> {
+pub(super) fn in_window<'a>(case: &Case<'a>) -> Vec<Applied<'a>> {
     let mut runs = applied(case);
     runs.retain(|(_, r)| r.value.applied.unwrap_or(r.at) >= case.estate.window);
     runs
@@ -84,7 +84,7 @@ pub(super) fn exemptions(case: &Case<'_>) -> Vec<Judged> {
 }
 
 /// Whether a policy set applies a policy to a workspace.
-fn applies(set: &PolicySet, policy: &str, workspace: &String) -> bool {
+pub(super) fn applies(set: &PolicySet, policy: &str, workspace: &String) -> bool {
     let holds = set.policies.iter().any(|(name, _)| name == policy);
     holds && !set.excluded.contains(workspace) && (set.global || set.workspaces.contains(workspace))
 }
@@ -169,7 +169,7 @@ pub(super) fn spend_limit(case: &Case<'_>) -> Vec<Judged> {
 }
 
 /// The lower limit holds for workspaces with AI resources.
-fn limit<'c>(case: &Case<'c>, workspace: &str) -> &'c str {
+pub(super) fn limit<'c>(case: &Case<'c>, workspace: &str) -> &'c str {
     let mut resources = case.facts.terraform.resources.at(case.estate.at).map(|(_, r)| &r.value);
     let ai = resources.any(|r| r.workspace == workspace && ai_resource(r, case.catalogue).is_some());
     let pack = &case.catalogue.pack;

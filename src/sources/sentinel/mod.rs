@@ -31,7 +31,7 @@ pub struct Parser<'a> {
     docs: Docs,
     listed_sets: bool,
     listed_workspaces: bool,
-    /// Whether policy sets are only there for runs to be read beside.
+    /// Whether policy sets and workspaces are only there for others to be read beside.
     sets_are_told: bool,
     next_pages: Vec<(String, String)>,
     pages: std::collections::BTreeSet<String>,
@@ -283,8 +283,9 @@ impl<'a> Parser<'a> {
         outcomes::read(&mut self.out, self.source, &self.docs, self.at);
         if !self.sets_are_told {
             sets::read(&mut self.out, self.source, &self.docs, self.at);
+            workspaces::read(&mut self.out, self.source, &self.docs, self.at);
         }
-        workspaces::read(&mut self.out, self.source, &self.docs, self.at);
+        workspaces::states(&mut self.out, self.source, &self.docs, self.at);
         overrides::read(&mut self.out, self.source, &self.docs, self.at);
         if self.listed_sets {
             self.out.listed_whole(Kind::SentinelPolicySet);

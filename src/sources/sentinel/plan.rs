@@ -3,7 +3,9 @@
 use super::super::Gathered;
 use super::{Docs, host, related};
 use crate::config::Source;
-use crate::evidence::sentinel::{COMPUTE, ComputeChange, Encryption, ModelResource, PlanRead, Resource};
+use crate::evidence::sentinel::{
+    COMPUTE, ComputeChange, Encryption, ModelResource, PlanRead, Resource, TaggedResources,
+};
 use crate::evidence::{Evidence, Kind, Outside, Time};
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
@@ -106,8 +108,37 @@ impl Plan {
             state: "read".into(),
             compute: compute.collect(),
             models: models.collect(),
+            tagged: self.tagged(),
             resources: i64::try_from(self.resource_changes.len()).unwrap_or(i64::MAX),
         }
+    }
+}
+
+impl Plan {
+    /// What is created or changed and can carry tags, alike together.
+    fn tagged(&self) -> Vec<TaggedResources> {
+        let mut found: Vec<TaggedResources> = Vec::new();
+        for c in self.resource_changes.iter().filter(|c| c.is_touched) {
+            let Some(tags) = &c.tags else { continue };
+            let is_alike = |t: &&mut TaggedResources| {
+                t.r#type == c.kind
+                    && t.tags == *tags
+                    && t.unknown_tags == c.unknown_tags
+                    && t.instance_types == c.instance_types
+            };
+            match found.iter_mut().find(is_alike) {
+                Some(known) => known.count += 1,
+                None => found.push(TaggedResources {
+                    address: c.address.clone(),
+                    count: 1,
+                    r#type: c.kind.clone(),
+                    tags: tags.clone(),
+                    unknown_tags: c.unknown_tags.clone(),
+                    instance_types: c.instance_types.clone(),
+                }),
+            }
+        }
+        found
     }
 }
 

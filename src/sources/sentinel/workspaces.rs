@@ -1,10 +1,10 @@
-//! Workspaces, as an organization lists them.
+//! Workspaces, as an organization lists them, and the versions of their states.
 
 use super::super::Gathered;
-use super::{Docs, host, is_own, related};
+use super::{Docs, host, is_own, path_part, related};
 use crate::config::Source;
-use crate::evidence::sentinel::{Origin, Workspace};
-use crate::evidence::{Evidence, Kind, Time};
+use crate::evidence::sentinel::{Origin, StateVersion, Workspace};
+use crate::evidence::{Evidence, Kind, Private, Time};
 
 pub(super) fn read(out: &mut Gathered, source: &Source, docs: &Docs, at: Time) {
     for (id, document, path) in docs.all("workspaces") {
@@ -32,5 +32,22 @@ pub(super) fn read(out: &mut Gathered, source: &Source, docs: &Docs, at: Time) {
         };
         let subject = format!("tfe:{}/workspaces/{id}", host(source));
         out.evidence.push(Evidence::state(Kind::TerraformWorkspace, &source.name, subject, at, &payload));
+    }
+}
+
+/// Versions of states, each with the run that wrote it.
+pub(super) fn states(out: &mut Gathered, source: &Source, docs: &Docs, at: Time) {
+    for (id, document, path) in docs.all("state-versions") {
+        let workspace = related(document, "workspace").or(path_part(path, "workspaces")).unwrap_or_default();
+        let payload = StateVersion {
+            id: id.clone(),
+            workspace: docs.workspace(workspace),
+            created: document["attributes"]["created-at"].as_str().and_then(|t| t.parse().ok()),
+            run: related(document, "run").unwrap_or_default().to_owned(),
+            author: related(document, "created-by").map(Private::of),
+        };
+        let subject = format!("tfe:{}/{}/{id}", host(source), payload.workspace);
+        let (kind, at) = (Kind::TerraformStateVersion, payload.created.unwrap_or(at));
+        out.evidence.push(Evidence::event(kind, &source.name, id.clone(), subject, at, &payload));
     }
 }

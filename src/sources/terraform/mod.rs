@@ -14,7 +14,7 @@ use super::{Context, Gathered};
 use crate::evidence::Time;
 use crate::evidence::sentinel::SETTLED;
 use cursor::Cursor;
-use serde_json::Value;
+use serde_json::{Value, json};
 use session::{Reply, Session};
 use std::collections::BTreeSet;
 
@@ -43,6 +43,23 @@ pub struct Pass<'a> {
     open: Vec<String>,
     /// Runs that this pass has read.
     done: BTreeSet<String>,
+    /// Workspaces, by id and name, whose state was written since it was read.
+    changed: Vec<Value>,
+}
+
+/// Workspaces of a list whose current state is not in the record.
+fn changed(replies: &[Reply], known: &Knows<'_>) -> Result<Vec<Value>, String> {
+    let mut found = Vec::new();
+    for workspace in replies.iter().flat_map(|r| r.body["data"].as_array().into_iter().flatten()) {
+        let state = workspace["relationships"]["current-state-version"]["data"]["id"].as_str();
+        if let Some(state) = state.filter(|s| !s.is_empty())
+            && known(state)?.is_none()
+        {
+            let name = json!({ "name": workspace["attributes"]["name"] });
+            found.push(json!({ "type": "workspaces", "id": workspace["id"], "attributes": name }));
+        }
+    }
+    Ok(found)
 }
 
 impl<'a> Pass<'a> {
@@ -65,6 +82,7 @@ impl<'a> Pass<'a> {
             begun: false,
             open: context.open.clone(),
             done: BTreeSet::new(),
+            changed: Vec::new(),
         })
     }
 
@@ -74,16 +92,19 @@ impl<'a> Pass<'a> {
     /// The API is not reached, or refuses the token.
     pub fn step(&mut self, known: &Knows<'_>) -> Result<Step, String> {
         if !std::mem::replace(&mut self.begun, true) {
-            return self.first();
+            return self.first(known);
         }
         if !self.open.is_empty() {
             return self.under_way();
         }
-        self.page(known)
+        if !self.cursor.scans.is_empty() {
+            return self.page(known);
+        }
+        self.states()
     }
 
     /// Policy sets, workspaces and the audit trail.
-    fn first(&mut self) -> Result<Step, String> {
+    fn first(&mut self, known: &Knows<'_>) -> Result<Step, String> {
         let mut look = Look::new(self);
         let sets = format!(
             "organizations/{}/policy-sets?page%5Bsize%5D=100&include=policies,workspaces,current_version",
@@ -99,6 +120,7 @@ impl<'a> Pass<'a> {
                     look.take(&replies);
                     look.parser.workspaces_are_whole();
                     self.cursor.workspaces = Some(self.now);
+                    self.changed = changed(&replies, known)?;
                 }
                 Err(refusal) => look.lacks(refusal, "names of workspaces, and which have no policies"),
             }
@@ -174,7 +196,31 @@ impl<'a> Pass<'a> {
         look.take(&[reply]);
         look.runs(&self.session, &new)?;
         self.cursor.turned(times.iter().max().copied().zip(times.iter().min().copied()), is_last);
-        let last = self.cursor.scans.is_empty();
+        let last = self.cursor.scans.is_empty() && self.changed.is_empty();
+        Ok(look.step(self, last))
+    }
+
+    /// Versions of the states of workspaces whose state is another one than the record has.
+    fn states(&mut self) -> Result<Step, String> {
+        let mut look = Look::new(self);
+        let left = self.changed.split_off(self.changed.len().min(PAGE));
+        let workspaces = std::mem::replace(&mut self.changed, left);
+        let targets = workspaces.iter().filter_map(|w| {
+            Some(format!("workspaces/{}/state-versions?page%5Bsize%5D=100", w["id"].as_str()?))
+        });
+        let asked = self.session.heads(targets.collect());
+        look.parser.beside("workspaces", json!({ "data": workspaces }));
+        for reply in asked {
+            match reply {
+                Ok(reply) => look.take(&[reply]),
+                Err(refusal) => {
+                    // The next list of workspaces asks again.
+                    self.cursor.workspaces = None;
+                    look.lacks(refusal, "states that were written without a run");
+                }
+            }
+        }
+        let last = self.changed.is_empty();
         Ok(look.step(self, last))
     }
 

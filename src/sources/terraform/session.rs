@@ -114,6 +114,13 @@ impl Session {
         self.runtime.block_on(asked.collect())
     }
 
+    /// The first page of several lists; some are asked for at once.
+    pub(super) fn heads(&self, targets: Vec<String>) -> Vec<Result<Reply, Refusal>> {
+        let ask = |target: String| async move { self.reply(&target).await };
+        let asked = futures_util::stream::iter(targets.into_iter().map(ask)).buffered(AT_ONCE);
+        self.runtime.block_on(asked.collect())
+    }
+
     /// A long reply in a file that nobody else sees.
     pub(super) fn file(&self, target: &str) -> Result<File, Refusal> {
         let failed =

@@ -1,0 +1,225 @@
+//! Rules about the gate of runs: whether each was passed, what our own evaluation says of it, how often it was let through.
+
+use super::super::facts::{RunFacts, Seen};
+use super::super::findings::{Basis, Case};
+use super::gates::many;
+use super::terraform::{Applied, applied, applies, in_window, limit};
+use super::{Judged, utc};
+use crate::act::Policy;
+use crate::evidence::sentinel::{Outcome, Run, StateVersion};
+use crate::reperformance::{Judgement, judgement};
+use std::collections::BTreeMap;
+
+/// The last that a policy said on a run, by set, policy and way of running.
+fn last(run: &RunFacts) -> Vec<&Seen<Outcome>> {
+    let mut last: BTreeMap<_, &Seen<Outcome>> = BTreeMap::new();
+    for o in &run.outcomes {
+        last.insert((&o.value.policy_set, &o.value.policy, &o.value.stage), o);
+    }
+    last.into_values().collect()
+}
+
+fn of_policy<'a>(outcomes: &[&'a Seen<Outcome>], name: &str) -> Vec<&'a Seen<Outcome>> {
+    outcomes.iter().filter(|o| o.value.policy == name).copied().collect()
+}
+
+fn is_bad(o: &Seen<Outcome>) -> bool {
+    ["failed", "errored"].contains(&o.value.status.as_str())
+}
+
+/// Whether a policy set with a policy applies to a workspace; none when no set was read.
+fn attached(case: &Case<'_>, policy: &str, workspace: &String) -> Option<bool> {
+    let mut sets = case.facts.terraform.sets.at(case.estate.at).peekable();
+    sets.peek()?;
+    Some(sets.any(|(_, s)| applies(&s.value, policy, workspace)))
+}
+
+/// How strictly a level stops a run; none of one that we do not know.
+fn rank(level: &str) -> Option<u8> {
+    ["advisory", "soft-mandatory", "hard-mandatory"].iter().position(|l| *l == level).map(|i| i as u8)
+}
+
+/// Whether an outcome is known to have run below the level that the pack asks for.
+fn ran_below(o: &Outcome, asked: &Policy) -> bool {
+    let asked = rank(&asked.level);
+    [&o.ran_at, &o.level].into_iter().any(|level| rank(level).is_some_and(|level| Some(level) < asked))
+}
+
+/// Whether every applied run passed the gate.
+pub(super) fn not_bypassed(case: &Case<'_>) -> Vec<Judged> {
+    let runs = in_window(case).into_iter().map(|run| of_run(case, run));
+    runs.chain(unexplained(case)).collect()
+}
+
+fn of_run(case: &Case<'_>, (facts, run): Applied<'_>) -> Judged {
+    let (outcomes, workspace) = (last(facts), &run.value.workspace);
+    let required = &case.catalogue.pack.policies;
+    let missing = required.iter().filter(|p| of_policy(&outcomes, &p.name).is_empty());
+    let missing: Vec<_> = missing.map(|p| (p, attached(case, &p.name, workspace))).collect();
+    let find = |holds: &dyn Fn(&Outcome) -> bool| outcomes.iter().find(|o| holds(&o.value)).copied();
+    let broken = |o: &Outcome| ["errored", "unreachable", "canceled"].contains(&o.stage_status.as_str());
+    let below = required.iter().find_map(|p| {
+        of_policy(&outcomes, &p.name).into_iter().find(|o| ran_below(&o.value, p)).map(|o| (p, o))
+    });
+    let known = ["passed", "failed", "errored"];
+    // A check that does not name its policies may hold any of them.
+    let opaque = outcomes.iter().any(|o| o.value.policy == "*");
+    let skipped = missing.iter().find(|(_, applies)| *applies == Some(true) && !opaque);
+    let (line, note, shown) = if let Some(o) =
+        find(&|o| o.level == "hard-mandatory" && ["failed", "errored"].contains(&o.status.as_str()))
+    {
+        (
+            2,
+            format!("{} is hard-mandatory and {}, and the run was applied", o.value.policy, o.value.status),
+            Some(o),
+        )
+    } else if let Some(o) = find(&broken) {
+        (3, format!("its policy {} is {}", o.value.stage, o.value.stage_status), Some(o))
+    } else if let Some((policy, _)) = skipped {
+        (3, format!("{} applies to the workspace and was not run", policy.name), None)
+    } else if let Some((policy, _)) = missing.iter().find(|(_, applies)| *applies == Some(false)) {
+        (4, format!("{} does not apply to the workspace", policy.name), None)
+    } else if let Some((policy, o)) = below {
+        let level = [&o.value.ran_at, &o.value.level].into_iter().find(|l| !l.is_empty());
+        let level = level.map_or("a lower level", String::as_str);
+        (5, format!("{} ran at {level}; the policy pack asks for {}", policy.name, policy.level), Some(o))
+    } else if let Some((policy, _)) = missing.first() {
+        (6, format!("{} has no outcome, and nothing shows whether it applies", policy.name), None)
+    } else if let Some(o) = outcomes.iter().find(|o| is_bad(o) && o.value.level.is_empty()) {
+        (7, format!("{} {}, at a level that is not known", o.value.policy, o.value.status), Some(*o))
+    } else if let Some(o) = find(&|o| !known.contains(&o.status.as_str())) {
+        (8, format!("{} says “{}”", o.value.policy, o.value.status), Some(o))
+    } else {
+        (9, format!("{} said what they had to say", many(outcomes.len() as u64, "policy outcome")), None)
+    };
+    let shown: Vec<u64> = shown.map_or_else(|| outcomes.iter().map(|o| o.seq).collect(), |o| vec![o.seq]);
+    let judged = Judged::line(&run.value.run, line).note(note).evidence([run.seq]).evidence(shown);
+    judged.happened(run.value.applied.unwrap_or(run.at))
+}
+
+/// State versions that no run explains: somebody wrote state from outside.
+fn unexplained(case: &Case<'_>) -> Vec<Judged> {
+    let Some(system) = case.system else { return Vec::new() };
+    let all = case.facts.terraform.states.values();
+    let ours = all.filter(|s| system.workspaces.contains(&s.value.workspace) && s.value.run.is_empty());
+    let judge = |s: &Seen<StateVersion>| {
+        let at = s.value.created.unwrap_or(s.at);
+        let note =
+            format!("a state of workspace {} was written {} without a run", s.value.workspace, utc(at));
+        Judged::line(&s.value.id, 1).note(note).evidence([s.seq]).happened(at)
+    };
+    ours.filter(|s| s.value.created.unwrap_or(s.at) >= case.estate.window).map(judge).collect()
+}
+
+/// How often each policy was let through for the system.
+pub(super) fn not_habitual(case: &Case<'_>) -> Vec<Judged> {
+    let defaults = &case.catalogue.defaults;
+    let from = case.estate.at.plus_seconds(-86_400 * defaults.habit_days);
+    let mut found: BTreeMap<&str, Vec<(u64, &Seen<Run>)>> = BTreeMap::new();
+    for (facts, run) in applied(case) {
+        for o in facts.overrides.values().filter(|o| o.value.at.unwrap_or(o.at) >= from) {
+            o.value.policies.iter().for_each(|p| found.entry(p).or_default().push((o.seq, run)));
+        }
+    }
+    let judge = |(policy, overrides): (&str, Vec<(u64, &Seen<Run>)>)| {
+        let sources = || overrides.iter().map(|(_, run)| &run.source);
+        let looks = |source| case.facts.own.looks.get(source).map(Vec::as_slice).unwrap_or_default();
+        let began_later =
+            |source| looks(source).iter().find_map(|l| l.value.looked_at).is_none_or(|t| t > from);
+        let is_open = |source| looks(source).last().is_none_or(|l| !l.value.complete);
+        let line = if overrides.len() as u64 > defaults.max_overrides {
+            1
+        } else if sources().any(began_later) {
+            2
+        } else if sources().any(is_open) {
+            3
+        } else {
+            4
+        };
+        let note = format!("{} in {} days", many(overrides.len() as u64, "override"), defaults.habit_days);
+        Judged::line(policy, line).note(note).evidence(overrides.iter().map(|(seq, _)| *seq))
+    };
+    found.into_iter().map(judge).collect()
+}
+
+/// A required policy on an applied run, and what we say of it ourselves.
+struct Gate<'a> {
+    policy: &'a Policy,
+    run: &'a Seen<Run>,
+    outcome: &'a Seen<Outcome>,
+    ours: Judgement,
+}
+
+impl Gate<'_> {
+    fn judged(&self, line: usize, note: impl Into<String>) -> Judged {
+        let unit = format!("{} {}", self.policy.name, self.run.value.run);
+        let judged = Judged::line(unit, line).note(note).evidence([self.run.seq, self.outcome.seq]);
+        judged.basis(Basis::ReEvaluated).happened(self.run.value.applied.unwrap_or(self.run.at))
+    }
+
+    fn says(&self) -> &str {
+        &self.outcome.value.status
+    }
+}
+
+/// Every required policy with an outcome, on every applied run of the window.
+fn gates<'a>(case: &Case<'a>) -> Vec<Gate<'a>> {
+    let pack = &case.catalogue.pack;
+    let of_run = |(facts, run): Applied<'a>| {
+        let outcomes = last(facts);
+        let gate = |policy: &'a Policy| {
+            let outcome =
+                of_policy(&outcomes, &policy.name).into_iter().max_by_key(|o| (is_bad(o), o.seq))?;
+            let ours = judgement(pack, &policy.control, &run.value, limit(case, &run.value.workspace))?;
+            Some(Gate { policy, run, outcome, ours })
+        };
+        pack.policies.iter().filter_map(gate).collect::<Vec<_>>()
+    };
+    in_window(case).into_iter().flat_map(of_run).collect()
+}
+
+/// Whether our own evaluation of each policy says what Sentinel said.
+pub(super) fn reperformed(case: &Case<'_>) -> Vec<Judged> {
+    let judge = |gate: Gate<'_>| {
+        let says = gate.says();
+        match (&gate.ours, says) {
+            (Judgement::Open(why), _) if gate.run.value.plan.state != "read" => gate.judged(2, why.clone()),
+            (Judgement::Fails(why), "failed") => gate.judged(4, format!("both say that it fails: {why}")),
+            (Judgement::Passes | Judgement::Nothing, "passed") => gate.judged(4, "both say that it passes"),
+            (Judgement::Fails(why), "passed") => {
+                gate.judged(3, format!("Sentinel says passed; by our own evaluation {why}"))
+            }
+            (Judgement::Passes | Judgement::Nothing, "failed") => {
+                gate.judged(3, "Sentinel says failed; our own evaluation finds nothing against it")
+            }
+            (Judgement::Open(why), _) => gate.judged(5, why.clone()),
+            _ => gate.judged(5, format!("Sentinel says “{says}”")),
+        }
+    };
+    gates(case).into_iter().map(judge).collect()
+}
+
+/// Whether a policy that passed had something to judge, and judged it.
+pub(super) fn not_vacuous(case: &Case<'_>) -> Vec<Judged> {
+    let judge = |gate: Gate<'_>| {
+        let is_spending = gate.policy.control == "spend-limit";
+        let estimated = gate.run.value.cost.as_ref().is_some_and(|c| c.status == "finished");
+        // Evaluations see no cost estimate, whatever the run has.
+        if is_spending && (!estimated || gate.outcome.value.stage != "check") {
+            let why = if estimated {
+                "in an evaluation, which sees no estimate"
+            } else {
+                "without a finished estimate"
+            };
+            return gate.judged(1, format!("it passed {why}"));
+        }
+        match &gate.ours {
+            Judgement::Fails(why) => gate.judged(2, format!("it passed, and {why}")),
+            Judgement::Open(why) if gate.run.value.plan.state != "read" => gate.judged(4, why.clone()),
+            Judgement::Open(why) => gate.judged(7, why.clone()),
+            Judgement::Nothing => gate.judged(5, "nothing in the run is what it judges"),
+            Judgement::Passes => gate.judged(6, "it judged what it has to, and so do we"),
+        }
+    };
+    gates(case).into_iter().filter(|gate| gate.says() == "passed").map(judge).collect()
+}
