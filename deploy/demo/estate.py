@@ -113,7 +113,7 @@ class Estate:
             "tag_lost_again": n("tag_lost_again", 20, 24), "owner_lost": n("owner_lost", 9, 16),
             "override_told": n("override_told", 17, 22), "override_mute": n("override_mute", 25, 28),
             "erased": 29, "owner_mended": 29, "gap": n("gap", 10, 26), "skip": n("skip", 12, 27),
-            "public": [27, 28], "stray": n("stray", 26, 29) if self.seed != 2026 else 29,
+            "public": [27, 28], "left_out": n("left_out", 20, 26), "stray": n("stray", 26, 29) if self.seed != 2026 else 29,
         }
         self.stray_night = self.night["stray"]
         self.violations = 57 if self.seed == 2026 else n("violations", 30, 80)
@@ -488,14 +488,19 @@ class Estate:
         for night, at in enumerate(self.looks):
             base = f"looks/terraform/{look_name(at)}"
             here = [r for r in runs if r[0] == night]
-            self.tf_lists(base, here, people)
+            self.tf_lists(base, night, here, people)
             for _, role, what in sorted(here, key=lambda r: self.d.hexes(f"order/{r}", 8)):
                 self.tf_run(base, night, at, role, what, people)
 
     def workspace(self, role):
         return f"{self.names[role]}-infra", f"ws-{self.d.token(f'ws/{role}', 16)}"
 
-    def tf_lists(self, base, here, people):
+    def left_out(self, night):
+        """A workspace that is taken out of the policy set, after its last run and without a word in the register."""
+        _, workspace = self.workspace("disputed")
+        return [{"id": workspace, "type": "workspaces"}] if night >= self.night["left_out"] else []
+
+    def tf_lists(self, base, night, here, people):
         policies = [{"id": f"pol-{self.d.token(f'policy/{name}', 16)}", "type": "policies",
                      "attributes": {"name": name, "enforcement-level": level}} for name, level in POLICIES]
         self.write(f"{base}/organizations/{self.slug}/policies.json", {"data": policies, "links": {"next": None}})
@@ -505,7 +510,8 @@ class Estate:
         self.write(f"{base}/organizations/{self.slug}/policy-sets.json", {"data": [
             {"id": f"polset-{self.d.token('polset', 16)}", "type": "policy-sets",
              "attributes": {"name": "ai-governance", "global": True, "overridable": False},
-             "relationships": {"policies": {"data": [{"id": p["id"], "type": "policies"} for p in policies]}}}],
+             "relationships": {"policies": {"data": [{"id": p["id"], "type": "policies"} for p in policies]},
+                               "workspace-exclusions": {"data": self.left_out(night)}}}],
             "links": {"next": None}})
         events = []
         for night, role, what in here:
@@ -737,6 +743,11 @@ seed = {self.seed}
             fact("exemption not written down", "exemptions-written-down", "unstored", "not-satisfied"),
             fact("deployed past the gate", "admission-bypass", stray, "not-satisfied"),
             fact("gate evaluated anew", "gate-reperformed", "vision", "satisfied"),
+            fact("policy passes what it must fail", "gate-reperformed", "erased", "not-satisfied"),
+            fact("spending policy without an estimate", "gate-not-vacuous", "generative", "not-satisfied"),
+            fact("gates passed", "hard-mandatory-not-bypassed", "vision", "satisfied"),
+            fact("gate weakened without a decision", "policy-weakened-with-review", "disputed", "not-satisfied"),
+            fact("workspace left out", "exemptions-written-down", "disputed", "not-satisfied"),
             fact("hour missing", "flow-logs-audit-trail", "orderly", "not-assessed", reason="source-gap"),
             fact("records lost", "flow-logs-audit-trail", "unstored", "not-assessed", reason="records-lost"),
             fact("tag mended", "ai-resource-tags", "generative", "satisfied", lifecycle="resolved"),

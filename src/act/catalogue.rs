@@ -70,6 +70,8 @@ pub struct Defaults {
     pub exception_max_days: i64,
     /// Days until a violation that is older than its constraint has to be put right.
     pub grace_days: i64,
+    /// Days in which a change of a gate has to be written down.
+    pub record_days: i64,
     /// Days in which overrides of one policy are counted, and how many there may be.
     pub habit_days: i64,
     /// See `habit_days`.

@@ -297,8 +297,10 @@ impl<'a> Tying<'a> {
             if let (Selector::Terraform { workspace: Some(pattern), .. }, Some(system)) =
                 (selector, self.systems.get_mut(id))
             {
-                let runs = self.facts.terraform.runs.values().filter_map(|r| r.run.as_ref());
-                let named = runs.map(|r| &r.value.workspace).filter(|w| matches_text(pattern, w));
+                let terraform = &self.facts.terraform;
+                let runs = terraform.runs.values().filter_map(|r| Some(&r.run.as_ref()?.value.workspace));
+                let listed = terraform.workspaces.at(self.at).map(|(_, w)| &w.value.name);
+                let named = runs.chain(listed).filter(|w| matches_text(pattern, w));
                 system.workspaces.extend(named.cloned());
             }
         }

@@ -195,4 +195,7 @@ pub struct Statement {
     pub reason: Option<Private>,
     /// When it was recorded, as stated.
     pub recorded: Option<Time>,
+    /// Of a decision on a gate: whether who approved also asked for it; null when either is not named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approver_is_requester: Option<bool>,
 }

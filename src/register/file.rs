@@ -40,6 +40,9 @@ pub struct Register {
     /// `[[override_reason]]`
     #[serde(default, rename = "override_reason")]
     pub override_reasons: Vec<OverrideReason>,
+    /// `[[policy_change]]`
+    #[serde(default, rename = "policy_change")]
+    pub policy_changes: Vec<PolicyChange>,
 }
 
 /// A day or a time as TOML writes it; a day is its midnight in UTC.
@@ -247,6 +250,24 @@ pub struct Exception {
     pub ticket: Option<String>,
 }
 
+/// `[[policy_change]]`: who agreed that a gate became weaker.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyChange {
+    /// The policy, `KIND/NAME` of the constraint, or `namespace/NAME` of one that became exempt.
+    pub gate: String,
+    /// What changes.
+    pub change: Option<String>,
+    /// Who asked for it.
+    pub requester: Option<String>,
+    /// Who approved it.
+    pub approver: Option<String>,
+    /// When.
+    pub date: Option<When>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
 /// `[[override_reason]]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -284,6 +305,7 @@ impl Register {
         self.decisions.extend(other.decisions);
         self.exceptions.extend(other.exceptions);
         self.override_reasons.extend(other.override_reasons);
+        self.policy_changes.extend(other.policy_changes);
         let clash = |what: String| Err(RegisterError::Clash { file: file.into(), what });
         if let Some(id) = twice(self.systems.iter().map(|s| s.id.as_str())) {
             return clash(format!("two [[system]] have id = {id:?}"));

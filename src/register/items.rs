@@ -33,11 +33,27 @@ pub fn evidence(register: &Register, at: Time) -> Vec<Evidence> {
             reason_chars: chars(&r.reason),
             reason: Some(Private::of(r.reason.trim())),
             recorded: r.recorded.map(|w| w.0),
+            approver_is_requester: None,
         };
         let subject = format!("override_reason:{}/{}", r.run, r.policy.as_deref().unwrap_or("*"));
         Evidence::state(Kind::RegisterStatement, SOURCE, subject, at, &item)
     });
-    systems.chain(decisions).chain(exceptions).chain(reasons).collect()
+    let changes = register.policy_changes.iter().enumerate().map(|(i, c)| {
+        let pair = c.requester.as_deref().zip(c.approver.as_deref());
+        let reason = c.reason.as_deref().unwrap_or_default();
+        let item = payload::Statement {
+            gone: false,
+            what: "policy_change".into(),
+            about: c.gate.clone(),
+            person: private(c.approver.as_deref()),
+            reason_chars: chars(reason),
+            reason: (!reason.trim().is_empty()).then(|| Private::of(reason.trim())),
+            recorded: c.date.map(|w| w.0),
+            approver_is_requester: pair.map(|(a, b)| a.trim().eq_ignore_ascii_case(b.trim())),
+        };
+        Evidence::state(Kind::RegisterStatement, SOURCE, format!("policy_change:{}/{i}", c.gate), at, &item)
+    });
+    systems.chain(decisions).chain(exceptions).chain(reasons).chain(changes).collect()
 }
 
 fn system(s: &System, at: Time) -> Vec<Evidence> {

@@ -112,6 +112,8 @@ fn pure_modules_do_no_io() {
             && !p.ends_with("files.rs")
             && !p.to_string_lossy().contains("/sources/aws/")
             && !p.to_string_lossy().contains("/sources/kubernetes/")
+            && !p.to_string_lossy().contains("/sources/terraform/")
+            && !p.ends_with("sources/http.rs")
     };
     let mut wrong = Vec::new();
     for path in sources() {

@@ -1,11 +1,9 @@
 //! What got past the gates, and whether they looked: a cluster over weeks, judged at chosen times.
 
 use crate::cluster::{DEPLOYMENTS, TEMPLATES, audited, edited_and_seen, named, server, world};
-use crate::support::World;
 use crate::support::kube_api::KubeApi;
-use actledger::assessment::{self, Facts};
+use crate::support::{World, unit_of};
 use actledger::clock::Clock;
-use actledger::evidence::record::AssessmentRun;
 use actledger::jobs::{self, Desk};
 use serde_json::{Value, json};
 
@@ -40,33 +38,9 @@ impl Weeks {
         assert!(!status.failed(), "{status:?}");
     }
 
-    /// Status, reason and note of each unit of a control, by the end of its id.
-    fn judged(&self, control: &str) -> Vec<(String, &'static str, String, String)> {
-        let store = self.desk.store().unwrap();
-        let mut facts = Facts::default();
-        store.verified(u64::MAX, |p| facts.fold(p)).unwrap().unwrap();
-        let run = AssessmentRun {
-            at: self.desk.clock.now(),
-            size: facts.size,
-            scheduled: false,
-            catalogue: (String::new(), String::new()),
-            rules: String::new(),
-            config: self.desk.assessment_config(),
-            verdicts: String::new(),
-        };
-        let judged = assessment::assess(&facts, &self.desk.catalogue, &run);
-        let of_control =
-            judged.findings.iter().filter(|f| f.control == control && f.system.as_deref() == Some("scoring"));
-        let units = of_control.flat_map(|f| &f.units);
-        units.map(|u| (u.id.clone(), u.status.name(), u.reason.clone(), u.note.clone())).collect()
-    }
-
     /// What is said of the unit whose id ends so.
     fn of(&self, control: &str, unit: &str) -> (&'static str, String, String) {
-        let all = self.judged(control);
-        let found = all.iter().find(|(id, ..)| id.ends_with(unit));
-        let (_, status, reason, note) = found.unwrap_or_else(|| panic!("no {unit} in {all:#?}")).clone();
-        (status, reason, note)
+        unit_of(&self.desk, "scoring", control, unit)
     }
 }
 

@@ -20,6 +20,7 @@ mod ledger;
 mod mail;
 mod organization;
 mod pages;
+mod policies;
 mod recordings;
 mod samples;
 mod seeds;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// A ledger whose one source is the organization.
-fn world(api: &TfeApi) -> World {
+pub(crate) fn world(api: &TfeApi) -> World {
     let world = World::init(&format!(
         "[[sentinel]]\nname = \"tf\"\nlocation = \"{}\"\norganization = \"o\"\ntoken_file = \"token\"\naudit_token_file = \"audit\"\ntimeout_seconds = 2\n",
         api.url
@@ -37,7 +37,7 @@ fn pass_at(world: &World, now: &str) -> SourceStatus {
     done.sources[0].clone()
 }
 
-fn run(id: &str, status: &str, created: &str, more: Value) -> Value {
+pub(crate) fn run(id: &str, status: &str, created: &str, more: Value) -> Value {
     let mut attributes =
         json!({ "status": status, "created-at": created, "source": "tfe-api", "status-timestamps": {} });
     if status == "applied" {
@@ -57,7 +57,7 @@ fn run(id: &str, status: &str, created: &str, more: Value) -> Value {
 }
 
 /// A policy check with one policy of each name, and what it says.
-fn check(id: &str, run: &str, status: &str, policies: &[(&str, bool)]) -> Value {
+pub(crate) fn check(id: &str, run: &str, status: &str, policies: &[(&str, bool)]) -> Value {
     let failed = policies.iter().filter(|(_, passed)| !passed).count();
     let sentinel: Vec<Value> = policies
         .iter()
@@ -72,7 +72,7 @@ fn check(id: &str, run: &str, status: &str, policies: &[(&str, bool)]) -> Value 
     document("policy-checks", id, attributes, json!({ "run": one("runs", run) }))
 }
 
-fn plan(address: &str) -> String {
+pub(crate) fn plan(address: &str) -> String {
     let change = json!({ "address": address, "mode": "managed", "type": "aws_instance",
         "change": { "actions": ["create"], "after": { "instance_type": "p4d.24xlarge", "tags": { "Owner": "x" } }, "after_unknown": {} } });
     json!({ "format_version": "1.2", "resource_changes": [change] }).to_string()

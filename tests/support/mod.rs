@@ -4,8 +4,10 @@ pub(crate) mod kube_api;
 pub(crate) mod tfe_api;
 pub(crate) mod tls;
 
+use actledger::assessment::Facts;
 use actledger::config::Config;
 use actledger::daemon;
+use actledger::evidence::record::AssessmentRun;
 use actledger::jobs::{self, Desk};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -303,4 +305,42 @@ pub(crate) fn boto(server: &Server, script: &str) -> String {
     let done = Command::new("python3").args(["-c", &(head + script)]).output().unwrap();
     assert!(done.status.success(), "{}", stderr(&done));
     stdout(&done)
+}
+
+/// Id, status, reason and note of each unit of a control, for a system and by the desk's clock.
+pub(crate) fn judged(
+    desk: &Desk,
+    system: &str,
+    control: &str,
+) -> Vec<(String, &'static str, String, String)> {
+    let store = desk.store().unwrap();
+    let mut facts = Facts::default();
+    store.verified(u64::MAX, |p| facts.fold(p)).unwrap().unwrap();
+    let run = AssessmentRun {
+        at: desk.clock.now(),
+        size: facts.size,
+        scheduled: false,
+        catalogue: (String::new(), String::new()),
+        rules: String::new(),
+        config: desk.assessment_config(),
+        verdicts: String::new(),
+    };
+    let judged = actledger::assessment::assess(&facts, &desk.catalogue, &run);
+    let of_control =
+        judged.findings.iter().filter(|f| f.control == control && f.system.as_deref() == Some(system));
+    let units = of_control.flat_map(|f| &f.units);
+    units.map(|u| (u.id.clone(), u.status.name(), u.reason.clone(), u.note.clone())).collect()
+}
+
+/// Status, reason and note of the unit whose id ends so.
+pub(crate) fn unit_of(
+    desk: &Desk,
+    system: &str,
+    control: &str,
+    unit: &str,
+) -> (&'static str, String, String) {
+    let all = judged(desk, system, control);
+    let found = all.iter().find(|(id, ..)| id.ends_with(unit));
+    let (_, status, reason, note) = found.unwrap_or_else(|| panic!("no {unit} in {all:#?}")).clone();
+    (status, reason, note)
 }

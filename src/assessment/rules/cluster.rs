@@ -10,7 +10,7 @@ use crate::evidence::{Outside, Time};
 use crate::reperformance::{Object, covered_by_webhook, in_match_scope, selector_matches, wildcard};
 use std::collections::{BTreeMap, BTreeSet};
 
-const IGNORE: &str = "admission.gatekeeper.sh/ignore";
+pub(super) const IGNORE: &str = "admission.gatekeeper.sh/ignore";
 
 /// The environment of a workload: its own label, else that of its namespace.
 pub(super) fn environment<'a>(case: &Case<'a>, w: &'a Seen<Workload>) -> Option<&'a str> {

@@ -14,6 +14,7 @@ mod register;
 mod sight;
 mod terraform;
 mod violators;
+mod weakened;
 
 use super::findings::{Basis, Case, Excepted};
 use crate::evidence::Time;
@@ -99,6 +100,7 @@ pub(super) fn judge(case: &Case<'_>) -> Vec<Judged> {
         "exemptions-written-down" => cluster::exemptions(case),
         "hard-mandatory-not-bypassed" => policies::not_bypassed(case),
         "override-not-habitual" => policies::not_habitual(case),
+        "policy-weakened-with-review" => weakened::with_review(case),
         "gate-reperformed" => both(gates::reperformed(case), policies::reperformed(case)),
         "gate-not-vacuous" => both(gates::not_vacuous(case), policies::not_vacuous(case)),
         "artifact-versioning-enabled" => artifacts::versioning(case),

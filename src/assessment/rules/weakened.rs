@@ -1,0 +1,214 @@
+//! Rule about gates that became weaker between two looks: each has a decision of somebody else, written down in time.
+
+use super::super::facts::{Seen, States};
+use super::super::findings::Case;
+use super::cluster::{IGNORE, constraints, selects, workloads};
+use super::terraform::{applies, in_window};
+use super::{Judged, utc};
+use crate::evidence::Time;
+use crate::evidence::gatekeeper::Constraint;
+use crate::evidence::register::Statement;
+use crate::evidence::sentinel::{Origin, PolicySet};
+use crate::reperformance::wildcard;
+use std::collections::BTreeSet;
+
+/// One change of a gate.
+struct Weakening {
+    /// Policy, `KIND/NAME` of a constraint, or the exempt namespace.
+    gate: String,
+    what: String,
+    seen: Time,
+    evidence: Vec<u64>,
+    /// Whether it is known that the gate became weaker; else it may have.
+    is_clear: bool,
+}
+
+/// Each weakening that was seen within the window.
+pub(super) fn with_review(case: &Case<'_>) -> Vec<Judged> {
+    let all = [of_sets(case), of_runs(case), of_constraints(case), of_namespaces(case)];
+    let mut all: Vec<Weakening> = all.into_iter().flatten().collect();
+    all.retain(|w| w.seen >= case.estate.window && w.seen <= case.estate.at);
+    all.sort_by(|a, b| (a.seen, &a.gate, &a.what).cmp(&(b.seen, &b.gate, &b.what)));
+    let judge = |(i, w): (usize, &Weakening)| {
+        let before = all[..i].iter().rfind(|b| b.gate == w.gate && b.seen < w.seen).map(|b| b.seen);
+        judged(case, w, before)
+    };
+    all.iter().enumerate().map(judge).collect()
+}
+
+/// A decision speaks of the change before it, or of the one that follows within its time.
+fn judged(case: &Case<'_>, w: &Weakening, before: Option<Time>) -> Judged {
+    let statements = case.facts.statements.at(case.estate.at).map(|(_, s)| s);
+    let of_gate = statements.filter(|s| s.value.what == "policy_change" && s.value.about == w.gate);
+    let decision = of_gate.filter(|s| before.is_none_or(|b| dated(s) > b)).max_by_key(|s| s.seq);
+    let record = 86_400 * case.catalogue.defaults.record_days;
+    let line = match decision {
+        _ if !w.is_clear => 1,
+        None => 2,
+        Some(d) if lacks(&d.value) => 3,
+        Some(d) if dated(d) > w.seen.plus_seconds(record) => 4,
+        Some(_) => 5,
+    };
+    let unit = format!("{} {}", w.gate, w.seen);
+    let note = format!("{}, seen {}", w.what, utc(w.seen));
+    Judged::line(unit, line)
+        .note(note)
+        .evidence(w.evidence.iter().copied())
+        .evidence(decision.map(|d| d.seq))
+        .happened(w.seen)
+}
+
+/// The day of a decision; a day counts from its beginning.
+fn dated(s: &Seen<Statement>) -> Time {
+    s.value.recorded.unwrap_or(s.at)
+}
+
+fn lacks(s: &Statement) -> bool {
+    s.person.is_none()
+        || s.recorded.is_none()
+        || s.reason_chars == 0
+        || s.approver_is_requester != Some(false)
+}
+
+/// States of a subject, each with the one before.
+fn pairs<T>(states: &States<T>) -> impl Iterator<Item = (&Seen<T>, &Seen<T>)> {
+    states.0.values().flat_map(|history| history.windows(2).map(|pair| (&pair[0], &pair[1])))
+}
+
+/// Policies that were removed, lowered or made overridable, and workspaces that they no longer reach.
+fn of_sets(case: &Case<'_>) -> Vec<Weakening> {
+    let Some(system) = case.system else { return Vec::new() };
+    let mut found = Vec::new();
+    for (a, b) in pairs(&case.facts.terraform.sets).filter(|(a, _)| !a.gone) {
+        for policy in case.catalogue.pack.policies.iter().map(|p| &p.name) {
+            let reached: Vec<&String> =
+                system.workspaces.iter().filter(|w| applies(&a.value, policy, w)).collect();
+            if reached.is_empty() {
+                continue;
+            }
+            let commit = by(a.value.origin.as_ref(), b.value.origin.as_ref());
+            let mut tell = |what: String, is_clear| {
+                let (gate, what) = (policy.clone(), format!("{what}{commit}"));
+                found.push(Weakening { gate, what, seen: b.at, evidence: vec![a.seq, b.seq], is_clear });
+            };
+            let set = &a.value.name;
+            if b.gone {
+                tell(format!("{policy} went with its policy set {set}"), true);
+                continue;
+            }
+            let lost = reached.iter().find(|w| !applies(&b.value, policy, w));
+            match (level(&a.value, policy), level(&b.value, policy)) {
+                (_, None) => tell(format!("{policy} was taken out of the policy set {set}"), true),
+                _ if lost.is_some() => {
+                    tell(format!("{policy} no longer applies to workspace {}", lost.map_or("", |w| w)), true);
+                }
+                (Some(from), Some(to)) if rank(to) < rank(from) => {
+                    tell(format!("{policy} was lowered from {from} to {to}"), rank(to) > 0);
+                }
+                _ if !a.value.overridable && b.value.overridable => {
+                    tell(format!("{policy} became overridable with its policy set {set}"), true);
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+/// The level of a policy in a set, empty when not stated; none when the set does not hold it.
+fn level<'s>(set: &'s PolicySet, policy: &str) -> Option<&'s str> {
+    set.policies.iter().find(|(name, _)| name == policy).map(|(_, level)| level.as_str())
+}
+
+/// How strictly a level stops a run: 0 of one that is not known.
+fn rank(level: &str) -> usize {
+    ["advisory", "soft-mandatory", "mandatory", "hard-mandatory"]
+        .iter()
+        .position(|l| *l == level)
+        .map_or(0, |i| i + 1)
+}
+
+/// The commit that changed a policy set, where it comes from a repository.
+fn by(before: Option<&Origin>, after: Option<&Origin>) -> String {
+    let commit = after.filter(|o| !o.commit.is_empty() && before.is_none_or(|b| b.commit != o.commit));
+    commit.map(|o| format!(" by commit {} of {}", o.commit, o.repository)).unwrap_or_default()
+}
+
+/// Policies that ran weaker than configured, as run events tell.
+fn of_runs(case: &Case<'_>) -> Vec<Weakening> {
+    let of_run = |(_, run): super::terraform::Applied<'_>| {
+        let seen = run.value.applied.unwrap_or(run.at);
+        let told = run.value.warnings.iter().filter(|w| !w.starts_with("changed_task_enforcements"));
+        let weakening = |w: &String| Weakening {
+            gate: w.split('\'').nth(1).unwrap_or("policies").to_owned(),
+            what: format!("on {}, {w}", run.value.run),
+            seen,
+            evidence: vec![run.seq],
+            is_clear: true,
+        };
+        told.map(weakening).collect::<Vec<_>>()
+    };
+    in_window(case).into_iter().flat_map(of_run).collect()
+}
+
+/// Constraints that judge a workload of the system and were removed, no longer deny, or ask something else.
+fn of_constraints(case: &Case<'_>) -> Vec<Weakening> {
+    let ours = workloads(case);
+    let required: BTreeSet<&str> = case.catalogue.pack.constraints.iter().map(|c| c.kind.as_str()).collect();
+    let judges = |c: &Seen<Constraint>| {
+        let deny = !c.gone && c.value.effective_action == "deny" && required.contains(c.value.kind.as_str());
+        deny && ours.iter().any(|(_, w)| w.source == c.source && selects(case, &c.value, w))
+    };
+    let mut found = Vec::new();
+    for (a, b) in pairs(&case.facts.cluster.constraints).filter(|(a, _)| judges(a)) {
+        let gate = format!("{}/{}", a.value.kind, a.value.name);
+        let (what, is_clear) = if b.gone {
+            (format!("{gate} was removed"), true)
+        } else if b.value.effective_action != "deny" {
+            (format!("{gate} no longer denies: {}", b.value.effective_action), true)
+        } else if (&a.value.r#match, &a.value.parameters) != (&b.value.r#match, &b.value.parameters) {
+            (format!("match or parameters of {gate} were changed"), false)
+        } else {
+            continue;
+        };
+        found.push(Weakening { gate, what, seen: b.at, evidence: vec![a.seq, b.seq], is_clear });
+    }
+    for (a, b) in pairs(&case.facts.cluster.templates)
+        .filter(|(a, b)| !a.gone && !b.gone && a.value.text != b.value.text)
+    {
+        let judging = constraints(case, &a.source, &a.value.kind);
+        for c in judging.into_iter().filter(|c| judges(c)) {
+            let gate = format!("{}/{}", c.value.kind, c.value.name);
+            let what = format!("the template of {gate} was changed");
+            found.push(Weakening { gate, what, seen: b.at, evidence: vec![a.seq, b.seq], is_clear: false });
+        }
+    }
+    found
+}
+
+/// Namespaces of the system that became exempt, by label or by Gatekeeper's Config.
+fn of_namespaces(case: &Case<'_>) -> Vec<Weakening> {
+    let spaces: BTreeSet<(String, String)> =
+        workloads(case).into_iter().map(|(_, w)| (w.source.clone(), w.value.namespace.clone())).collect();
+    let cluster = &case.facts.cluster;
+    let mut found = Vec::new();
+    let mut tell = |name: &str, how: &str, (a, b): (u64, u64), seen| {
+        let (gate, what) = (format!("namespace/{name}"), format!("namespace {name} became exempt by {how}"));
+        found.push(Weakening { gate, what, seen, evidence: vec![a, b], is_clear: true });
+    };
+    for (a, b) in pairs(&cluster.namespaces).filter(|(a, b)| !a.gone && !b.gone) {
+        let is_ours = spaces.contains(&(a.source.clone(), a.value.name.clone()));
+        if is_ours && a.value.labels.get(IGNORE).is_none() && b.value.labels.get(IGNORE).is_some() {
+            tell(&a.value.name, "label", (a.seq, b.seq), b.at);
+        }
+    }
+    for (a, b) in pairs(&cluster.configs) {
+        let leaves_out = |c: &[String], name: &str| c.iter().any(|p| wildcard(p, name));
+        for (_, name) in spaces.iter().filter(|(source, _)| *source == a.source) {
+            if !leaves_out(&a.value.excluded, name) && leaves_out(&b.value.excluded, name) {
+                tell(name, "Gatekeeper's Config", (a.seq, b.seq), b.at);
+            }
+        }
+    }
+    found
+}
