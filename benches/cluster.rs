@@ -9,18 +9,12 @@
 #[path = "../tests/support/kube_api.rs"]
 mod kube_api;
 mod measure;
+mod passes;
 
-use actledger::config::Config;
-use actledger::jobs::{self, Desk};
 use actledger::sources::kubernetes::{RESOURCES, When};
 use kube_api::{KubeApi, kubeconfig};
-use measure::{measured, own_peak};
-use nix::sys::resource::UsageWho;
+use passes::row;
 use serde_json::{Value, json};
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::Command;
 
 const CONSTRAINTS: usize = 200;
 const SPACES: usize = 40;
@@ -29,9 +23,8 @@ const CREATED: &str = "2026-01-01T00:00:00Z";
 const AUDIT: &str = "2026-11-01T00:00:00Z";
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    if let Some(i) = arguments.iter().position(|a| a == "pass") {
-        return pass(Path::new(&arguments[i + 1]));
+    if passes::made("inferenceservices") {
+        return;
     }
     let workloads = std::env::var("ACTLEDGER_BENCH_WORKLOADS").map_or(20_000, |n| n.parse().unwrap());
     println!("{workloads} workloads, {CONSTRAINTS} constraints\n");
@@ -49,46 +42,10 @@ fn main() {
     }
 }
 
-fn row(name: &str, dir: &Path, goal: &str) {
-    let mut said = String::new();
-    let m = measured(UsageWho::RUSAGE_CHILDREN, || {
-        let program = std::env::current_exe().unwrap();
-        let done = Command::new(program).arg("pass").arg(dir).output().unwrap();
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        said = String::from_utf8(done.stdout).unwrap();
-    });
-    let (peak, entries) = said.trim().split_once(' ').unwrap();
-    let peak = peak.parse::<f64>().unwrap() / 1024.0;
-    println!("| {name} | {:.1} | {:.1} | {peak:.0} | {entries} | {goal} |", m.cpu, m.wall);
-}
-
-/// One pass; prints its peak memory and the entries that it wrote beside the run.
-fn pass(dir: &Path) {
-    let text = std::fs::read_to_string(dir.join("actledger.toml")).unwrap();
-    let desk = Desk::lay(Config::parse(&text, "actledger.toml", dir).unwrap()).unwrap();
-    let mut store = desk.store().unwrap();
-    let status = jobs::ingest(&desk, &mut store, &["ml".into()], &|_, _, _| {}).unwrap();
-    let source = &status.sources[0];
-    assert!(source.failed.is_none(), "{source:?}");
-    assert!(source.not_seen.iter().all(|g| g.contains("inferenceservices")), "{source:?}");
-    println!("{} {}", own_peak(), source.entries);
-}
-
 fn estate(api: &KubeApi) -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
+    let dir =
+        passes::estate("[[gatekeeper]]\nname = 'ml'\nlocation = 'kube:test'\nkubeconfig = 'kubeconfig'\n");
     kubeconfig(&api.url, &dir.path().join("kubeconfig"));
-    let text = "organization = 'Bench'\n[[gatekeeper]]\nname = 'ml'\nlocation = 'kube:test'\nkubeconfig = 'kubeconfig'\n";
-    std::fs::write(dir.path().join("actledger.toml"), text).unwrap();
-    let keys = dir.path().join("keys");
-    std::fs::create_dir(&keys).unwrap();
-    let key = keys.join("ledger.key");
-    let made = Command::new("openssl")
-        .args(["genpkey", "-algorithm", "ed25519", "-out"])
-        .arg(&key)
-        .output()
-        .unwrap();
-    assert!(made.status.success());
-    std::fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
     dir
 }
 

@@ -96,6 +96,7 @@ kinds! {
     SentinelOutcome "sentinel.outcome" Event,
     SentinelOverride "sentinel.override" Event,
     SentinelPolicySet "sentinel.policy_set" State,
+    SentinelPolicy "sentinel.policy" State,
     TerraformWorkspace "terraform.workspace" State,
     TerraformStateVersion "terraform.state_version" Event,
     TerraformResource "terraform.resource" State,

@@ -2,6 +2,7 @@
 
 use super::{Outside, Private, Time};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A run as it stood when it was read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -46,6 +47,12 @@ pub struct Run {
     /// Its configuration: repository, branch and commit, where it comes from one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub configuration: Option<Origin>,
+    /// Number of the pull request that its configuration is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pull_request: Option<u64>,
+    /// When it reached which state, by the API's names (`planned-at`, `policy-checked-at`, `confirmed-at`, …).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub times: BTreeMap<String, Time>,
     /// Changes that weakened policies on this run, as run events tell (`changed_policy_enforcements`, …).
     pub warnings: Vec<String>,
 }
@@ -285,6 +292,24 @@ pub struct PolicySet {
     pub workspaces: Vec<String>,
     /// Workspaces it leaves out.
     pub excluded: Vec<String>,
+}
+
+/// A policy that is managed in the organization, with its text. Those of a repository are at the commit of their set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Policy {
+    /// No longer in a policy set.
+    pub gone: bool,
+    /// `pol-…`
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Level that it declares.
+    pub level: String,
+    /// SHA-256 of its text.
+    pub sha256: String,
+    /// Its text.
+    pub text: String,
 }
 
 /// Where a policy set comes from.

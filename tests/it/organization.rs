@@ -1,12 +1,15 @@
 //! An organization in HCP Terraform read live, from an API on a real socket.
 
 use crate::cluster::entries;
+use crate::pages::Served;
 use crate::support::tfe_api::{AUDIT_TOKEN, TOKEN, TfeApi, document, one};
 use crate::support::{World, stderr, stdout};
 use actledger::clock::Clock;
 use actledger::evidence::Time;
 use actledger::jobs::SourceStatus;
+use hmac::{Hmac, Mac};
 use serde_json::{Value, json};
+use sha2::Sha512;
 use std::collections::BTreeSet;
 
 /// A ledger whose one source is the organization.
@@ -80,7 +83,7 @@ pub(crate) fn plan(address: &str) -> String {
 
 /// Two policies, a workspace, a run that passed, one that was let through, one that failed, one under way.
 fn estate() -> TfeApi {
-    let api = TfeApi::start();
+    let api = TfeApi::start(30);
     let policy = |id: &str, name: &str, level: &str| {
         document("policies", id, json!({ "name": name, "enforcement-level": level }), json!({}))
     };
@@ -308,6 +311,46 @@ fn a_pass_that_ends_at_any_request_is_completed_by_the_next_without_doubles() {
 }
 
 #[test]
+fn a_signed_notification_makes_the_daemon_read_the_run_and_any_other_does_not() {
+    let api = estate();
+    let world = world(&api);
+    let text = std::fs::read_to_string(world.config()).unwrap();
+    let (text, sources) = text.split_once("[web]").unwrap();
+    let sources = sources.split_once("[[sentinel]]").unwrap().1;
+    let text = text.replace("*/15 * * * *\"", "0 0 1 1 *\"\nwatch_minutes = 0");
+    let text = format!("{text}\n[[sentinel]]\nwebhook_token_file = \"hook\"{sources}");
+    std::fs::write(world.config(), text).unwrap();
+    std::fs::write(world.path("hook"), "s3kr3t-token\n").unwrap();
+    let served = Served::start(&world, "");
+    let within = |what: &str, holds: &dyn Fn() -> bool| {
+        let held = (0..400).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            holds()
+        });
+        assert!(held, "{what} did not come about in 80 s");
+    };
+    within("a first report", &|| served.get("/healthz", "").contains("as of entry"));
+    api.run(run("run-9", "discarded", "2026-11-23T12:00:00Z", json!({ "policy-checks": { "data": [] } })));
+    let body =
+        json!({ "payload_version": 1, "run_id": "run-9", "notifications": [{ "trigger": "run:completed" }] })
+            .to_string();
+    let mac =
+        Hmac::<Sha512>::new_from_slice(b"s3kr3t-token").unwrap().chain_update(&body).finalize().into_bytes();
+    let signed: String = mac.iter().map(|b| format!("{b:02x}")).collect();
+    let post = |name: &str, signature: &str| {
+        let header = format!("X-TFE-Notification-Signature: {signature}\r\n");
+        served.ask("POST", &format!("/webhooks/terraform/{name}"), &header, &body)
+    };
+    assert!(post("tf", &signed.replace('a', "b")).starts_with("HTTP/1.1 401"));
+    assert!(post("other", &signed).starts_with("HTTP/1.1 404"));
+    assert!(served.get("/webhooks/terraform/tf", "").starts_with("HTTP/1.1 405"));
+    let sealed = statuses(&world);
+    assert!(!sealed.iter().any(|s| s.starts_with("run-9")), "{sealed:?}");
+    assert!(post("tf", &signed).starts_with("HTTP/1.1 204"));
+    within("the run", &|| statuses(&world).iter().any(|s| s == "run-9 discarded"));
+}
+
+#[test]
 fn a_long_list_of_runs_is_taken_up_at_the_page_where_it_was_left() {
     let api = estate();
     for n in 0..950 {
@@ -316,8 +359,8 @@ fn a_long_list_of_runs_is_taken_up_at_the_page_where_it_was_left() {
         api.run(run(&id, "discarded", &created, json!({ "policy-checks": { "data": [] } })));
     }
     let world = world(&api);
-    // Sets, workspaces, the trail and whom it names, the run that it names with its documents, six pages of ten.
-    api.answers(Some(3 + 1 + 1 + 5 + 6));
+    // Workspaces, sets and their two policies, the trail and whom it names, the run that it names with its documents, six pages of ten.
+    api.answers(Some(3 + 2 + 1 + 1 + 5 + 6));
     let first = pass_at(&world, NOW);
     assert!(first.failed.is_some(), "{first:?}");
     assert!(statuses(&world).len() >= 500, "the newest are in the record: {}", statuses(&world).len());

@@ -5,14 +5,14 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
-struct Served {
+pub(crate) struct Served {
     process: Child,
     address: String,
 }
 
 impl Served {
     /// Starts `serve` on a free port of loopback.
-    fn start(world: &World, more: &str) -> Served {
+    pub(crate) fn start(world: &World, more: &str) -> Served {
         let text = std::fs::read_to_string(world.config()).unwrap();
         std::fs::write(world.config(), format!("{text}\n[web]\nlisten = \"127.0.0.1:0\"\n{more}")).unwrap();
         let mut process = crate::support::actledger(&world.config())
@@ -29,10 +29,15 @@ impl Served {
         Served { process, address }
     }
 
-    fn get(&self, path: &str, header: &str) -> String {
+    pub(crate) fn get(&self, path: &str, header: &str) -> String {
+        self.ask("GET", path, header, "")
+    }
+
+    /// The reply to a request, head and body.
+    pub(crate) fn ask(&self, method: &str, path: &str, header: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{header}\r\n", self.address)
-            .unwrap();
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
+        write!(stream, "{head}Content-Length: {}\r\n{header}\r\n{body}", body.len()).unwrap();
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();
         String::from_utf8_lossy(&bytes).into_owned()

@@ -26,7 +26,7 @@ struct Weeks {
 impl Weeks {
     /// An organization with the four policies in one set, on the first of December.
     fn begin() -> Weeks {
-        let api = TfeApi::start();
+        let api = TfeApi::start(30);
         let world = world(&api);
         std::fs::write(world.path("systems.toml"), REGISTER).unwrap();
         let text = std::fs::read_to_string(world.config()).unwrap();
@@ -241,6 +241,13 @@ fn a_gate_that_became_weaker_needs_a_decision_of_somebody_else_within_a_week() {
     assert!(note.contains("was taken out of the policy set rules"), "{note}");
     let (_, _, note) = weeks.of(control, "ai-resource-tagging 2026-12-10T12:00:00.000Z");
     assert!(note.contains("became overridable"), "{note}");
+    // Whether another text asks for less, nobody can tell.
+    let mut other = policy(1, "ai-resource-tagging", "hard-mandatory");
+    other["attributes"]["text"] = json!("main = rule { 1 is 1 }\n");
+    weeks.api.put(other);
+    weeks.look("2026-12-10T20:00:00Z");
+    let (status, reason, note) = weeks.of(control, "ai-resource-tagging 2026-12-10T20:00:00.000Z");
+    assert_eq!((status, reason.as_str()), ("not-assessed", "value-unknown"), "{note}");
     // In time; by who asked for it; too late.
     let decided = |gate: &str, approver: &str, date: &str| {
         format!(

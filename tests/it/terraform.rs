@@ -7,6 +7,7 @@ use actledger::evidence::{Evidence, Kind, Time};
 use actledger::sources::Gathered;
 use actledger::sources::sentinel::Parser;
 use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use std::path::Path;
 
 /// A look of replies, by request path.
@@ -128,4 +129,125 @@ fn real_samples_are_read_as_the_format_sheet_says() {
     let wrong: Vec<String> = rows.iter().flat_map(|row| differing(Path::new(&root), row)).collect();
     println!("{} looks of documented replies read", rows.len());
     assert!(rows.len() > 25 && wrong.is_empty(), "{wrong:#?}");
+}
+
+fn json_replies(replies: &[(&str, Value)]) -> Gathered {
+    let replies: Vec<_> =
+        replies.iter().map(|(path, v)| ((*path).to_owned(), v.to_string().into_bytes())).collect();
+    read(&replies)
+}
+
+fn document(kind: &str, id: &str, attributes: Value, relationships: Value) -> Value {
+    json!({ "type": kind, "id": id, "attributes": attributes, "relationships": relationships })
+}
+
+#[test]
+fn both_mandatory_levels_are_one_in_an_evaluation_and_the_declared_one_comes_from_the_policy() {
+    let run = document("runs", "run-1", json!({ "status": "applied" }), json!({}));
+    let stage = document(
+        "task-stages",
+        "ts-1",
+        json!({ "status": "passed" }),
+        json!({ "run": { "data": { "id": "run-1" } } }),
+    );
+    let of_stage = json!({ "policy-attachable": { "data": { "id": "ts-1" } } });
+    let evaluation = document(
+        "policy-evaluations",
+        "poleval-1",
+        json!({ "status": "overridden", "status-timestamps": { "overridden-at": "2026-11-20T10:00:00Z" } }),
+        of_stage,
+    );
+    let item = |name: &str, level: Value| json!({ "policy_name": name, "enforcement_level": level, "status": "failed", "output": [{ "print": "42" }] });
+    let outcomes = json!([
+        item("known", json!("mandatory")),
+        item("unknown", json!("mandatory")),
+        item("broken", Value::Null)
+    ]);
+    let set = document(
+        "policy-set-outcomes",
+        "psout-1",
+        json!({ "outcomes": outcomes, "overridable": true, "policy-set-name": "rules" }),
+        json!({ "policy-evaluation": { "data": { "id": "poleval-1" } } }),
+    );
+    let policy = document(
+        "policies",
+        "pol-1",
+        json!({ "name": "known", "enforcement-level": "hard-mandatory" }),
+        json!({}),
+    );
+    let own = document(
+        "tf-policy-evaluations",
+        "tfpoleval-1",
+        json!({ "status": "failed" }),
+        json!({ "run": { "data": { "id": "run-1" } } }),
+    );
+    let own_set = document(
+        "tf-policy-set-outcomes",
+        "tfpsout-1",
+        json!({ "outcomes": [{ "policy_name": "own", "enforcement_level": "mandatory_overridable", "status": "unknown", "diagnostics": [] }], "policy-set-name": "tf" }),
+        json!({ "tf-policy-evaluation": { "data": { "id": "tfpoleval-1" } } }),
+    );
+    let gathered = json_replies(&[
+        ("runs/run-1", json!({ "data": run })),
+        ("runs/run-1/task-stages", json!({ "data": [stage], "included": [evaluation] })),
+        ("policy-evaluations/poleval-1/policy-set-outcomes", json!({ "data": [set] })),
+        ("organizations/o/policies", json!({ "data": [policy] })),
+        ("runs/run-1/tf-policy-evaluations", json!({ "data": [own] })),
+        ("tf-policy-evaluations/tfpoleval-1/tf-policy-set-outcomes", json!({ "data": [own_set] })),
+    ]);
+    assert_eq!(gathered.gaps, [""; 0]);
+    let mut said = said(&gathered);
+    said.sort();
+    let expected = [
+        "outcome run-1 rules/broken failed; declared -; ran at -; evaluation overridden",
+        "outcome run-1 rules/known failed; declared hard-mandatory; ran at mandatory; evaluation overridden",
+        "outcome run-1 rules/unknown failed; declared -; ran at mandatory; evaluation overridden",
+        "outcome run-1 tf/own unknown; declared mandatory-overridable; ran at mandatory-overridable; tf-evaluation failed",
+        "override run-1 ts-1",
+        "run run-1 applied",
+    ];
+    assert_eq!(said, expected);
+    let printed =
+        payloads::<Outcome>(&gathered, Kind::SentinelOutcome).find(|o| o.policy == "known").unwrap();
+    assert_eq!((printed.overridable, printed.output.as_str()), (Some(true), "[{\"print\":\"42\"}]"));
+}
+
+#[test]
+fn replies_that_nobody_expects_are_located_and_the_rest_is_read() {
+    let run = |status: &str| {
+        document(
+            "runs",
+            "run-1",
+            json!({ "status": status }),
+            json!({ "plan": { "data": { "id": "plan-1" } } }),
+        )
+    };
+    let page = json!({ "data": [run("applied"), { "type": "runs" }, run("planned")], "meta": {} });
+    let replies = [
+        ("organizations/o/runs", page.to_string()),
+        ("plans/plan-1/json-output-redacted", "<html>Sign in</html>".to_owned()),
+        (
+            "runs/run-1/policy-checks",
+            json!({ "errors": [{ "status": 404, "title": "not found" }] }).to_string(),
+        ),
+        ("runs/run-1/comments", "{\"data\":".to_owned()),
+    ];
+    let gathered = read(&replies.map(|(path, body)| (path.to_owned(), body.into_bytes())));
+    assert_eq!(said(&gathered), ["run run-1 applied"], "the first of two that differ");
+    let run: Run = payloads(&gathered, Kind::SentinelRun).next().unwrap();
+    assert_eq!((run.plan.state.as_str(), run.denied), ("absent", vec!["policy-checks".to_owned()]));
+    let told = |what: &str| {
+        gathered.faults.iter().any(|f| format!("{} {} {}", f.file, f.place, f.what).contains(what))
+    };
+    for what in [
+        "organizations/o/runs.json data[1] has no type or no id",
+        "organizations/o/runs.json data[2] run-1 is there twice, with other contents",
+        "plans/plan-1/json-output-redacted.json  is no plan",
+        "runs/run-1/policy-checks.json  the API answered 404: not found",
+        "runs/run-1/comments.json  is no JSON",
+    ] {
+        assert!(told(what), "{what}: {:#?}", gathered.faults);
+    }
+    let c = gathered.counts;
+    assert_eq!((c.read, c.quarantined, c.refused), (c.kept + c.quarantined + c.refused, 1, 3));
 }

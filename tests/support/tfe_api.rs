@@ -26,8 +26,9 @@ struct World {
     /// Requests that are still answered; then every connection ends without a word.
     answers: Option<u64>,
     requests: Vec<String>,
-    /// When lists of runs were asked for, for the limit of 30 a minute.
+    /// When lists of runs were asked for, and how often that may be in a minute.
     run_lists: Vec<Instant>,
+    most_run_lists: usize,
 }
 
 /// The server, as long as the program lives.
@@ -39,11 +40,12 @@ pub(crate) struct TfeApi {
 }
 
 impl TfeApi {
-    /// An organization `o` that has nothing.
-    pub(crate) fn start() -> TfeApi {
+    /// An organization `o` that has nothing. Lists of runs may be asked for so often a minute.
+    pub(crate) fn start(run_lists: usize) -> TfeApi {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let api = TfeApi { url, world: Arc::default() };
+        api.world().most_run_lists = run_lists;
         api.put(document("organizations", "o", json!({ "name": "o" }), json!({})));
         for list in ["policy-sets", "workspaces", "runs"] {
             api.list(&format!("organizations/o/{list}"), &[]);
@@ -75,10 +77,11 @@ impl TfeApi {
     /// Puts a run at the head of the list of runs.
     pub(crate) fn run(&self, run: Value) {
         let id = run["id"].as_str().unwrap().to_owned();
+        let is_known = self.world().documents.contains_key(&("runs".to_owned(), id.clone()));
         self.put(run);
         let mut world = self.world();
         let runs = world.lists.get_mut("organizations/o/runs").unwrap();
-        if !runs.iter().any(|(_, known)| *known == id) {
+        if !is_known {
             runs.push_front(("runs".into(), id));
         }
     }
@@ -206,7 +209,7 @@ impl World {
         if path.ends_with("/runs") {
             let now = Instant::now();
             self.run_lists.retain(|t| now.duration_since(*t) < Duration::from_secs(60));
-            if self.run_lists.len() >= 30 {
+            if self.run_lists.len() >= self.most_run_lists {
                 let header = "x-ratelimit-limit: 30\r\nx-ratelimit-reset: 1.0\r\n".to_owned();
                 return Reply { header, ..error(429, "Too many requests") };
             }
@@ -216,6 +219,14 @@ impl World {
             return match self.plans.contains_key(id) {
                 true => Reply { header: format!("Location: /archive/{id}\r\n"), ..reply(307, "") },
                 false => error(404, "not found"),
+            };
+        }
+        if let Some(id) = path.strip_prefix("policies/").and_then(|p| p.strip_suffix("/download")) {
+            return match self.documents.get(&("policies".to_owned(), id.to_owned())) {
+                Some(policy) => {
+                    reply(200, policy["attributes"]["text"].as_str().unwrap_or("main = rule { true }\n"))
+                }
+                None => error(404, "not found"),
             };
         }
         let include = parameters.get("include").map(String::as_str).unwrap_or_default();

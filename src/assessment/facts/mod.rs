@@ -145,6 +145,7 @@ impl Facts {
             | Kind::SentinelOutcome
             | Kind::SentinelOverride
             | Kind::SentinelPolicySet
+            | Kind::SentinelPolicy
             | Kind::TerraformWorkspace
             | Kind::TerraformStateVersion
             | Kind::TerraformResource => self.terraform.fold(placed),

@@ -2,7 +2,9 @@
 
 use super::{Seen, States, push, read};
 use crate::evidence::Kind;
-use crate::evidence::sentinel::{Outcome, Override, PolicySet, Resource, Run, StateVersion, Workspace};
+use crate::evidence::sentinel::{
+    Outcome, Override, Policy, PolicySet, Resource, Run, StateVersion, Workspace,
+};
 use crate::ledger::entry::Placed;
 use std::collections::BTreeMap;
 
@@ -26,6 +28,8 @@ pub struct Terraform {
     pub states: BTreeMap<String, Seen<StateVersion>>,
     /// Workspaces.
     pub workspaces: States<Workspace>,
+    /// Policies with their text.
+    pub policies: States<Policy>,
     /// Policy sets.
     pub sets: States<PolicySet>,
     /// Resources.
@@ -59,6 +63,7 @@ impl Terraform {
                 }
             }
             Kind::SentinelPolicySet => push(&mut self.sets, placed),
+            Kind::SentinelPolicy => push(&mut self.policies, placed),
             Kind::TerraformStateVersion => {
                 if let Some(seen) = read::<StateVersion>(placed) {
                     self.states.insert(seen.value.id.clone(), seen);

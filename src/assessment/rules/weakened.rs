@@ -8,7 +8,7 @@ use super::{Judged, utc};
 use crate::evidence::Time;
 use crate::evidence::gatekeeper::Constraint;
 use crate::evidence::register::Statement;
-use crate::evidence::sentinel::{Origin, PolicySet};
+use crate::evidence::sentinel::{Origin, Policy, PolicySet};
 use crate::reperformance::wildcard;
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ struct Weakening {
 
 /// Each weakening that was seen within the window.
 pub(super) fn with_review(case: &Case<'_>) -> Vec<Judged> {
-    let all = [of_sets(case), of_runs(case), of_constraints(case), of_namespaces(case)];
+    let all = [of_sets(case), of_texts(case), of_runs(case), of_constraints(case), of_namespaces(case)];
     let mut all: Vec<Weakening> = all.into_iter().flatten().collect();
     all.retain(|w| w.seen >= case.estate.window && w.seen <= case.estate.at);
     all.sort_by(|a, b| (a.seen, &a.gate, &a.what).cmp(&(b.seen, &b.gate, &b.what)));
@@ -113,6 +113,28 @@ fn of_sets(case: &Case<'_>) -> Vec<Weakening> {
         }
     }
     found
+}
+
+/// Policies whose text is another one: whether it asks for less, we cannot tell.
+fn of_texts(case: &Case<'_>) -> Vec<Weakening> {
+    let Some(system) = case.system else { return Vec::new() };
+    let terraform = &case.facts.terraform;
+    let required = |name: &str| case.catalogue.pack.policies.iter().any(|p| p.name == name);
+    let judges = |name: &str, at: Time| {
+        let reaches = |s: &Seen<PolicySet>| system.workspaces.iter().any(|w| applies(&s.value, name, w));
+        terraform.sets.at(at).any(|(_, s)| reaches(s))
+    };
+    let changed =
+        pairs(&terraform.policies).filter(|(a, b)| !a.gone && !b.gone && a.value.sha256 != b.value.sha256);
+    let ours = changed.filter(|(a, b)| required(&a.value.name) && judges(&a.value.name, b.at));
+    let weakening = |(a, b): (&Seen<Policy>, &Seen<Policy>)| Weakening {
+        gate: a.value.name.clone(),
+        what: format!("the text of {} was changed", a.value.name),
+        seen: b.at,
+        evidence: vec![a.seq, b.seq],
+        is_clear: false,
+    };
+    ours.map(weakening).collect()
 }
 
 /// The level of a policy in a set, empty when not stated; none when the set does not hold it.

@@ -42,6 +42,8 @@ pub struct Parser<'a> {
 pub(super) struct Docs {
     by_type: BTreeMap<String, BTreeMap<String, (Value, String)>>,
     plans: BTreeMap<String, Plan>,
+    /// Texts of policies, by id.
+    texts: BTreeMap<String, String>,
     /// Documents of a run that the token does not see, and that could not be read.
     denied: BTreeMap<String, Vec<String>>,
     unread: BTreeMap<String, Vec<String>>,
@@ -179,6 +181,17 @@ impl<'a> Parser<'a> {
         self.sets_are_told = true;
     }
 
+    /// Takes the text of a policy.
+    pub fn policy(&mut self, id: &str, text: String) {
+        self.out.keep(1);
+        self.docs.texts.insert(id.to_owned(), text);
+    }
+
+    /// Says that the text of every policy was read.
+    pub fn policies_are_whole(&mut self) {
+        self.out.listed_whole(Kind::SentinelPolicy);
+    }
+
     /// Says that every policy set was listed.
     pub fn sets_are_whole(&mut self) {
         self.listed_sets = true;
@@ -283,6 +296,7 @@ impl<'a> Parser<'a> {
         outcomes::read(&mut self.out, self.source, &self.docs, self.at);
         if !self.sets_are_told {
             sets::read(&mut self.out, self.source, &self.docs, self.at);
+            sets::policies(&mut self.out, self.source, &self.docs, self.at);
             workspaces::read(&mut self.out, self.source, &self.docs, self.at);
         }
         workspaces::states(&mut self.out, self.source, &self.docs, self.at);
@@ -343,7 +357,9 @@ impl<'a> Parser<'a> {
             denied: self.docs.denied.get(id).cloned().unwrap_or_default(),
             confirmed_by: overrides::confirmed_by(&self.docs, id).map(Private::of),
             trigger: text(&a["source"]),
-            configuration: self.configuration(doc),
+            configuration: self.ingress(doc).map(configuration),
+            pull_request: self.ingress(doc).and_then(|i| i["pull-request-number"].as_u64()),
+            times: times(&a["status-timestamps"]),
             warnings: overrides::warnings(&self.docs, id),
         }
     }
@@ -362,17 +378,10 @@ impl<'a> Parser<'a> {
         self.docs.denied.get(of).is_some_and(|what| what.iter().any(|w| w == "plan"))
     }
 
-    /// Where the configuration of a run comes from.
-    fn configuration(&self, doc: &Value) -> Option<Origin> {
+    /// What is said of where the configuration of a run comes from.
+    fn ingress(&self, doc: &Value) -> Option<&Value> {
         let version = self.docs.get("configuration-versions", related(doc, "configuration-version")?)?;
-        let ingress = self.docs.get("ingress-attributes", related(version, "ingress-attributes")?)?;
-        let text = |name: &str| ingress["attributes"][name].as_str().unwrap_or_default().to_owned();
-        Some(Origin {
-            repository: text("identifier"),
-            branch: text("branch"),
-            path: String::new(),
-            commit: text("commit-sha"),
-        })
+        Some(&self.docs.get("ingress-attributes", related(version, "ingress-attributes")?)?["attributes"])
     }
 
     fn plan_of(&self, run: &str, doc: &Value) -> PlanRead {
@@ -385,6 +394,23 @@ impl<'a> Parser<'a> {
             None => PlanRead { state: "absent".into(), ..PlanRead::default() },
         }
     }
+}
+
+/// Where a configuration comes from.
+fn configuration(ingress: &Value) -> Origin {
+    let text = |name: &str| ingress[name].as_str().unwrap_or_default().to_owned();
+    Origin {
+        repository: text("identifier"),
+        branch: text("branch"),
+        path: String::new(),
+        commit: text("commit-sha"),
+    }
+}
+
+/// When a run reached which state.
+fn times(stamps: &Value) -> BTreeMap<String, Time> {
+    let told = stamps.as_object().into_iter().flatten();
+    told.filter_map(|(name, at)| Some((name.clone(), at.as_str()?.parse().ok()?))).collect()
 }
 
 fn cost(doc: &Value) -> Cost {

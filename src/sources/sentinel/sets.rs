@@ -3,8 +3,8 @@
 use super::super::Gathered;
 use super::{Docs, host};
 use crate::config::Source;
-use crate::evidence::sentinel::{Origin, PolicySet};
-use crate::evidence::{Evidence, Kind, Time};
+use crate::evidence::sentinel::{Origin, Policy, PolicySet};
+use crate::evidence::{Evidence, Kind, Time, sha256_hex};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -101,5 +101,22 @@ pub(super) fn read(out: &mut Gathered, source: &Source, docs: &Docs, at: Time) {
         };
         let subject = format!("tfe:{}/policy-sets/{id}", host(source));
         out.evidence.push(Evidence::state(Kind::SentinelPolicySet, &source.name, subject, at, &payload));
+    }
+}
+
+/// Policies whose text was read.
+pub(super) fn policies(out: &mut Gathered, source: &Source, docs: &Docs, at: Time) {
+    for (id, content) in &docs.texts {
+        let document = docs.get("policies", id);
+        let payload = Policy {
+            gone: false,
+            id: id.clone(),
+            name: document.map(|d| text(&d["attributes"]["name"])).unwrap_or_default(),
+            level: document.and_then(level).unwrap_or_default(),
+            sha256: sha256_hex(content.as_bytes()),
+            text: content.clone(),
+        };
+        let subject = format!("tfe:{}/policies/{id}", host(source));
+        out.evidence.push(Evidence::state(Kind::SentinelPolicy, &source.name, subject, at, &payload));
     }
 }

@@ -47,6 +47,26 @@ pub struct Pass<'a> {
     changed: Vec<Value>,
 }
 
+/// Texts of the policies that sets hold.
+fn policies(session: &Session, look: &mut Look<'_>, sets: &[Reply]) {
+    let included = sets.iter().flat_map(|r| r.body["included"].as_array().into_iter().flatten());
+    let policies = included.filter(|d| d["type"] == "policies").filter_map(|d| d["id"].as_str());
+    let targets: BTreeSet<String> = policies.map(|id| format!("policies/{id}/download")).collect();
+    let mut is_whole = true;
+    for (target, text) in session.texts(targets.into_iter().collect()) {
+        match text {
+            Ok(text) => look.parser.policy(target.split('/').nth(1).unwrap_or_default(), text),
+            Err(refusal) => {
+                is_whole = false;
+                look.lacks(refusal, "the text of a policy");
+            }
+        }
+    }
+    if is_whole {
+        look.parser.policies_are_whole();
+    }
+}
+
 /// Workspaces of a list whose current state is not in the record.
 fn changed(replies: &[Reply], known: &Knows<'_>) -> Result<Vec<Value>, String> {
     let mut found = Vec::new();
@@ -124,6 +144,9 @@ impl<'a> Pass<'a> {
                 }
                 Err(refusal) => look.lacks(refusal, "names of workspaces, and which have no policies"),
             }
+        }
+        if self.cursor.workspaces == Some(self.now) {
+            policies(&self.session, &mut look, &sets);
         }
         self.beside = sets;
         if let Some(overrides) = trail::read(&self.session, &mut look, &self.cursor, self.now) {

@@ -2,6 +2,7 @@
 
 use super::pace::Pace;
 use crate::config::Source;
+use crate::evidence::lossless;
 use crate::sources::http::{Answer, Refusal, json, patiently};
 use crate::sources::pages::Pages;
 use crate::sources::told;
@@ -117,6 +118,17 @@ impl Session {
     /// The first page of several lists; some are asked for at once.
     pub(super) fn heads(&self, targets: Vec<String>) -> Vec<Result<Reply, Refusal>> {
         let ask = |target: String| async move { self.reply(&target).await };
+        let asked = futures_util::stream::iter(targets.into_iter().map(ask)).buffered(AT_ONCE);
+        self.runtime.block_on(asked.collect())
+    }
+
+    /// Several texts, with their paths; some are asked for at once.
+    pub(super) fn texts(&self, targets: Vec<String>) -> Vec<(String, Result<String, Refusal>)> {
+        let ask = |target: String| async move {
+            let bytes = patiently(&target, self.patience, || self.once(&target, &target)).await;
+            let text = bytes.map(|bytes| lossless(&bytes).0);
+            (target, text)
+        };
         let asked = futures_util::stream::iter(targets.into_iter().map(ask)).buffered(AT_ONCE);
         self.runtime.block_on(asked.collect())
     }
