@@ -16,6 +16,10 @@ pub mod sources {
     pub mod flow_logs;
     #[path = "../src/sources/gathered.rs"]
     mod gathered;
+    /// Stands for the queue of a cluster's watches, which flow logs have nothing to do with.
+    pub mod kubernetes {
+        pub struct Changes;
+    }
 
     pub use context::Context;
     pub use gathered::Gathered;
