@@ -229,7 +229,7 @@ fn due_jobs(desk: &Desk, last: &LastPass) -> Result<bool, JobError> {
     let watched = || schedule::due_by_watch(c.schedule.watch_minutes, any, now);
     if schedule::due(&c.schedule.ingest, &c.timezone, last.or(any), now) {
         jobs::intact(desk, &store)?;
-        desk.hints.clear();
+        desk.hints.forget(&desk.hints.waiting());
         jobs::ingest(desk, &mut store, &[], &|_, _, _| {})?;
         *last = Some(now);
     } else if let changed = desk.changed()
@@ -237,7 +237,7 @@ fn due_jobs(desk: &Desk, last: &LastPass) -> Result<bool, JobError> {
         && watched()
     {
         jobs::intact(desk, &store)?;
-        desk.hints.clear();
+        desk.hints.forget(&changed);
         jobs::ingest(desk, &mut store, &changed, &|_, _, _| {})?;
     }
     send(desk, &mut store)?;

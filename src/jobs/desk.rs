@@ -50,9 +50,9 @@ impl Hints {
         self.names().iter().cloned().collect()
     }
 
-    /// Forgets them: a pass begins that reads them.
-    pub fn clear(&self) {
-        self.names().clear();
+    /// Forgets some: a pass begins that reads them.
+    pub fn forget(&self, sources: &[String]) {
+        self.names().retain(|name| !sources.contains(name));
     }
 
     fn names(&self) -> MutexGuard<'_, BTreeSet<String>> {

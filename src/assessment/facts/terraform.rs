@@ -3,7 +3,7 @@
 use super::{Seen, States, push, read};
 use crate::evidence::Kind;
 use crate::evidence::sentinel::{
-    Outcome, Override, Policy, PolicySet, Resource, Run, StateVersion, Workspace,
+    DELETED, Outcome, Override, Policy, PolicySet, Resource, Run, StateVersion, Workspace,
 };
 use crate::ledger::entry::Placed;
 use std::collections::BTreeMap;
@@ -41,8 +41,11 @@ impl Terraform {
         match placed.entry.kind {
             Kind::SentinelRun => {
                 if let Some(seen) = read::<Run>(placed) {
-                    let id = seen.value.run.clone();
-                    self.runs.entry(id).or_default().run = Some(seen);
+                    let known = &mut self.runs.entry(seen.value.run.clone()).or_default().run;
+                    // That the API no longer shows a run takes nothing back of what it was.
+                    if seen.value.status != DELETED || known.is_none() {
+                        *known = Some(seen);
+                    }
                 }
             }
             Kind::SentinelOutcome => {
@@ -70,7 +73,13 @@ impl Terraform {
                 }
             }
             Kind::TerraformWorkspace => push(&mut self.workspaces, placed),
-            Kind::TerraformResource => push(&mut self.resources, placed),
+            Kind::TerraformResource => {
+                push(&mut self.resources, placed);
+                // Runs are read newest first: what is told later may be older.
+                if let Some(history) = self.resources.0.get_mut(&placed.entry.subject) {
+                    history.sort_by_key(|seen| seen.at);
+                }
+            }
             _ => {}
         }
     }

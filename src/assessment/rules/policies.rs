@@ -3,7 +3,7 @@
 use super::super::facts::{RunFacts, Seen};
 use super::super::findings::{Basis, Case};
 use super::gates::many;
-use super::terraform::{Applied, applied, applies, in_window, limit};
+use super::terraform::{Applied, applied, attached, in_window, limit};
 use super::{Judged, utc};
 use crate::act::Policy;
 use crate::evidence::sentinel::{Outcome, Run, StateVersion};
@@ -27,16 +27,15 @@ fn is_bad(o: &Seen<Outcome>) -> bool {
     ["failed", "errored"].contains(&o.value.status.as_str())
 }
 
-/// Whether a policy set with a policy applies to a workspace; none when no set was read.
-fn attached(case: &Case<'_>, policy: &str, workspace: &String) -> Option<bool> {
-    let mut sets = case.facts.terraform.sets.at(case.estate.at).peekable();
-    sets.peek()?;
-    Some(sets.any(|(_, s)| applies(&s.value, policy, workspace)))
-}
-
 /// How strictly a level stops a run; none of one that we do not know.
 fn rank(level: &str) -> Option<u8> {
     ["advisory", "soft-mandatory", "hard-mandatory"].iter().position(|l| *l == level).map(|i| i as u8)
+}
+
+/// Whether a failure stops the run: as it ran, else as it is declared.
+fn is_hard(o: &Outcome) -> bool {
+    let ran_weaker = ["advisory", "soft-mandatory"].contains(&o.ran_at.as_str());
+    o.ran_at == "hard-mandatory" || o.level == "hard-mandatory" && !ran_weaker
 }
 
 /// Whether an outcome is known to have run below the level that the pack asks for.
@@ -64,9 +63,13 @@ fn of_run(case: &Case<'_>, (facts, run): Applied<'_>) -> Judged {
     let known = ["passed", "failed", "errored"];
     // A check that does not name its policies may hold any of them.
     let opaque = outcomes.iter().any(|o| o.value.policy == "*");
+    // What could not be read may hold any of them as well.
+    let unread =
+        [&run.value.unread, &run.value.denied].into_iter().flatten().any(|d| d != "plan" && d != "comments");
+    let opaque = opaque || unread;
     let skipped = missing.iter().find(|(_, applies)| *applies == Some(true) && !opaque);
     let (line, note, shown) = if let Some(o) =
-        find(&|o| o.level == "hard-mandatory" && ["failed", "errored"].contains(&o.status.as_str()))
+        find(&|o| is_hard(o) && ["failed", "errored"].contains(&o.status.as_str()))
     {
         (
             2,
@@ -77,7 +80,7 @@ fn of_run(case: &Case<'_>, (facts, run): Applied<'_>) -> Judged {
         (3, format!("its policy {} is {}", o.value.stage, o.value.stage_status), Some(o))
     } else if let Some((policy, _)) = skipped {
         (3, format!("{} applies to the workspace and was not run", policy.name), None)
-    } else if let Some((policy, _)) = missing.iter().find(|(_, applies)| *applies == Some(false)) {
+    } else if let Some((policy, _)) = missing.iter().find(|(_, applies)| *applies == Some(false) && !unread) {
         (4, format!("{} does not apply to the workspace", policy.name), None)
     } else if let Some((policy, o)) = below {
         let level = [&o.value.ran_at, &o.value.level].into_iter().find(|l| !l.is_empty());

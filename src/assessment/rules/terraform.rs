@@ -44,13 +44,22 @@ fn bad(outcome: Option<&Seen<Outcome>>) -> bool {
     outcome.is_some_and(|o| ["failed", "errored"].contains(&o.value.status.as_str()))
 }
 
-/// Whether a policy set with the policy applied to the workspace; none when no policy set was read by then.
-fn attached(case: &Case<'_>, run: &Seen<Run>) -> Option<bool> {
+/// Whether a policy set with a policy applies to a workspace; none when no set was read, or one that does not name its policies.
+pub(super) fn attached(case: &Case<'_>, policy: &str, workspace: &String) -> Option<bool> {
+    let sets: Vec<_> = case.facts.terraform.sets.at(case.estate.at).map(|(_, s)| &s.value).collect();
+    let is_attached = sets.iter().any(|s| applies(s, policy, workspace));
+    (is_attached || !sets.is_empty() && !sets.iter().any(|s| is_open(s))).then_some(is_attached)
+}
+
+/// Whether a set may hold any policy: one of a repository does not name them.
+fn is_open(set: &PolicySet) -> bool {
+    set.origin.is_some() && set.policies.is_empty()
+}
+
+/// Whether the policy that this control reads applied to the workspace of a run.
+fn is_attached(case: &Case<'_>, run: &Seen<Run>) -> Option<bool> {
     let policy = &case.catalogue.pack.policies.iter().find(|p| p.control == case.control.id)?.name;
-    let mut sets = case.facts.terraform.sets.at(case.estate.at).peekable();
-    sets.peek()?;
-    let w = &run.value.workspace;
-    Some(sets.any(|(_, s)| applies(&s.value, policy, w)))
+    attached(case, policy, &run.value.workspace)
 }
 
 fn entries(run: &Seen<Run>, outcome: Option<&Seen<Outcome>>) -> Vec<u64> {
@@ -64,7 +73,9 @@ pub(super) fn exemptions(case: &Case<'_>) -> Vec<Judged> {
     let judge = |workspace: &String| {
         let excluded = sets.iter().find(|s| s.value.excluded.contains(workspace));
         let applies = |policy: &str| sets.iter().any(|s| applies(&s.value, policy, workspace));
-        let missing = case.catalogue.pack.policies.iter().find(|p| !applies(&p.name));
+        // A set of a repository does not name its policies: any of them may be in it.
+        let any_open = sets.iter().any(|s| is_open(&s.value));
+        let missing = case.catalogue.pack.policies.iter().find(|p| !any_open && !applies(&p.name));
         let why = match (excluded, missing) {
             (Some(set), _) => {
                 format!("workspace {workspace} is left out of the policy set {}", set.value.name)
@@ -106,7 +117,7 @@ pub(super) fn gpu_instances(case: &Case<'_>) -> Vec<Judged> {
         } else if said.is_some_and(|o| o.value.ran_weak()) {
             3
         } else if said.is_none() {
-            if attached(case, run) == Some(false) { 4 } else { 5 }
+            if is_attached(case, run) == Some(false) { 4 } else { 5 }
         } else if said.is_some_and(|o| o.value.level != "hard-mandatory") {
             6
         } else if plan.state == "denied" {
@@ -189,7 +200,7 @@ pub(super) fn deployment_rules(case: &Case<'_>) -> Vec<Judged> {
         } else if !missing.is_empty() {
             2
         } else if said.is_none() {
-            if attached(case, run) == Some(false) { 3 } else { 4 }
+            if is_attached(case, run) == Some(false) { 3 } else { 4 }
         } else if plan.state == "denied" {
             5
         } else if plan.state != "read" {

@@ -34,7 +34,10 @@ pub(super) fn read(out: &mut Gathered, source: &Source, docs: &Docs, at: Time) {
         let key = format!("{}/{}/{}/{}", said.document, said.set, said.policy, said.stage_status);
         let outcome = Outcome {
             workspace: docs.workspace_of_run(&said.run),
-            level: levels.declared(&said.set, &said.policy).unwrap_or(said.declared),
+            level: Some(said.declared)
+                .filter(|stated| !stated.is_empty())
+                .or_else(|| levels.declared(&said.set, &said.policy))
+                .unwrap_or_default(),
             run: said.run,
             policy: said.policy,
             policy_set: said.set,

@@ -14,6 +14,8 @@ pub(super) struct Levels {
     by_policy: BTreeMap<String, BTreeSet<String>>,
     /// By names of set and policy.
     by_set: BTreeMap<(String, String), String>,
+    /// Names of the sets that were read.
+    sets: BTreeSet<String>,
 }
 
 impl Levels {
@@ -25,18 +27,20 @@ impl Levels {
                 by_policy.entry(name.to_owned()).or_default().insert(level);
             }
         }
+        let names = docs.all("policy-sets").map(|(_, set, _)| text(&set["attributes"]["name"])).collect();
         let sets =
             docs.all("policy-sets").map(|(_, set, _)| (text(&set["attributes"]["name"]), held(docs, set)));
         let levels =
             sets.flat_map(|(set, held)| held.into_iter().map(move |(p, level)| ((set.clone(), p), level)));
         let by_set = levels.filter(|(_, level)| !level.is_empty()).collect();
-        Levels { by_policy, by_set }
+        Levels { by_policy, by_set, sets: names }
     }
 
-    /// The level of a policy in a set; else the one that all policies of its name have.
+    /// The level of a policy in a set; of a set that was not read, the one that all policies of its name have.
     pub(super) fn declared(&self, set: &str, policy: &str) -> Option<String> {
         let of_set = self.by_set.get(&(set.to_owned(), policy.to_owned()));
-        let only = || self.by_policy.get(policy).filter(|all| all.len() == 1)?.first();
+        let only =
+            || self.by_policy.get(policy).filter(|all| all.len() == 1 && !self.sets.contains(set))?.first();
         of_set.or_else(only).cloned()
     }
 }

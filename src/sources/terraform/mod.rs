@@ -12,7 +12,7 @@ use super::live::{Knows, Start, Step};
 use super::sentinel::Parser;
 use super::{Context, Gathered};
 use crate::evidence::Time;
-use crate::evidence::sentinel::SETTLED;
+use crate::evidence::sentinel::{SETTLED, is_final};
 use cursor::Cursor;
 use serde_json::{Value, json};
 use session::{Reply, Session};
@@ -38,6 +38,8 @@ pub struct Pass<'a> {
     trail_from: Option<Time>,
     /// Whether every run that it names was read, so that the next pass may begin after it.
     trail_is_done: bool,
+    /// Runs of which the trail tells an override.
+    named: Vec<String>,
     begun: bool,
     /// Runs that were not final when they were read, or of which something lacked.
     open: Vec<String>,
@@ -99,6 +101,7 @@ impl<'a> Pass<'a> {
             beside: Vec::new(),
             trail_from: None,
             trail_is_done: true,
+            named: Vec::new(),
             begun: false,
             open: context.open.clone(),
             done: BTreeSet::new(),
@@ -127,7 +130,7 @@ impl<'a> Pass<'a> {
     fn first(&mut self, known: &Knows<'_>) -> Result<Step, String> {
         let mut look = Look::new(self);
         let sets = format!(
-            "organizations/{}/policy-sets?page%5Bsize%5D=100&include=policies,workspaces,current_version",
+            "organizations/{}/policy-sets?page%5Bsize%5D=100&include=policies,workspaces,workspace_exclusions,current_version",
             self.organization
         );
         let sets = self.session.all(&sets).map_err(Refusal::why)?;
@@ -150,6 +153,7 @@ impl<'a> Pass<'a> {
         }
         self.beside = sets;
         if let Some(overrides) = trail::read(&self.session, &mut look, &self.cursor, self.now) {
+            self.named.clone_from(&overrides.runs);
             let new = overrides.runs.into_iter().filter(|run| !self.open.contains(run));
             self.open.extend(new.collect::<Vec<_>>());
             self.beside.extend(overrides.told);
@@ -181,7 +185,12 @@ impl<'a> Pass<'a> {
         }
         look.runs(&self.session, &runs)?;
         self.done.extend(ids);
-        self.trail_is_done &= !look.lacks_some;
+        // An override of a run that goes on is read with the run once it is final.
+        let goes_on = |run: &Value| {
+            let is_named = self.named.iter().any(|named| run["id"] == **named);
+            is_named && !is_final(run["attributes"]["status"].as_str().unwrap_or_default())
+        };
+        self.trail_is_done &= !look.lacks_some && !runs.iter().any(goes_on);
         self.pass_trail();
         Ok(look.step(self, false))
     }
@@ -311,6 +320,10 @@ impl<'a> Look<'a> {
     fn lacks_of_run(&mut self, run: &str, what: &str, refusal: Refusal) -> Result<(), String> {
         let is_for_good = matches!(refusal, Refusal::Denied(_) | Refusal::NotServed(_));
         let why = refusal.why();
+        // The token itself is refused: nothing that is asked with it says anything.
+        if why.contains(": 401") {
+            return Err(why);
+        }
         if is_for_good {
             self.parser.denied(run, what);
         } else {
@@ -349,7 +362,10 @@ impl<'a> Look<'a> {
         for run in runs {
             let (Some(target), Some(id)) = (details::plan(run), run["id"].as_str()) else { continue };
             match session.file(&target) {
-                Ok(file) => self.parser.plan(&format!("runs/{id}/plan.json"), file),
+                Ok(file) => {
+                    self.failures = 0;
+                    self.parser.plan(&format!("runs/{id}/plan.json"), file);
+                }
                 Err(refusal) => self.lacks_of_run(id, "plan", refusal)?,
             }
         }

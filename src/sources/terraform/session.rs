@@ -165,6 +165,11 @@ impl Session {
         let path = target.split('?').next().unwrap_or(target);
         let bytes = patiently(path, self.patience, || self.once(target, path)).await?;
         let (body, sha256) = json(path, &bytes)?;
+        if body.get("data").is_none_or(|data| !data.is_array() && !data.is_object()) {
+            return Err(Refusal::Failed(format!(
+                "GET {path}: the answer has no data: it is no document of the API"
+            )));
+        }
         Ok(Reply { path: path.to_owned(), body, sha256 })
     }
 
