@@ -188,6 +188,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Whether the policy failed, or broke while it was evaluated.
+    pub fn failed(&self) -> bool {
+        ["failed", "errored"].contains(&self.status.as_str())
+    }
+
     /// Whether it is known to have run at a level that lets runs go on.
     pub fn ran_weak(&self) -> bool {
         let known = [&self.ran_at, &self.level].into_iter().find(|l| !l.is_empty());

@@ -15,7 +15,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Why a path gives nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// 401 and 403: who may not do what.
+    /// 401: the credentials themselves are refused.
+    Unknown(String),
+    /// 403: who may not do what.
     Denied(String),
     /// 404: the server does not have it, or does not show it to this token.
     NotServed(String),
@@ -29,9 +31,11 @@ impl Refusal {
     /// In words.
     pub(super) fn why(self) -> String {
         match self {
-            Refusal::Denied(why) | Refusal::NotServed(why) | Refusal::Expired(why) | Refusal::Failed(why) => {
-                why
-            }
+            Refusal::Unknown(why)
+            | Refusal::Denied(why)
+            | Refusal::NotServed(why)
+            | Refusal::Expired(why)
+            | Refusal::Failed(why) => why,
         }
     }
 }
@@ -81,7 +85,8 @@ impl Answer {
     fn refusal(&self, path: &str) -> Refusal {
         let why = format!("GET {path}: {}", self.said());
         match self.status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Refusal::Denied(why),
+            StatusCode::UNAUTHORIZED => Refusal::Unknown(why),
+            StatusCode::FORBIDDEN => Refusal::Denied(why),
             StatusCode::NOT_FOUND => Refusal::NotServed(why),
             StatusCode::GONE => Refusal::Expired(why),
             _ => Refusal::Failed(why),

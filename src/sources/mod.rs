@@ -70,6 +70,12 @@ pub fn gather<'f>(
     gathered
 }
 
+/// Lets clients that bring no cryptography use the one of this program.
+pub fn install_crypto() {
+    // The first installer wins; all of ours install this one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// An error with all its causes in one line.
 pub fn told(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();

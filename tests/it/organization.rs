@@ -1,9 +1,9 @@
 //! An organization in HCP Terraform read live, from an API on a real socket.
 
-use crate::cluster::entries;
+use crate::cluster::{entries, pass};
 use crate::pages::Served;
 use crate::support::tfe_api::{AUDIT_TOKEN, TOKEN, TfeApi, document, one};
-use crate::support::{World, stderr, stdout};
+use crate::support::{World, stdout};
 use actledger::clock::Clock;
 use actledger::evidence::Time;
 use actledger::jobs::SourceStatus;
@@ -21,14 +21,6 @@ pub(crate) fn world(api: &TfeApi) -> World {
     std::fs::write(world.path("token"), TOKEN).unwrap();
     std::fs::write(world.path("audit"), format!("{AUDIT_TOKEN}\n")).unwrap();
     world
-}
-
-fn pass(world: &World) -> Value {
-    let done = world.run(&["ingest", "--json"]);
-    let said = stdout(&done);
-    let status: Value =
-        serde_json::from_str(&said).unwrap_or_else(|e| panic!("{e}: {said}{}", stderr(&done)));
-    status["sources"][0].clone()
 }
 
 /// A pass at a time.

@@ -1,6 +1,7 @@
 //! Replies of HCP Terraform and what they mean: `tests/data/terraform/samples.txt` says it for documented ones.
 
 use crate::support::project;
+use crate::support::tfe_api::document;
 use actledger::config::Source;
 use actledger::evidence::sentinel::{Outcome, Override, PolicySet, Resource, Run};
 use actledger::evidence::{Evidence, Kind, Time};
@@ -135,10 +136,6 @@ fn json_replies(replies: &[(&str, Value)]) -> Gathered {
     let replies: Vec<_> =
         replies.iter().map(|(path, v)| ((*path).to_owned(), v.to_string().into_bytes())).collect();
     read(&replies)
-}
-
-fn document(kind: &str, id: &str, attributes: Value, relationships: Value) -> Value {
-    json!({ "type": kind, "id": id, "attributes": attributes, "relationships": relationships })
 }
 
 #[test]

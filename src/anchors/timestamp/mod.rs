@@ -9,7 +9,7 @@ pub use token::{Authorities, check};
 
 use super::{AnchorError, wait};
 use crate::evidence::Time;
-use crate::sources::told;
+use crate::sources::{install_crypto, told};
 use cms::cert::x509::spki::AlgorithmIdentifierOwned;
 use der::asn1::{Int, OctetString};
 use der::{Any, Encode};
@@ -79,8 +79,7 @@ fn question(note: &str, nonce: &[u8]) -> Result<Vec<u8>, AnchorError> {
 }
 
 async fn ask(url: &str, question: Vec<u8>) -> Result<Vec<u8>, AnchorError> {
-    // The first installer wins; all of ours install this one.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    install_crypto();
     let outside = |e: reqwest::Error| AnchorError::Outside(told(&e));
     let client = reqwest::Client::builder().timeout(PATIENCE).build().map_err(outside)?;
     let request = client.post(url).header("Content-Type", "application/timestamp-query").body(question);

@@ -23,10 +23,6 @@ fn of_policy<'a>(outcomes: &[&'a Seen<Outcome>], name: &str) -> Vec<&'a Seen<Out
     outcomes.iter().filter(|o| o.value.policy == name).copied().collect()
 }
 
-fn is_bad(o: &Seen<Outcome>) -> bool {
-    ["failed", "errored"].contains(&o.value.status.as_str())
-}
-
 /// How strictly a level stops a run; none of one that we do not know.
 fn rank(level: &str) -> Option<u8> {
     ["advisory", "soft-mandatory", "hard-mandatory"].iter().position(|l| *l == level).map(|i| i as u8)
@@ -62,15 +58,12 @@ fn of_run(case: &Case<'_>, (facts, run): Applied<'_>) -> Judged {
     });
     let known = ["passed", "failed", "errored"];
     // A check that does not name its policies may hold any of them.
-    let opaque = outcomes.iter().any(|o| o.value.policy == "*");
+    let unnamed = outcomes.iter().any(|o| o.value.policy == "*");
     // What could not be read may hold any of them as well.
     let unread =
         [&run.value.unread, &run.value.denied].into_iter().flatten().any(|d| d != "plan" && d != "comments");
-    let opaque = opaque || unread;
-    let skipped = missing.iter().find(|(_, applies)| *applies == Some(true) && !opaque);
-    let (line, note, shown) = if let Some(o) =
-        find(&|o| is_hard(o) && ["failed", "errored"].contains(&o.status.as_str()))
-    {
+    let skipped = missing.iter().find(|(_, applies)| *applies == Some(true) && !unnamed && !unread);
+    let (line, note, shown) = if let Some(o) = find(&|o| is_hard(o) && o.failed()) {
         (
             2,
             format!("{} is hard-mandatory and {}, and the run was applied", o.value.policy, o.value.status),
@@ -88,8 +81,8 @@ fn of_run(case: &Case<'_>, (facts, run): Applied<'_>) -> Judged {
         (5, format!("{} ran at {level}; the policy pack asks for {}", policy.name, policy.level), Some(o))
     } else if let Some((policy, _)) = missing.first() {
         (6, format!("{} has no outcome, and nothing shows whether it applies", policy.name), None)
-    } else if let Some(o) = outcomes.iter().find(|o| is_bad(o) && o.value.level.is_empty()) {
-        (7, format!("{} {}, at a level that is not known", o.value.policy, o.value.status), Some(*o))
+    } else if let Some(o) = find(&|o| o.failed() && o.level.is_empty()) {
+        (7, format!("{} {}, at a level that is not known", o.value.policy, o.value.status), Some(o))
     } else if let Some(o) = find(&|o| !known.contains(&o.status.as_str())) {
         (8, format!("{} says “{}”", o.value.policy, o.value.status), Some(o))
     } else {
@@ -172,7 +165,7 @@ fn gates<'a>(case: &Case<'a>) -> Vec<Gate<'a>> {
         let outcomes = last(facts);
         let gate = |policy: &'a Policy| {
             let outcome =
-                of_policy(&outcomes, &policy.name).into_iter().max_by_key(|o| (is_bad(o), o.seq))?;
+                of_policy(&outcomes, &policy.name).into_iter().max_by_key(|o| (o.value.failed(), o.seq))?;
             let ours = judgement(pack, &policy.control, &run.value, limit(case, &run.value.workspace))?;
             Some(Gate { policy, run, outcome, ours })
         };

@@ -41,7 +41,7 @@ fn outcome<'a>(case: &Case<'_>, run: &'a RunFacts) -> Option<&'a Seen<Outcome>> 
 }
 
 fn bad(outcome: Option<&Seen<Outcome>>) -> bool {
-    outcome.is_some_and(|o| ["failed", "errored"].contains(&o.value.status.as_str()))
+    outcome.is_some_and(|o| o.value.failed())
 }
 
 /// Whether a policy set with a policy applies to a workspace; none when no set was read, or one that does not name its policies.

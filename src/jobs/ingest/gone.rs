@@ -1,11 +1,12 @@
 //! What a look no longer shows, as entries that say so.
 
+use super::latest;
 use crate::evidence::gatekeeper::{Audit, AuditRow, Ending};
 use crate::evidence::{Evidence, Kind, Time};
 use crate::jobs::JobError;
 use crate::sources::Gathered;
 use crate::store::Store;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// States of kinds that the look lists whole and that are no longer in it.
@@ -43,15 +44,10 @@ struct Endings<'a> {
 impl Endings<'_> {
     fn new<'a>(store: &Store, source: &str, gathered: &'a Gathered) -> Result<Endings<'a>, JobError> {
         let now = gathered.evidence.iter().find(|e| e.kind == Kind::GatekeeperAudit);
-        let before = match now.map(|e| store.state().latest_entry(source, Kind::GatekeeperAudit, &e.subject))
-        {
-            Some(seq) => {
-                seq?.map(|seq| store.reader().with_blobs(store.reader().entry(seq)?.entry)).transpose()?
-            }
-            None => None,
-        };
-        let before = rules(before.map(|entry| entry.payload));
-        Ok(Endings { before, now: rules(now.map(|e| e.payload.clone())), gathered })
+        let before =
+            now.map(|e| latest::<Audit>(store, source, Kind::GatekeeperAudit, &e.subject)).transpose()?;
+        let now = now.and_then(|e| serde_json::from_value(e.payload.clone()).ok());
+        Ok(Endings { before: rules(before.flatten()), now: rules(now), gathered })
     }
 
     /// Of `k8s:CLUSTER/NAMESPACE/KIND/NAME#CONSTRAINT-KIND/NAME`.
@@ -76,8 +72,7 @@ impl Endings<'_> {
 }
 
 /// Rules of an audit by `KIND/NAME` of the constraint.
-fn rules(audit: Option<Value>) -> BTreeMap<String, Option<String>> {
-    let audit: Audit = audit.and_then(|payload| serde_json::from_value(payload).ok()).unwrap_or_default();
+fn rules(audit: Option<Audit>) -> BTreeMap<String, Option<String>> {
     let row = |r: AuditRow| (format!("{}/{}", r.kind, r.name), r.rule);
-    audit.constraints.into_iter().map(row).collect()
+    audit.unwrap_or_default().constraints.into_iter().map(row).collect()
 }

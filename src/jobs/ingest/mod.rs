@@ -20,6 +20,7 @@ use crate::sources::flow_logs::Selection;
 use crate::sources::{Context, Gathered};
 use crate::store::Store;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// What a pass did.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -193,13 +194,23 @@ fn before(store: &Store, kind: SourceKind, context: &mut Context<'_>) -> Result<
     context.config = None;
     if let Some(cluster) = &context.cluster {
         let place = format!("k8s:{cluster}/-/Config/config");
-        let seq = store.state().latest_entry(&source.name, Kind::GatekeeperConfig, &place)?;
-        let entry = seq.map(|seq| store.reader().with_blobs(store.reader().entry(seq)?.entry)).transpose()?;
-        context.config = entry.and_then(|e| serde_json::from_value(e.payload).ok());
+        context.config = latest(store, &source.name, Kind::GatekeeperConfig, &place)?;
     }
     // Another version may evaluate otherwise.
     context.before = run.filter(|run| run.version == crate::assessment::RULES);
     Ok(())
+}
+
+/// A state as it was told last; none where it never was, or is not what it should be.
+fn latest<T: DeserializeOwned>(
+    store: &Store,
+    source: &str,
+    kind: Kind,
+    subject: &str,
+) -> Result<Option<T>, JobError> {
+    let Some(seq) = store.state().latest_entry(source, kind, subject)? else { return Ok(None) };
+    let entry = store.reader().with_blobs(store.reader().entry(seq)?.entry)?;
+    Ok(serde_json::from_value(entry.payload).ok())
 }
 
 /// What flow logs of a source are read for: watched ports, and the interfaces of systems as the last assessment knew them.
@@ -207,9 +218,7 @@ fn selected(desk: &Desk, store: &Store, source: &Source) -> Result<Selection, Jo
     let mut selection = desk.watched();
     selection.keeps_addresses = source.peer_addresses;
     let subject = crate::assessment::selection::subject(&source.name);
-    if let Some(seq) = store.state().latest_entry("actledger", Kind::FlowLogSelection, &subject)? {
-        let entry = store.reader().with_blobs(store.reader().entry(seq)?.entry)?;
-        let told: FlowSelection = serde_json::from_value(entry.payload).unwrap_or_default();
+    if let Some(told) = latest::<FlowSelection>(store, "actledger", Kind::FlowLogSelection, &subject)? {
         let addresses = |all: Vec<String>| all.iter().filter_map(|a| a.parse().ok()).collect();
         selection.addresses = told.pods.iter().filter_map(|a| a.parse().ok()).collect();
         selection.nodes = told.nodes.iter().filter_map(|a| a.parse().ok()).collect();

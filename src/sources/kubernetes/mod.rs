@@ -170,7 +170,7 @@ impl Look<'_> {
             self.parser.listed(&path, &kind, &version, items, broken.is_none());
         }
         if let Some(refusal) = broken {
-            let denied = matches!(refusal, Refusal::Denied(_));
+            let denied = matches!(refusal, Refusal::Unknown(_) | Refusal::Denied(_));
             let role = if denied { format!("; the role needs list on {name}") } else { String::new() };
             self.parser.unlisted(kind, refusal.why() + &role);
         }

@@ -100,7 +100,9 @@ impl Watch {
                         (from, End::Lost(why) | End::Broken(why)) => lost = Some((from, why)),
                     }
                 }
-                Err(Refusal::Denied(_) | Refusal::NotServed(_)) => return self.lose(lost),
+                Err(Refusal::Unknown(_) | Refusal::Denied(_) | Refusal::NotServed(_)) => {
+                    return self.lose(lost);
+                }
                 Err(refusal) => lost = lost.or(Some((self.of.clock.now(), refusal.why()))),
             }
             tokio::time::sleep(AGAIN).await;

@@ -10,6 +10,7 @@ use crate::evidence::{Evidence, Kind, Outside, Time};
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::Value;
+use std::collections::HashMap;
 use std::fmt::Formatter;
 use std::io::{BufReader, Read};
 
@@ -112,21 +113,15 @@ impl Plan {
             resources: i64::try_from(self.resource_changes.len()).unwrap_or(i64::MAX),
         }
     }
-}
 
-impl Plan {
     /// What is created or changed and can carry tags, alike together.
     fn tagged(&self) -> Vec<TaggedResources> {
-        let mut found: Vec<TaggedResources> = Vec::new();
+        let (mut found, mut places) = (Vec::<TaggedResources>::new(), HashMap::new());
         for c in self.resource_changes.iter().filter(|c| c.is_touched) {
             let Some(tags) = &c.tags else { continue };
-            let is_alike = |t: &&mut TaggedResources| {
-                t.r#type == c.kind
-                    && t.tags == *tags
-                    && t.unknown_tags == c.unknown_tags
-                    && t.instance_types == c.instance_types
-            };
-            match found.iter_mut().find(is_alike) {
+            let alike = (&c.kind, &tags.0, &c.unknown_tags, &c.instance_types);
+            let place = *places.entry(alike).or_insert(found.len());
+            match found.get_mut(place) {
                 Some(known) => known.count += 1,
                 None => found.push(TaggedResources {
                     address: c.address.clone(),

@@ -15,7 +15,7 @@ use crate::evidence::Time;
 use crate::evidence::sentinel::{SETTLED, is_final};
 use cursor::Cursor;
 use serde_json::{Value, json};
-use session::{Reply, Session};
+use session::{Reply, Session, documents};
 use std::collections::BTreeSet;
 
 /// Runs of a page, and of a step that reads open ones again.
@@ -51,8 +51,8 @@ pub struct Pass<'a> {
 
 /// Texts of the policies that sets hold.
 fn policies(session: &Session, look: &mut Look<'_>, sets: &[Reply]) {
-    let included = sets.iter().flat_map(|r| r.body["included"].as_array().into_iter().flatten());
-    let policies = included.filter(|d| d["type"] == "policies").filter_map(|d| d["id"].as_str());
+    let policies =
+        documents(sets, "included").filter(|d| d["type"] == "policies").filter_map(|d| d["id"].as_str());
     let targets: BTreeSet<String> = policies.map(|id| format!("policies/{id}/download")).collect();
     let mut is_whole = true;
     for (target, text) in session.texts(targets.into_iter().collect()) {
@@ -72,7 +72,7 @@ fn policies(session: &Session, look: &mut Look<'_>, sets: &[Reply]) {
 /// Workspaces of a list whose current state is not in the record.
 fn changed(replies: &[Reply], known: &Knows<'_>) -> Result<Vec<Value>, String> {
     let mut found = Vec::new();
-    for workspace in replies.iter().flat_map(|r| r.body["data"].as_array().into_iter().flatten()) {
+    for workspace in documents(replies, "data") {
         let state = workspace["relationships"]["current-state-version"]["data"]["id"].as_str();
         if let Some(state) = state.filter(|s| !s.is_empty())
             && known(state)?.is_none()
@@ -144,12 +144,10 @@ impl<'a> Pass<'a> {
                     look.parser.workspaces_are_whole();
                     self.cursor.workspaces = Some(self.now);
                     self.changed = changed(&replies, known)?;
+                    policies(&self.session, &mut look, &sets);
                 }
                 Err(refusal) => look.lacks(refusal, "names of workspaces, and which have no policies"),
             }
-        }
-        if self.cursor.workspaces == Some(self.now) {
-            policies(&self.session, &mut look, &sets);
         }
         self.beside = sets;
         if let Some(overrides) = trail::read(&self.session, &mut look, &self.cursor, self.now) {
@@ -242,7 +240,7 @@ impl<'a> Pass<'a> {
         });
         let asked = self.session.heads(targets.collect());
         look.parser.beside("workspaces", json!({ "data": workspaces }));
-        for reply in asked {
+        for (_, reply) in asked {
             match reply {
                 Ok(reply) => look.take(&[reply]),
                 Err(refusal) => {
@@ -299,17 +297,14 @@ impl<'a> Look<'a> {
     }
 
     fn take(&mut self, replies: &[Reply]) {
-        for reply in replies {
-            self.digests.push(format!("{} {}", reply.path, reply.sha256));
-            self.parser.reply(&reply.path, reply.body.clone());
-        }
+        self.note(replies);
+        replies.iter().for_each(|reply| self.parser.reply(&reply.path, reply.body.clone()));
         self.failures = 0;
     }
 
-    /// Counts items of replies that the parser is given in part.
-    fn seen(&mut self, replies: &[Reply], items: usize) {
+    /// Notes which replies were read.
+    fn note(&mut self, replies: &[Reply]) {
         self.digests.extend(replies.iter().map(|r| format!("{} {}", r.path, r.sha256)));
-        self.gathered.keep(items as u64);
     }
 
     fn lacks(&mut self, refusal: Refusal, what: &str) {
@@ -319,9 +314,10 @@ impl<'a> Look<'a> {
     /// Notes what lacks of a run, which is then read again by the next pass unless it is refused for good.
     fn lacks_of_run(&mut self, run: &str, what: &str, refusal: Refusal) -> Result<(), String> {
         let is_for_good = matches!(refusal, Refusal::Denied(_) | Refusal::NotServed(_));
-        let why = refusal.why();
         // The token itself is refused: nothing that is asked with it says anything.
-        if why.contains(": 401") {
+        let is_of_token = matches!(refusal, Refusal::Unknown(_));
+        let why = refusal.why();
+        if is_of_token {
             return Err(why);
         }
         if is_for_good {

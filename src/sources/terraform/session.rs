@@ -5,7 +5,7 @@ use crate::config::Source;
 use crate::evidence::lossless;
 use crate::sources::http::{Answer, Refusal, json, patiently};
 use crate::sources::pages::Pages;
-use crate::sources::told;
+use crate::sources::{install_crypto, told};
 use futures_util::StreamExt;
 use reqwest::{Certificate, Client};
 use serde_json::Value;
@@ -36,6 +36,11 @@ pub(super) struct Reply {
     pub sha256: String,
 }
 
+/// Documents of replies: `data`, or what is `included`.
+pub(super) fn documents<'r>(replies: &'r [Reply], part: &'r str) -> impl Iterator<Item = &'r Value> {
+    replies.iter().flat_map(move |r| r.body[part].as_array().into_iter().flatten())
+}
+
 /// A client of one organization.
 pub(super) struct Session {
     runtime: Runtime,
@@ -55,8 +60,7 @@ impl Session {
     /// # Errors
     /// A token or certificate cannot be read.
     pub(super) fn open(source: &Source) -> Result<Session, String> {
-        // The first installer wins; all of ours install this one.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        install_crypto();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let mut client = Client::builder().connect_timeout(Duration::from_secs(CONNECT));
         if let Some(file) = &source.ca_file {
@@ -107,30 +111,34 @@ impl Session {
 
     /// Several replies, or lists of pages, in the order of what was asked for; some are asked for at once.
     pub(super) fn several(&self, targets: Vec<String>) -> Vec<(String, Result<Vec<Reply>, Refusal>)> {
-        let ask = |target: String| async move {
-            let reply = self.pages(&target).await;
-            (target, reply)
-        };
-        let asked = futures_util::stream::iter(targets.into_iter().map(ask)).buffered(AT_ONCE);
-        self.runtime.block_on(asked.collect())
+        self.at_once(targets, async |target| self.pages(target).await)
     }
 
     /// The first page of several lists; some are asked for at once.
-    pub(super) fn heads(&self, targets: Vec<String>) -> Vec<Result<Reply, Refusal>> {
-        let ask = |target: String| async move { self.reply(&target).await };
-        let asked = futures_util::stream::iter(targets.into_iter().map(ask)).buffered(AT_ONCE);
-        self.runtime.block_on(asked.collect())
+    pub(super) fn heads(&self, targets: Vec<String>) -> Vec<(String, Result<Reply, Refusal>)> {
+        self.at_once(targets, async |target| self.reply(target).await)
     }
 
     /// Several texts, with their paths; some are asked for at once.
     pub(super) fn texts(&self, targets: Vec<String>) -> Vec<(String, Result<String, Refusal>)> {
-        let ask = |target: String| async move {
-            let bytes = patiently(&target, self.patience, || self.once(&target, &target)).await;
-            let text = bytes.map(|bytes| lossless(&bytes).0);
-            (target, text)
-        };
-        let asked = futures_util::stream::iter(targets.into_iter().map(ask)).buffered(AT_ONCE);
-        self.runtime.block_on(asked.collect())
+        self.at_once(targets, async |target| {
+            let bytes = patiently(target, self.patience, || self.once(target, target)).await;
+            bytes.map(|bytes| lossless(&bytes).0)
+        })
+    }
+
+    /// Asks for several things, some at once; answers stand in the order of what was asked for.
+    fn at_once<T>(
+        &self,
+        targets: Vec<String>,
+        ask: impl AsyncFn(&str) -> Result<T, Refusal>,
+    ) -> Vec<(String, Result<T, Refusal>)> {
+        let ask = &ask;
+        let asked = targets.into_iter().map(|target| async move {
+            let answer = ask(&target).await;
+            (target, answer)
+        });
+        self.runtime.block_on(futures_util::stream::iter(asked).buffered(AT_ONCE).collect())
     }
 
     /// A long reply in a file that nobody else sees.

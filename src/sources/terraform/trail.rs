@@ -39,7 +39,9 @@ pub(super) fn read(session: &Session, look: &mut Look<'_>, cursor: &Cursor, now:
             let events = replies.iter_mut().flat_map(|r| r.body["data"].as_array_mut().map(std::mem::take));
             let events: Vec<Value> = events.flatten().collect();
             let runs = events.iter().filter_map(overridden).map(str::to_owned).collect();
-            look.seen(&replies, events.len());
+            // The parser is given those of overrides alone.
+            look.note(&replies);
+            look.gathered.keep(events.len() as u64);
             let overrides: Vec<Value> = events.into_iter().filter(|e| overridden(e).is_some()).collect();
             let path = replies.swap_remove(0).path;
             let mut told = who(session, look, &overrides);
