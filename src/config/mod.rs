@@ -159,9 +159,10 @@ pub struct Source {
     pub webhook_token_file: Option<PathBuf>,
     /// HCP Terraform: certificates that vouch for a Terraform Enterprise beside the known authorities, in PEM.
     pub ca_file: Option<PathBuf>,
-    /// Terraform Enterprise: how often a second it may be asked, and its lists of runs a minute. Default: 25 and 30, below the
-    /// limits of HCP Terraform.
+    /// Terraform Enterprise: how often a second it may be asked. Default: 25, below the limit of HCP Terraform.
     pub requests_per_second: Option<u32>,
+    /// Terraform Enterprise: how often a minute its lists of runs may be asked for. Default: 30, the limit of HCP Terraform.
+    pub run_lists_per_minute: Option<u32>,
     /// Gatekeeper: the kubeconfig with the context of a `kube:` location. Default: `$KUBECONFIG`, else `~/.kube/config`.
     pub kubeconfig: Option<PathBuf>,
     /// Gatekeeper, HCP Terraform: how long the API may take for one answer. Default 60; a page comes in well under one.

@@ -99,7 +99,7 @@ kinds! {
     SentinelPolicy "sentinel.policy" State,
     TerraformWorkspace "terraform.workspace" State,
     TerraformStateVersion "terraform.state_version" Event,
-    TerraformResource "terraform.resource" State,
+    TerraformResource "terraform.resource" Event,
     ArtifactBucket "artifact.bucket" State,
     ArtifactVersion "artifact.version" State,
     ArtifactDeleteMarker "artifact.delete_marker" State,

@@ -57,6 +57,18 @@ pub struct Run {
     pub warnings: Vec<String>,
 }
 
+impl Run {
+    /// Whether it is read again, as its mark.
+    pub fn mark(&self) -> &'static str {
+        match (is_final(&self.status), self.unread.is_empty(), self.denied.is_empty()) {
+            (false, ..) => OPEN,
+            (true, false, _) => LACKING,
+            (true, true, false) => DENIED,
+            (true, true, true) => SETTLED,
+        }
+    }
+}
+
 /// Whether a run goes no further (HCP Terraform API, "Run states"): one of an unknown state may.
 pub fn is_final(status: &str) -> bool {
     let states = [
@@ -76,8 +88,12 @@ pub fn is_final(status: &str) -> bool {
 pub const DELETED: &str = "deleted";
 /// Mark of a run that is final and of which nothing lacks.
 pub const SETTLED: &str = "settled";
-/// Mark of any other: it is read again.
+/// Mark of a run that is not final: it is read again.
 pub const OPEN: &str = "open";
+/// Mark of a final one of which a document could not be read.
+pub const LACKING: &str = "lacking";
+/// Mark of a final one of which the token does not see a document.
+pub const DENIED: &str = "denied";
 
 /// A cost estimate; amounts are decimal strings as stated.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -97,7 +113,7 @@ pub struct Cost {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PlanRead {
-    /// `read`, `denied` or `absent`.
+    /// `read`, `denied`, `unread` where it could not be read, `too long`, or `absent`.
     pub state: String,
     /// Compute resources that the plan creates or changes.
     pub compute: Vec<ComputeChange>,
@@ -182,9 +198,13 @@ pub struct Outcome {
     /// What the policy is said to be about.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub description: String,
-    /// What it printed, as JSON: its shape is the policy's own.
+    /// What it printed, as JSON whose shape is the policy's own; sealed, as it may name anybody. Beyond 16 KiB cut, with its
+    /// length and digest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<Private>,
+    /// The check, or the outcome of a policy set, that says so.
     #[serde(skip_serializing_if = "String::is_empty")]
-    pub output: String,
+    pub document: String,
 }
 
 impl Outcome {
@@ -230,6 +250,21 @@ pub struct Override {
     pub actor_from: Vec<String>,
     /// Where was looked: `audit-trail`, `run-events`, `run-comments`.
     pub looked_in: Vec<String>,
+    /// How who overrode was let in, as the audit trail states it: Client, Impersonated, System. The API tells no permission of an
+    /// override beyond that.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub access: String,
+}
+
+/// How strictly a level stops a run; none of one that we do not know. What is mandatory in an evaluation may be overridable for its
+/// whole set, which the set tells.
+pub fn strictness(level: &str) -> Option<u8> {
+    match level {
+        "advisory" => Some(0),
+        "soft-mandatory" | "mandatory-overridable" => Some(1),
+        "mandatory" | "hard-mandatory" => Some(2),
+        _ => None,
+    }
 }
 
 /// A version of a workspace's state.
@@ -295,6 +330,9 @@ pub struct PolicySet {
     pub policies: Vec<(String, String)>,
     /// Workspaces it is attached to, by name or id.
     pub workspaces: Vec<String>,
+    /// Projects whose workspaces it is attached to, by id.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub projects: Vec<String>,
     /// Workspaces it leaves out.
     pub excluded: Vec<String>,
 }

@@ -23,8 +23,8 @@ pub struct Context<'a> {
     pub config: Option<Config>,
     /// Where the pass before left off, as it wrote it down.
     pub look: String,
-    /// Runs that were not final when they were read, or of which something lacked.
-    pub open: Vec<String>,
+    /// Runs that are read again.
+    pub runs: Unsettled,
     /// Where the watches of a cluster leave its changes.
     pub changes: Option<Arc<Changes>>,
 }
@@ -41,8 +41,19 @@ impl<'a> Context<'a> {
             before: None,
             config: None,
             look: String::new(),
-            open: Vec::new(),
+            runs: Unsettled::default(),
             changes: None,
         }
     }
+}
+
+/// Runs of which the record does not have everything.
+#[derive(Default)]
+pub struct Unsettled {
+    /// Those that were not final.
+    pub open: Vec<String>,
+    /// Those of which a document could not be read.
+    pub lacking: Vec<String>,
+    /// Those of which the token did not see a document.
+    pub denied: Vec<String>,
 }

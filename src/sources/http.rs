@@ -23,6 +23,8 @@ pub(super) enum Refusal {
     NotServed(String),
     /// 410: a list or a watch that began too long ago.
     Expired(String),
+    /// An answer beyond what is taken.
+    TooLong(String),
     /// Anything else.
     Failed(String),
 }
@@ -35,6 +37,7 @@ impl Refusal {
             | Refusal::Denied(why)
             | Refusal::NotServed(why)
             | Refusal::Expired(why)
+            | Refusal::TooLong(why)
             | Refusal::Failed(why) => why,
         }
     }
@@ -94,23 +97,28 @@ impl Answer {
     }
 }
 
-/// The body that a path gives. `once` asks; one answer may take as long as `patience`.
-pub(super) async fn patiently<F>(
-    path: &str,
+/// What is asked once, as long as `patience` lets it.
+pub(super) async fn within<T>(
     patience: Duration,
-    once: impl Fn() -> F,
-) -> Result<Vec<u8>, Refusal>
+    once: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Refusal> {
+    let late = |_| Refusal::Failed(format!("no whole answer within {} s", patience.as_secs()));
+    tokio::time::timeout(patience, once).await.map_err(late)?
+}
+
+/// The body that a path gives. `once` asks, and says in short why it failed.
+pub(super) async fn patiently<F>(path: &str, once: impl Fn() -> F) -> Result<Vec<u8>, Refusal>
 where
-    F: Future<Output = Result<Answer, String>>,
+    F: Future<Output = Result<Answer, Refusal>>,
 {
     let mut attempt = 1;
     loop {
-        let (why, pause) = match tokio::time::timeout(patience, once()).await {
-            Ok(Ok(Answer { status, bytes, .. })) if status.is_success() => return Ok(bytes),
-            Ok(Ok(answer)) if answer.may_pass() => (answer.said(), answer.pause),
-            Ok(Ok(answer)) => return Err(answer.refusal(path)),
-            Ok(Err(why)) => (why, None),
-            Err(_) => (format!("no whole answer within {} s", patience.as_secs()), None),
+        let (why, pause) = match once().await {
+            Ok(Answer { status, bytes, .. }) if status.is_success() => return Ok(bytes),
+            Ok(answer) if answer.may_pass() => (answer.said(), answer.pause),
+            Ok(answer) => return Err(answer.refusal(path)),
+            Err(Refusal::TooLong(why)) => return Err(Refusal::TooLong(format!("GET {path}: {why}"))),
+            Err(refusal) => (refusal.why(), None),
         };
         if attempt == ATTEMPTS {
             return Err(Refusal::Failed(format!("GET {path}: {why} ({ATTEMPTS} attempts)")));

@@ -80,6 +80,11 @@ static STATE: LazyLock<Migrations<'static>> = LazyLock::new(|| {
                                      selection TEXT NOT NULL, seq INTEGER NOT NULL,
                                      PRIMARY KEY (source, subject)) STRICT, WITHOUT ROWID;",
         ),
+        // Resources of plans became events, and marks of runs were divided.
+        M::up(
+            "DELETE FROM seen; DELETE FROM own; DELETE FROM latest; DELETE FROM cursor; DELETE FROM delivered; DELETE FROM finding;
+             UPDATE folded SET upto = 0;",
+        ),
     ])
 });
 

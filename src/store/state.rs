@@ -2,7 +2,7 @@
 
 use super::append::payload_digest;
 use super::{Reader, StoreError, schema, sql};
-use crate::evidence::sentinel::{OPEN, SETTLED, is_final};
+use crate::evidence::sentinel::{Run, SETTLED};
 use crate::evidence::{Evidence, Kind, Nature};
 use crate::ledger::header::Header;
 use crate::sources::Known;
@@ -411,19 +411,17 @@ impl Folded {
                 self.delivered.insert(place, (Known { mark, revision, selection }, seq));
             }
             Kind::SentinelRun => {
-                let p = value(seq, header.payload)?;
-                let text = |name: &str| p[name].as_str().unwrap_or_default();
-                let lacks = p["unread"].as_array().is_some_and(|unread| !unread.is_empty());
-                let is_settled = is_final(text("status")) && !lacks;
-                let mark = if is_settled { SETTLED } else { OPEN }.to_owned();
-                let place = (header.source.to_string(), text("run").to_owned());
-                self.delivered.insert(place, (Known { mark, ..Known::default() }, seq));
+                let run: Run = serde_json::from_value(value(seq, header.payload)?)
+                    .map_err(|_| StoreError::Unreadable(seq))?;
+                let known = Known { mark: run.mark().to_owned(), ..Known::default() };
+                self.delivered.insert((header.source.to_string(), run.run), (known, seq));
             }
-            Kind::TerraformStateVersion => {
+            Kind::TerraformStateVersion | Kind::TerraformWorkspace => {
                 let p = value(seq, header.payload)?;
-                let id = p["id"].as_str().unwrap_or_default().to_owned();
-                let known = Known { mark: SETTLED.to_owned(), ..Known::default() };
-                self.delivered.insert((header.source.to_string(), id), (known, seq));
+                if let Some(id) = p["id"].as_str() {
+                    let known = Known { mark: SETTLED.to_owned(), ..Known::default() };
+                    self.delivered.insert((header.source.to_string(), id.to_owned()), (known, seq));
+                }
             }
             Kind::AssessmentFinding => {
                 let p = value(seq, header.payload)?;

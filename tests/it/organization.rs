@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 /// A ledger whose one source is the organization.
 pub(crate) fn world(api: &TfeApi) -> World {
     let world = World::init(&format!(
-        "[[sentinel]]\nname = \"tf\"\nlocation = \"{}\"\norganization = \"o\"\ntoken_file = \"token\"\naudit_token_file = \"audit\"\ntimeout_seconds = 2\n",
+        "[[sentinel]]\nname = \"tf\"\nlocation = \"{}\"\norganization = \"o\"\ntoken_file = \"token\"\naudit_token_file = \"audit\"\ntimeout_seconds = 2\nrun_lists_per_minute = 6000\n",
         api.url
     ));
     std::fs::write(world.path("token"), TOKEN).unwrap();

@@ -4,7 +4,7 @@ use crate::support::project;
 use crate::support::tfe_api::document;
 use actledger::config::Source;
 use actledger::evidence::sentinel::{Outcome, Override, PolicySet, Resource, Run};
-use actledger::evidence::{Evidence, Kind, Time};
+use actledger::evidence::{Evidence, Kind, Private, Time};
 use actledger::sources::Gathered;
 use actledger::sources::sentinel::Parser;
 use serde::de::DeserializeOwned;
@@ -206,7 +206,8 @@ fn both_mandatory_levels_are_one_in_an_evaluation_and_the_declared_one_comes_fro
     assert_eq!(said, expected);
     let printed =
         payloads::<Outcome>(&gathered, Kind::SentinelOutcome).find(|o| o.policy == "known").unwrap();
-    assert_eq!((printed.overridable, printed.output.as_str()), (Some(true), "[{\"print\":\"42\"}]"));
+    let output = Private::of("[{\"print\":\"42\"}]");
+    assert_eq!((printed.overridable, printed.output), (Some(true), Some(output)));
 }
 
 #[test]
@@ -232,7 +233,7 @@ fn replies_that_nobody_expects_are_located_and_the_rest_is_read() {
     let gathered = read(&replies.map(|(path, body)| (path.to_owned(), body.into_bytes())));
     assert_eq!(said(&gathered), ["run run-1 applied"], "the first of two that differ");
     let run: Run = payloads(&gathered, Kind::SentinelRun).next().unwrap();
-    assert_eq!((run.plan.state.as_str(), run.denied), ("absent", vec!["policy-checks".to_owned()]));
+    assert_eq!((run.plan.state.as_str(), run.denied), ("unread", vec!["policy-checks".to_owned()]));
     let told = |what: &str| {
         gathered.faults.iter().any(|f| format!("{} {} {}", f.file, f.place, f.what).contains(what))
     };

@@ -28,6 +28,8 @@ pub struct Terraform {
     pub states: BTreeMap<String, Seen<StateVersion>>,
     /// Workspaces.
     pub workspaces: States<Workspace>,
+    /// Project of each workspace, by name.
+    pub projects: BTreeMap<String, String>,
     /// Policies with their text.
     pub policies: States<Policy>,
     /// Policy sets.
@@ -58,9 +60,9 @@ impl Terraform {
                 if let Some(seen) = read::<Override>(placed) {
                     let overrides = &mut self.runs.entry(seen.value.run.clone()).or_default().overrides;
                     // What an earlier look knew and a later one no longer does, is kept.
+                    let told = |o: &Override| (o.actor.is_some(), o.reason_chars);
                     let known = overrides.get(&seen.value.stage);
-                    let poorer = known.is_some_and(|k| k.value.actor.is_some() && seen.value.actor.is_none());
-                    if !poorer {
+                    if known.is_none_or(|k| told(&k.value) <= told(&seen.value)) {
                         overrides.insert(seen.value.stage.clone(), seen);
                     }
                 }
@@ -72,7 +74,12 @@ impl Terraform {
                     self.states.insert(seen.value.id.clone(), seen);
                 }
             }
-            Kind::TerraformWorkspace => push(&mut self.workspaces, placed),
+            Kind::TerraformWorkspace => {
+                if let Some(seen) = read::<Workspace>(placed).filter(|w| !w.value.project.is_empty()) {
+                    self.projects.insert(seen.value.name, seen.value.project);
+                }
+                push(&mut self.workspaces, placed);
+            }
             Kind::TerraformResource => {
                 push(&mut self.resources, placed);
                 // Runs are read newest first: what is told later may be older.

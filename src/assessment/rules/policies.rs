@@ -6,26 +6,23 @@ use super::gates::many;
 use super::terraform::{Applied, applied, attached, in_window, limit};
 use super::{Judged, utc};
 use crate::act::Policy;
-use crate::evidence::sentinel::{Outcome, Run, StateVersion};
+use crate::evidence::sentinel::{Outcome, Run, StateVersion, strictness};
 use crate::reperformance::{Judgement, judgement};
 use std::collections::BTreeMap;
 
-/// The last that a policy said on a run, by set, policy and way of running.
+/// The last that a policy said on a run, by set, policy and way of running. Checks that do not name their policies are of
+/// others each.
 fn last(run: &RunFacts) -> Vec<&Seen<Outcome>> {
     let mut last: BTreeMap<_, &Seen<Outcome>> = BTreeMap::new();
     for o in &run.outcomes {
-        last.insert((&o.value.policy_set, &o.value.policy, &o.value.stage), o);
+        let of = Some(&o.value.document).filter(|_| o.value.policy == "*");
+        last.insert((&o.value.policy_set, &o.value.policy, &o.value.stage, of), o);
     }
     last.into_values().collect()
 }
 
 fn of_policy<'a>(outcomes: &[&'a Seen<Outcome>], name: &str) -> Vec<&'a Seen<Outcome>> {
     outcomes.iter().filter(|o| o.value.policy == name).copied().collect()
-}
-
-/// How strictly a level stops a run; none of one that we do not know.
-fn rank(level: &str) -> Option<u8> {
-    ["advisory", "soft-mandatory", "hard-mandatory"].iter().position(|l| *l == level).map(|i| i as u8)
 }
 
 /// Whether a failure stops the run: as it ran, else as it is declared.
@@ -36,8 +33,9 @@ fn is_hard(o: &Outcome) -> bool {
 
 /// Whether an outcome is known to have run below the level that the pack asks for.
 fn ran_below(o: &Outcome, asked: &Policy) -> bool {
-    let asked = rank(&asked.level);
-    [&o.ran_at, &o.level].into_iter().any(|level| rank(level).is_some_and(|level| Some(level) < asked))
+    let asked = strictness(&asked.level);
+    let is_below = |level: &&String| strictness(level).is_some_and(|level| Some(level) < asked);
+    [&o.ran_at, &o.level].iter().any(is_below)
 }
 
 /// Whether every applied run passed the gate.
@@ -47,10 +45,10 @@ pub(super) fn not_bypassed(case: &Case<'_>) -> Vec<Judged> {
 }
 
 fn of_run(case: &Case<'_>, (facts, run): Applied<'_>) -> Judged {
-    let (outcomes, workspace) = (last(facts), &run.value.workspace);
+    let outcomes = last(facts);
     let required = &case.catalogue.pack.policies;
     let missing = required.iter().filter(|p| of_policy(&outcomes, &p.name).is_empty());
-    let missing: Vec<_> = missing.map(|p| (p, attached(case, &p.name, workspace))).collect();
+    let missing: Vec<_> = missing.map(|p| (p, attached(case, &p.name, run))).collect();
     let find = |holds: &dyn Fn(&Outcome) -> bool| outcomes.iter().find(|o| holds(&o.value)).copied();
     let broken = |o: &Outcome| ["errored", "unreachable", "canceled"].contains(&o.stage_status.as_str());
     let below = required.iter().find_map(|p| {
@@ -109,33 +107,43 @@ fn unexplained(case: &Case<'_>) -> Vec<Judged> {
 
 /// How often each policy was let through for the system.
 pub(super) fn not_habitual(case: &Case<'_>) -> Vec<Judged> {
-    let defaults = &case.catalogue.defaults;
-    let from = case.estate.at.plus_seconds(-86_400 * defaults.habit_days);
+    let days = case.catalogue.defaults.habit_days;
+    let from = case.estate.at.plus_seconds(-86_400 * days);
+    let runs = applied(case);
     let mut found: BTreeMap<&str, Vec<(u64, &Seen<Run>)>> = BTreeMap::new();
-    for (facts, run) in applied(case) {
+    for (facts, run) in &runs {
         for o in facts.overrides.values().filter(|o| o.value.at.unwrap_or(o.at) >= from) {
             o.value.policies.iter().for_each(|p| found.entry(p).or_default().push((o.seq, run)));
         }
     }
-    let judge = |(policy, overrides): (&str, Vec<(u64, &Seen<Run>)>)| {
+    let lacks = |run: &Run| [&run.unread, &run.denied].into_iter().flatten().any(|d| d != "plan");
+    let is_read = !runs.iter().any(|(_, r)| r.value.applied.unwrap_or(r.at) >= from && lacks(&r.value));
+    // Checks that do not name their policies may have let any of them through.
+    let unnamed = found.get("*").map_or(0, Vec::len) as u64;
+    let judge = |(policy, overrides): (&&str, &Vec<(u64, &Seen<Run>)>)| {
         let sources = || overrides.iter().map(|(_, run)| &run.source);
         let looks = |source| case.facts.own.looks.get(source).map(Vec::as_slice).unwrap_or_default();
         let began_later =
             |source| looks(source).iter().find_map(|l| l.value.looked_at).is_none_or(|t| t > from);
         let is_open = |source| looks(source).last().is_none_or(|l| !l.value.complete);
-        let line = if overrides.len() as u64 > defaults.max_overrides {
+        let (count, most) = (overrides.len() as u64, case.catalogue.defaults.max_overrides);
+        let others = if *policy == "*" { 0 } else { unnamed };
+        let line = if count > most && *policy != "*" {
             1
         } else if sources().any(began_later) {
             2
-        } else if sources().any(is_open) {
+        } else if !is_read || sources().any(is_open) {
             3
-        } else {
+        } else if count + others <= most {
             4
+        } else {
+            5
         };
-        let note = format!("{} in {} days", many(overrides.len() as u64, "override"), defaults.habit_days);
-        Judged::line(policy, line).note(note).evidence(overrides.iter().map(|(seq, _)| *seq))
+        let named = if *policy == "*" { " of policies that their checks do not name" } else { "" };
+        let note = format!("{}{named} in {days} days", many(count, "override"));
+        Judged::line(*policy, line).note(note).evidence(overrides.iter().map(|(seq, _)| *seq))
     };
-    found.into_iter().map(judge).collect()
+    found.iter().map(judge).collect()
 }
 
 /// A required policy on an applied run, and what we say of it ourselves.
@@ -166,7 +174,7 @@ fn gates<'a>(case: &Case<'a>) -> Vec<Gate<'a>> {
         let gate = |policy: &'a Policy| {
             let outcome =
                 of_policy(&outcomes, &policy.name).into_iter().max_by_key(|o| (o.value.failed(), o.seq))?;
-            let ours = judgement(pack, &policy.control, &run.value, limit(case, &run.value.workspace))?;
+            let ours = judgement(pack, &policy.control, &run.value, limit(case, run))?;
             Some(Gate { policy, run, outcome, ours })
         };
         pack.policies.iter().filter_map(gate).collect::<Vec<_>>()

@@ -44,22 +44,30 @@ fn bad(outcome: Option<&Seen<Outcome>>) -> bool {
     outcome.is_some_and(|o| o.value.failed())
 }
 
-/// Whether a policy set with a policy applies to a workspace; none when no set was read, or one that does not name its policies.
-pub(super) fn attached(case: &Case<'_>, policy: &str, workspace: &String) -> Option<bool> {
-    let sets: Vec<_> = case.facts.terraform.sets.at(case.estate.at).map(|(_, s)| &s.value).collect();
-    let is_attached = sets.iter().any(|s| applies(s, policy, workspace));
-    (is_attached || !sets.is_empty() && !sets.iter().any(|s| is_open(s))).then_some(is_attached)
+/// Policy sets as they were when a run was applied; of a run before the first look at them, as they were seen within a day.
+fn sets_of<'a>(case: &Case<'a>, run: &Seen<Run>) -> Vec<&'a Seen<PolicySet>> {
+    let at = run.value.applied.unwrap_or(run.at);
+    let sets_at = |time| case.facts.terraform.sets.at(time).map(|(_, s)| s).collect::<Vec<_>>();
+    let then = sets_at(at);
+    if then.is_empty() { sets_at(at.plus_seconds(86_400)) } else { then }
+}
+
+/// Whether a policy applied to the workspace of a run; none when nothing shows it.
+pub(super) fn attached(case: &Case<'_>, policy: &str, run: &Seen<Run>) -> Option<bool> {
+    let sets = sets_of(case, run);
+    let is_attached = sets.iter().any(|s| applies(case, &s.value, policy, &run.value.workspace));
+    (is_attached || !sets.is_empty() && !sets.iter().any(|s| is_open(&s.value))).then_some(is_attached)
 }
 
 /// Whether a set may hold any policy: one of a repository does not name them.
-fn is_open(set: &PolicySet) -> bool {
+pub(super) fn is_open(set: &PolicySet) -> bool {
     set.origin.is_some() && set.policies.is_empty()
 }
 
 /// Whether the policy that this control reads applied to the workspace of a run.
 fn is_attached(case: &Case<'_>, run: &Seen<Run>) -> Option<bool> {
     let policy = &case.catalogue.pack.policies.iter().find(|p| p.control == case.control.id)?.name;
-    attached(case, policy, &run.value.workspace)
+    attached(case, policy, run)
 }
 
 fn entries(run: &Seen<Run>, outcome: Option<&Seen<Outcome>>) -> Vec<u64> {
@@ -72,7 +80,7 @@ pub(super) fn exemptions(case: &Case<'_>) -> Vec<Judged> {
     let sets: Vec<_> = case.facts.terraform.sets.at(case.estate.at).map(|(_, s)| s).collect();
     let judge = |workspace: &String| {
         let excluded = sets.iter().find(|s| s.value.excluded.contains(workspace));
-        let applies = |policy: &str| sets.iter().any(|s| applies(&s.value, policy, workspace));
+        let applies = |policy: &str| sets.iter().any(|s| applies(case, &s.value, policy, workspace));
         // A set of a repository does not name its policies: any of them may be in it.
         let any_open = sets.iter().any(|s| is_open(&s.value));
         let missing = case.catalogue.pack.policies.iter().find(|p| !any_open && !applies(&p.name));
@@ -95,9 +103,15 @@ pub(super) fn exemptions(case: &Case<'_>) -> Vec<Judged> {
 }
 
 /// Whether a policy set applies a policy to a workspace.
-pub(super) fn applies(set: &PolicySet, policy: &str, workspace: &String) -> bool {
-    let holds = set.policies.iter().any(|(name, _)| name == policy);
-    holds && !set.excluded.contains(workspace) && (set.global || set.workspaces.contains(workspace))
+pub(super) fn applies(case: &Case<'_>, set: &PolicySet, policy: &str, workspace: &String) -> bool {
+    set.policies.iter().any(|(name, _)| name == policy) && reaches(case, set, workspace)
+}
+
+/// Whether a policy set applies to a workspace: to all, by its name, or by its project.
+pub(super) fn reaches(case: &Case<'_>, set: &PolicySet, workspace: &String) -> bool {
+    let project = case.facts.terraform.projects.get(workspace);
+    let is_named = set.workspaces.contains(workspace) || project.is_some_and(|p| set.projects.contains(p));
+    !set.excluded.contains(workspace) && (set.global || is_named)
 }
 
 pub(super) fn gpu_instances(case: &Case<'_>) -> Vec<Judged> {
@@ -149,7 +163,7 @@ pub(super) fn gpu_instances(case: &Case<'_>) -> Vec<Judged> {
 pub(super) fn spend_limit(case: &Case<'_>) -> Vec<Judged> {
     let judge = |(facts, run): Applied<'_>| {
         let r = &run.value;
-        let limit = limit(case, &r.workspace);
+        let limit = limit(case, run);
         let said = outcome(case, facts);
         let verdict = r.cost.as_ref().map(|c| cost(c, limit));
         let sees_cost = r.stages.iter().any(|s| s == "check");
@@ -179,10 +193,12 @@ pub(super) fn spend_limit(case: &Case<'_>) -> Vec<Judged> {
     in_window(case).into_iter().map(judge).collect()
 }
 
-/// The lower limit holds for workspaces with AI resources.
-pub(super) fn limit<'c>(case: &Case<'c>, workspace: &str) -> &'c str {
-    let mut resources = case.facts.terraform.resources.at(case.estate.at).map(|(_, r)| &r.value);
-    let ai = resources.any(|r| r.workspace == workspace && ai_resource(r, case.catalogue).is_some());
+/// The lower limit holds for workspaces with AI resources, as they were once the run was applied.
+pub(super) fn limit<'c>(case: &Case<'c>, run: &Seen<Run>) -> &'c str {
+    let at = run.value.applied.unwrap_or(run.at);
+    let mut resources = case.facts.terraform.resources.at(at).map(|(_, r)| &r.value);
+    let ai =
+        resources.any(|r| r.workspace == run.value.workspace && ai_resource(r, case.catalogue).is_some());
     let pack = &case.catalogue.pack;
     if ai { &pack.ml_monthly_cost } else { &pack.max_monthly_cost }
 }

@@ -3,14 +3,16 @@
 use super::super::facts::{Seen, States};
 use super::super::findings::Case;
 use super::cluster::{IGNORE, constraints, selects, workloads};
-use super::terraform::{applies, in_window};
+use super::terraform::{applies, in_window, is_open, reaches};
 use super::{Judged, utc};
 use crate::evidence::Time;
 use crate::evidence::gatekeeper::Constraint;
 use crate::evidence::register::Statement;
-use crate::evidence::sentinel::{Origin, Policy, PolicySet};
+use crate::evidence::sentinel::{Origin, Policy, PolicySet, strictness};
 use crate::reperformance::wildcard;
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One change of a gate.
 struct Weakening {
@@ -26,29 +28,47 @@ struct Weakening {
 /// Each weakening that was seen within the window.
 pub(super) fn with_review(case: &Case<'_>) -> Vec<Judged> {
     let all = [of_sets(case), of_texts(case), of_runs(case), of_constraints(case), of_namespaces(case)];
-    let mut all: Vec<Weakening> = all.into_iter().flatten().collect();
-    all.retain(|w| w.seen >= case.estate.window && w.seen <= case.estate.at);
-    all.sort_by(|a, b| (a.seen, &a.gate, &a.what).cmp(&(b.seen, &b.gate, &b.what)));
-    let judge = |(i, w): (usize, &Weakening)| {
-        let before = all[..i].iter().rfind(|b| b.gate == w.gate && b.seen < w.seen).map(|b| b.seen);
-        judged(case, w, before)
+    let mut units: BTreeMap<(Time, String), Weakening> = BTreeMap::new();
+    for w in all.into_iter().flatten().filter(|w| w.seen <= case.estate.at) {
+        match units.entry((w.seen, w.gate.clone())) {
+            Entry::Occupied(mut known) => known.get_mut().join(w),
+            Entry::Vacant(place) => drop(place.insert(w)),
+        }
+    }
+    let (mut before, mut used) = (BTreeMap::new(), BTreeSet::new());
+    let mut judge = |w: &Weakening| {
+        let earlier = before.insert(w.gate.clone(), w.seen);
+        judged(case, w, earlier, &mut used)
     };
-    all.iter().enumerate().map(judge).collect()
+    let judged: Vec<_> = units.values().map(|w| (w.seen, judge(w))).collect();
+    judged.into_iter().filter(|(seen, _)| *seen >= case.estate.window).map(|(_, j)| j).collect()
 }
 
-/// A decision speaks of the change before it, or of the one that follows within its time.
-fn judged(case: &Case<'_>, w: &Weakening, before: Option<Time>) -> Judged {
+impl Weakening {
+    /// Becomes one with another of the same gate and time.
+    fn join(&mut self, other: Weakening) {
+        if !self.what.contains(&other.what) {
+            self.what = format!("{}; {}", self.what, other.what);
+        }
+        self.evidence.extend(other.evidence);
+        self.is_clear |= other.is_clear;
+    }
+}
+
+/// A decision speaks of one change: made since the change before, the best of those that no earlier change has.
+fn judged(case: &Case<'_>, w: &Weakening, before: Option<Time>, used: &mut BTreeSet<u64>) -> Judged {
+    let record = 86_400 * case.catalogue.defaults.record_days;
+    let line_of = |d: &Seen<Statement>| match d {
+        d if lacks(&d.value) => 3,
+        d if dated(d) > w.seen.plus_seconds(record) => 4,
+        _ => 5,
+    };
     let statements = case.facts.statements.at(case.estate.at).map(|(_, s)| s);
     let of_gate = statements.filter(|s| s.value.what == "policy_change" && s.value.about == w.gate);
-    let decision = of_gate.filter(|s| before.is_none_or(|b| dated(s) > b)).max_by_key(|s| s.seq);
-    let record = 86_400 * case.catalogue.defaults.record_days;
-    let line = match decision {
-        _ if !w.is_clear => 1,
-        None => 2,
-        Some(d) if lacks(&d.value) => 3,
-        Some(d) if dated(d) > w.seen.plus_seconds(record) => 4,
-        Some(_) => 5,
-    };
+    let free = of_gate.filter(|s| before.is_none_or(|b| dated(s) > b) && !used.contains(&s.seq));
+    let decision = free.max_by_key(|s| (line_of(s), Reverse(dated(s))));
+    let line = if w.is_clear { decision.map_or(2, line_of) } else { 1 };
+    used.extend(decision.filter(|_| line == 5).map(|d| d.seq));
     let unit = format!("{} {}", w.gate, w.seen);
     let note = format!("{}, seen {}", w.what, utc(w.seen));
     Judged::line(unit, line)
@@ -77,42 +97,71 @@ fn pairs<T>(states: &States<T>) -> impl Iterator<Item = (&Seen<T>, &Seen<T>)> {
 
 /// Policies that were removed, lowered or made overridable, and workspaces that they no longer reach.
 fn of_sets(case: &Case<'_>) -> Vec<Weakening> {
-    let Some(system) = case.system else { return Vec::new() };
     let mut found = Vec::new();
     for (a, b) in pairs(&case.facts.terraform.sets).filter(|(a, _)| !a.gone) {
+        let commit = by(a.value.origin.as_ref(), b.value.origin.as_ref());
+        let weakening = |gate: String, what: String, is_clear| Weakening {
+            gate,
+            what: format!("{what}{commit}"),
+            seen: b.at,
+            evidence: vec![a.seq, b.seq],
+            is_clear,
+        };
         for policy in case.catalogue.pack.policies.iter().map(|p| &p.name) {
-            let reached: Vec<&String> =
-                system.workspaces.iter().filter(|w| applies(&a.value, policy, w)).collect();
-            if reached.is_empty() {
-                continue;
-            }
-            let commit = by(a.value.origin.as_ref(), b.value.origin.as_ref());
-            let mut tell = |what: String, is_clear| {
-                let (gate, what) = (policy.clone(), format!("{what}{commit}"));
-                found.push(Weakening { gate, what, seen: b.at, evidence: vec![a.seq, b.seq], is_clear });
-            };
-            let set = &a.value.name;
-            if b.gone {
-                tell(format!("{policy} went with its policy set {set}"), true);
-                continue;
-            }
-            let lost = reached.iter().find(|w| !applies(&b.value, policy, w));
-            match (level(&a.value, policy), level(&b.value, policy)) {
-                (_, None) => tell(format!("{policy} was taken out of the policy set {set}"), true),
-                _ if lost.is_some() => {
-                    tell(format!("{policy} no longer applies to workspace {}", lost.map_or("", |w| w)), true);
-                }
-                (Some(from), Some(to)) if rank(to) < rank(from) => {
-                    tell(format!("{policy} was lowered from {from} to {to}"), rank(to) > 0);
-                }
-                _ if !a.value.overridable && b.value.overridable => {
-                    tell(format!("{policy} became overridable with its policy set {set}"), true);
-                }
-                _ => {}
-            }
+            let change = of_policy(case, policy, a, b);
+            found.extend(change.map(|(what, is_clear)| weakening(policy.clone(), what, is_clear)));
+        }
+        // What a set of a repository holds, its list does not say.
+        if !b.gone && !commit.is_empty() && is_open(&b.value) && !reached(case, &a.value).is_empty() {
+            let set = &b.value.name;
+            found.push(weakening(format!("set/{set}"), format!("policies of the set {set} changed"), false));
         }
     }
     found
+}
+
+/// Workspaces of the system that a set applies to.
+fn reached<'a>(case: &Case<'a>, set: &PolicySet) -> Vec<&'a String> {
+    let workspaces = case.system.into_iter().flat_map(|system| &system.workspaces);
+    workspaces.filter(|w| reaches(case, set, w)).collect()
+}
+
+/// How a set came to do less with a policy for the system, and whether it is clear that it does.
+fn of_policy(
+    case: &Case<'_>,
+    policy: &str,
+    a: &Seen<PolicySet>,
+    b: &Seen<PolicySet>,
+) -> Option<(String, bool)> {
+    let (from, reached, set) = (level(&a.value, policy)?, reached(case, &a.value), &a.value.name);
+    let is_lost = |w: &&String| b.gone || !applies(case, &b.value, policy, w);
+    if reached.iter().any(is_lost) {
+        // Another set that is as strict may apply it instead.
+        let strict = |s: &PolicySet| level(s, policy).and_then(strictness) >= strictness(from);
+        let is_as_strict = |s: &PolicySet| strict(s) && (a.value.overridable || !s.overridable);
+        let sets: Vec<_> = case.facts.terraform.sets.at(b.at).map(|(_, s)| &s.value).collect();
+        let covers = |w: &&String| sets.iter().any(|s| applies(case, s, policy, w) && is_as_strict(s));
+        let bare = reached.iter().find(|w| !covers(w))?;
+        return Some(match level(&b.value, policy) {
+            _ if b.gone => (format!("{policy} went with its policy set {set}"), true),
+            None => (format!("{policy} was taken out of the policy set {set}"), true),
+            Some(_) => (format!("{policy} no longer applies to workspace {bare}"), true),
+        });
+    }
+    let to = level(&b.value, policy).unwrap_or_default();
+    match (strictness(from), strictness(to)) {
+        _ if reached.is_empty() => None,
+        (Some(before), Some(after)) if after < before => {
+            Some((format!("{policy} was lowered from {from} to {to}"), true))
+        }
+        (Some(_), None) => {
+            Some((format!("{policy} was {from}, and its level is not stated any more"), false))
+        }
+        _ if !a.value.overridable && b.value.overridable => {
+            Some((format!("{policy} became overridable with its policy set {set}"), true))
+        }
+        _ => None,
+    }
 }
 
 /// Policies whose text is another one: whether it asks for less, we cannot tell.
@@ -121,7 +170,8 @@ fn of_texts(case: &Case<'_>) -> Vec<Weakening> {
     let terraform = &case.facts.terraform;
     let required = |name: &str| case.catalogue.pack.policies.iter().any(|p| p.name == name);
     let judges = |name: &str, at: Time| {
-        let reaches = |s: &Seen<PolicySet>| system.workspaces.iter().any(|w| applies(&s.value, name, w));
+        let reaches =
+            |s: &Seen<PolicySet>| system.workspaces.iter().any(|w| applies(case, &s.value, name, w));
         terraform.sets.at(at).any(|(_, s)| reaches(s))
     };
     let changed =
@@ -140,14 +190,6 @@ fn of_texts(case: &Case<'_>) -> Vec<Weakening> {
 /// The level of a policy in a set, empty when not stated; none when the set does not hold it.
 fn level<'s>(set: &'s PolicySet, policy: &str) -> Option<&'s str> {
     set.policies.iter().find(|(name, _)| name == policy).map(|(_, level)| level.as_str())
-}
-
-/// How strictly a level stops a run: 0 of one that is not known.
-fn rank(level: &str) -> usize {
-    ["advisory", "soft-mandatory", "mandatory", "hard-mandatory"]
-        .iter()
-        .position(|l| *l == level)
-        .map_or(0, |i| i + 1)
 }
 
 /// The commit that changed a policy set, where it comes from a repository.

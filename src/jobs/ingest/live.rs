@@ -1,6 +1,6 @@
 //! A live source: a pass in steps, each one commit with its cursor.
 
-use super::{SourceStatus, commit, context, cursor, failed, fits};
+use super::{SourceStatus, commit, context, cursor, failed, fits, known};
 use crate::act::SourceKind;
 use crate::config::Source;
 use crate::evidence::Time;
@@ -33,9 +33,7 @@ pub(super) fn live(
     };
     let mut lacked = false;
     for step in 1.. {
-        let known = |subject: &str| {
-            store.state().delivered(&source.name, subject).map_err(|e| format!("state.db: {e}"))
-        };
+        let known = |subject: &str| known(store, source, subject);
         let Step { look, mut gathered, last } = match pass.step(&known) {
             Ok(step) => step,
             Err(why) => return failed(desk, store, kind, status, why),
@@ -86,6 +84,6 @@ pub fn waiting(desk: &Desk, context: &Context<'_>) -> Result<String, String> {
     let store = desk.store().map_err(told)?;
     let before = cursor(&store, source).map_err(told)?;
     let start = start(desk, source, before.as_deref());
-    let known = |subject: &str| store.state().delivered(&source.name, subject).map_err(|e| e.to_string());
+    let known = |subject: &str| known(&store, source, subject);
     Live::open(context, start)?.waiting(&known)
 }

@@ -14,10 +14,10 @@ use crate::act::SourceKind;
 use crate::config::Source;
 use crate::evidence::flow_logs::FlowSelection;
 use crate::evidence::record::{Counts, Fault, SourceRun};
-use crate::evidence::sentinel::OPEN;
+use crate::evidence::sentinel::{DENIED, LACKING, OPEN};
 use crate::evidence::{Evidence, Kind, Time};
 use crate::sources::flow_logs::Selection;
-use crate::sources::{Context, Gathered};
+use crate::sources::{Context, Gathered, Known, Unsettled};
 use crate::store::Store;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -144,6 +144,17 @@ fn cursor(store: &Store, source: &Source) -> Result<Option<String>, JobError> {
     })
 }
 
+/// What the ledger knows of a subject, under the source's own name or its old one.
+fn known(store: &Store, source: &Source, subject: &str) -> Result<Option<Known>, String> {
+    for name in std::iter::once(&source.name).chain(&source.was) {
+        let known = store.state().delivered(name, subject).map_err(|e| format!("state.db: {e}"))?;
+        if known.is_some() {
+            return Ok(known);
+        }
+    }
+    Ok(None)
+}
+
 /// Commits what a look gave: what is new of it, what is gone, and the cursor.
 fn commit(
     desk: &Desk,
@@ -171,7 +182,12 @@ fn context<'a>(
     context.changes = desk.changes.get(&source.name).cloned();
     if kind == SourceKind::Sentinel && !source.is_folder() {
         context.look = cursor(store, source)?.unwrap_or_default();
-        context.open = store.state().delivered_with(&source.name, OPEN)?;
+        let marked = |mark| -> Result<Vec<String>, JobError> {
+            let names = std::iter::once(&source.name).chain(&source.was);
+            let marked = names.map(|name| store.state().delivered_with(name, mark));
+            Ok(marked.collect::<Result<Vec<_>, _>>()?.concat())
+        };
+        context.runs = Unsettled { open: marked(OPEN)?, lacking: marked(LACKING)?, denied: marked(DENIED)? };
     }
     before(store, kind, &mut context)?;
     Ok(context)

@@ -1,7 +1,7 @@
 //! A client of an API server, with the credentials of a kubeconfig or of a pod.
 
 use crate::config::Source;
-use crate::sources::http::{Answer, Refusal, json, patiently};
+use crate::sources::http::{Answer, Refusal, json, patiently, within};
 use crate::sources::told;
 use http::Request;
 use http::header::ACCEPT;
@@ -74,16 +74,17 @@ impl Server {
 
     /// The JSON that a path gives, and its SHA-256. `uri` is the path with its query.
     pub(super) async fn get(&self, path: &str, uri: &str) -> Result<(Value, String), Refusal> {
-        json(path, &patiently(path, self.patience, || self.once(uri)).await?)
+        json(path, &patiently(path, || within(self.patience, self.once(uri))).await?)
     }
 
-    async fn once(&self, uri: &str) -> Result<Answer, String> {
+    async fn once(&self, uri: &str) -> Result<Answer, Refusal> {
+        let failed = Refusal::Failed;
         let request = Request::get(uri).header(ACCEPT, "application/json").body(Body::empty());
-        let request = request.map_err(|e| e.to_string())?;
-        let reply = self.client.send(request).await.map_err(|e| told(&e))?;
+        let request = request.map_err(|e| failed(e.to_string()))?;
+        let reply = self.client.send(request).await.map_err(|e| failed(told(&e)))?;
         let (head, body) = reply.into_parts();
         let body = Limited::new(body, LONGEST).collect().await;
-        let bytes = body.map_err(|e| format!("the answer broke off: {e}"))?.to_bytes().into();
+        let bytes = body.map_err(|e| failed(format!("the answer broke off: {e}")))?.to_bytes().into();
         Ok(Answer::of(head.status, &head.headers, bytes))
     }
 }

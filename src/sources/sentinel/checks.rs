@@ -1,7 +1,7 @@
 //! What policies said in a policy check, the older of the shapes: the engine's own result, else counts, else a status.
 
+use super::docs::{Docs, path_part, related};
 use super::outcomes::Said;
-use super::{Docs, path_part, related};
 use serde_json::Value;
 
 /// Every policy of every check.

@@ -1,7 +1,7 @@
 //! What policies said in evaluations: those of task stages (OPA, Sentinel on agents) and those of Terraform's own policies.
 
+use super::docs::{Docs, path_part, related};
 use super::outcomes::Said;
-use super::{Docs, path_part, related};
 use crate::sources::Gathered;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -83,8 +83,7 @@ impl Shape {
             if !told.contains(id.as_str()) {
                 out.gap(format!("outcomes of policy evaluation {id} were not read"));
             } else if run_of(docs, id).is_empty() {
-                let stage = related(evaluation, "policy-attachable").or(path_part(path, "task-stages"));
-                gap(out, format!("task stage {} of policy evaluation {id}", stage.unwrap_or_default()));
+                gap(out, format!("task stage {} of policy evaluation {id}", stage_of((evaluation, path))));
             }
         }
         let lost = told.iter().filter(|of| docs.get(self.evaluations, of).is_none());
@@ -116,13 +115,23 @@ fn status(doc: &Value) -> String {
 
 /// The run of an evaluation, through its task stage.
 pub(super) fn run_of(docs: &Docs, evaluation: &str) -> String {
-    let of = |(doc, path): (&'_ Value, &'_ str)| {
-        related(doc, "run").or(path_part(path, "runs")).unwrap_or_default().to_owned()
-    };
     if let Some(found) = docs.find("tf-policy-evaluations", evaluation) {
-        return of(found);
+        return stated(found);
     }
-    let Some((doc, path)) = docs.find("policy-evaluations", evaluation) else { return String::new() };
-    let stage = related(doc, "policy-attachable").or(path_part(path, "task-stages")).unwrap_or_default();
-    docs.find("task-stages", stage).map(of).unwrap_or_default()
+    docs.find("policy-evaluations", evaluation).map(|e| run_of_stage(docs, stage_of(e))).unwrap_or_default()
+}
+
+/// The task stage of an evaluation.
+fn stage_of<'d>((doc, path): (&'d Value, &'d str)) -> &'d str {
+    related(doc, "policy-attachable").or(path_part(path, "task-stages")).unwrap_or_default()
+}
+
+/// The run of a task stage.
+pub(super) fn run_of_stage(docs: &Docs, stage: &str) -> String {
+    docs.find("task-stages", stage).map(stated).unwrap_or_default()
+}
+
+/// The run that a document names, else its path.
+fn stated((doc, path): (&Value, &str)) -> String {
+    related(doc, "run").or(path_part(path, "runs")).unwrap_or_default().to_owned()
 }

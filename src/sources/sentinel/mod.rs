@@ -3,20 +3,24 @@
 //! Documents are known by their JSON:API type; the path tells what a document does not say, its run for example.
 
 mod checks;
+mod docs;
 mod evaluations;
 mod outcomes;
 mod overrides;
 mod plan;
+mod runs;
 mod sets;
 mod workspaces;
 
+pub(super) use overrides::{is_override, named_run};
+
 use super::Gathered;
 use crate::config::Source;
-use crate::evidence::sentinel::{Cost, DELETED, Origin, PlanRead, Run};
-use crate::evidence::{Evidence, Kind, Private, Time};
+use crate::evidence::{Kind, Time};
+use docs::{Docs, is_own, path_part};
 use plan::Plan;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
 use std::io::Read;
 
@@ -34,63 +38,7 @@ pub struct Parser<'a> {
     /// Whether policy sets and workspaces are only there for others to be read beside.
     sets_are_told: bool,
     next_pages: Vec<(String, String)>,
-    pages: std::collections::BTreeSet<String>,
-}
-
-/// Everything of one look, by type and id, with the path each came from.
-#[derive(Default)]
-pub(super) struct Docs {
-    by_type: BTreeMap<String, BTreeMap<String, (Value, String)>>,
-    plans: BTreeMap<String, Plan>,
-    /// Texts of policies, by id.
-    texts: BTreeMap<String, String>,
-    /// Documents of a run that the token does not see, and that could not be read.
-    denied: BTreeMap<String, Vec<String>>,
-    unread: BTreeMap<String, Vec<String>>,
-    trail: Vec<Value>,
-    /// Since when the audit trail tells everything.
-    trail_from: Option<Time>,
-    paths: Vec<String>,
-    deleted: Vec<String>,
-}
-
-impl Docs {
-    pub(super) fn all(&self, kind: &str) -> impl Iterator<Item = (&String, &Value, &str)> {
-        self.by_type.get(kind).into_iter().flatten().map(|(id, (doc, path))| (id, doc, path.as_str()))
-    }
-    pub(super) fn get(&self, kind: &str, id: &str) -> Option<&Value> {
-        self.find(kind, id).map(|(doc, _)| doc)
-    }
-    /// A document, and the path that gave it.
-    pub(super) fn find(&self, kind: &str, id: &str) -> Option<(&Value, &str)> {
-        self.by_type.get(kind)?.get(id).map(|(doc, path)| (doc, path.as_str()))
-    }
-    /// Name of a workspace, or its id.
-    pub(super) fn workspace(&self, id: &str) -> String {
-        let name = self.get("workspaces", id).and_then(|w| w["attributes"]["name"].as_str());
-        name.unwrap_or(id).to_owned()
-    }
-    /// Name of the workspace of a run, where the look holds the run.
-    pub(super) fn workspace_of_run(&self, run: &str) -> String {
-        self.get("runs", run)
-            .map(|r| self.workspace(related(r, "workspace").unwrap_or_default()))
-            .unwrap_or_default()
-    }
-    pub(super) fn read_path(&self, ending: &str) -> bool {
-        self.paths.iter().any(|p| p.ends_with(ending))
-    }
-}
-
-/// Id of a related document.
-pub(super) fn related<'v>(doc: &'v Value, name: &str) -> Option<&'v str> {
-    doc["relationships"][name]["data"]["id"].as_str()
-}
-
-/// Part of a path after a folder name: `runs/run-x/comments.json` gives `run-x`.
-pub(super) fn path_part<'p>(path: &'p str, folder: &str) -> Option<&'p str> {
-    let mut parts = path.split('/');
-    parts.find(|p| *p == folder)?;
-    parts.next().map(|p| p.strip_suffix(".json").unwrap_or(p))
+    pages: BTreeSet<String>,
 }
 
 impl<'a> Parser<'a> {
@@ -105,7 +53,7 @@ impl<'a> Parser<'a> {
             listed_workspaces: false,
             sets_are_told: false,
             next_pages: Vec::new(),
-            pages: Default::default(),
+            pages: BTreeSet::new(),
         }
     }
 
@@ -116,11 +64,13 @@ impl<'a> Parser<'a> {
             return;
         }
         if path.contains("/json-output") && is_plan(bytes) {
-            return self.plan(path, bytes);
+            self.plan(path, bytes);
+            return;
         }
         let Some(doc) = self.out.json(path, bytes) else { return };
         if doc["resource_changes"].is_array() || doc["format_version"].is_string() {
-            return self.plan(path, bytes);
+            self.plan(path, bytes);
+            return;
         }
         self.docs.paths.push(path.to_owned());
         if let Some(errors) = doc["errors"].as_array() {
@@ -148,16 +98,26 @@ impl<'a> Parser<'a> {
         self.document(path, doc);
     }
 
-    /// Takes a plan, which may be long.
-    pub fn plan(&mut self, path: &str, json: impl Read) {
+    /// Takes a plan, which may be long, and says whether it is one.
+    pub fn plan(&mut self, path: &str, json: impl Read) -> bool {
+        let of = path_part(path, "plans").or(path_part(path, "runs")).unwrap_or_default().to_owned();
         match Plan::read(json) {
             Ok(plan) => {
                 self.out.keep(1);
-                let of = path_part(path, "plans").or(path_part(path, "runs")).unwrap_or_default().to_owned();
                 self.docs.plans.insert(of, plan);
+                true
             }
-            Err(e) => self.out.refuse(path, format!("is no plan: {e}")),
+            Err(e) => {
+                self.out.refuse(path, format!("is no plan: {e}"));
+                self.unread(&of, "plan");
+                false
+            }
         }
+    }
+
+    /// Says that a plan is longer than what is read.
+    pub fn too_long(&mut self, run: &str) {
+        self.docs.too_long.insert(run.to_owned());
     }
 
     /// With an audit trail that tells everything since a time.
@@ -217,10 +177,14 @@ impl<'a> Parser<'a> {
         self.docs.unread.entry(run.to_owned()).or_default().push(what.to_owned());
     }
 
-    /// The run that a path is of, through what was read: `runs/run-x`, `policy-evaluations/poleval-x`.
+    /// The run that a path is of, through what was read: `runs/run-x`, `task-stages/ts-x`, `policy-evaluations/poleval-x`.
     pub fn run_of(&self, path: &str) -> String {
-        let id = path.rsplit('/').next().unwrap_or(path);
-        if path.starts_with("runs/") { id.to_owned() } else { evaluations::run_of(&self.docs, id) }
+        let (kind, id) = path.split_once('/').unwrap_or_default();
+        match kind {
+            "runs" => id.to_owned(),
+            "task-stages" => evaluations::run_of_stage(&self.docs, id),
+            _ => evaluations::run_of(&self.docs, id),
+        }
     }
 
     /// Takes the documents of a reply, and those that are included.
@@ -276,22 +240,8 @@ impl<'a> Parser<'a> {
                 self.out.gap(format!("{path}: the listing goes on and the next page is not there"));
             }
         }
-        let runs: Vec<(String, Value)> =
-            self.docs.all("runs").map(|(id, doc, _)| (id.clone(), doc.clone())).collect();
-        let mut applied: Vec<(Option<Time>, String)> = Vec::new();
-        for (id, doc) in &runs {
-            let run = self.run(id, doc);
-            if run.status == "applied" {
-                applied.push((run.applied, id.clone()));
-            }
-            self.push_run(&run);
-        }
-        applied.sort();
-        for (_, id) in applied {
+        for id in runs::read(&mut self.out, self.source, &self.docs, self.at) {
             plan::resources(&mut self.out, self.source, &self.docs, &id, self.at);
-        }
-        for run in std::mem::take(&mut self.docs.deleted) {
-            self.push_run(&Run { run, status: DELETED.into(), ..Run::default() });
         }
         outcomes::read(&mut self.out, self.source, &self.docs, self.at);
         if !self.sets_are_told {
@@ -308,118 +258,10 @@ impl<'a> Parser<'a> {
             self.out.listed_whole(Kind::TerraformWorkspace);
         }
         let count = |kind| self.out.evidence.iter().filter(|e| e.kind == kind).count();
-        let (outcomes, overrides) = (count(Kind::SentinelOutcome), count(Kind::SentinelOverride));
-        self.out.read = format!("{} runs, {outcomes} policy outcomes, {overrides} overrides", runs.len());
+        let [runs, outcomes, overrides] =
+            [Kind::SentinelRun, Kind::SentinelOutcome, Kind::SentinelOverride].map(count);
+        self.out.read = format!("{runs} runs, {outcomes} policy outcomes, {overrides} overrides");
         self.out
-    }
-
-    fn push_run(&mut self, run: &Run) {
-        // A plan or an estimate that is read later is a new entry, and the fold takes the latest.
-        let known = crate::evidence::sha256_hex(crate::evidence::json(run).to_string().as_bytes());
-        let key = format!("{}/{}/{}", run.run, run.status, &known[..12]);
-        let subject = format!("tfe:{}/{}/{}", self.host(), run.workspace, run.run);
-        let at = run.applied.or(run.created).unwrap_or(self.at);
-        self.out.evidence.push(Evidence::event(Kind::SentinelRun, &self.source.name, key, subject, at, run));
-    }
-
-    fn host(&self) -> String {
-        host(self.source)
-    }
-
-    fn run(&self, id: &str, doc: &Value) -> Run {
-        let a = &doc["attributes"];
-        let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
-        let time = |v: &Value| v.as_str().and_then(|t| t.parse::<Time>().ok());
-        let author = related(doc, "created-by");
-        let of_run = |kind: &'static str, folder: &'static str| {
-            let mut docs = self.docs.all(kind);
-            docs.any(|(_, d, p)| related(d, "run") == Some(id) || path_part(p, folder) == Some(id))
-        };
-        let stages = [
-            ("check", "policy-checks"),
-            ("evaluation", "task-stages"),
-            ("tf-evaluation", "tf-policy-evaluations"),
-        ];
-        Run {
-            run: id.to_owned(),
-            workspace: self.docs.workspace(related(doc, "workspace").unwrap_or_default()),
-            status: text(&a["status"]),
-            created: time(&a["created-at"]),
-            applied: time(&a["status-timestamps"]["applied-at"]),
-            destroy: a["is-destroy"].as_bool().unwrap_or(false),
-            targeted: a["target-addrs"].as_array().is_some_and(|t| !t.is_empty()),
-            author: author.map(Private::of),
-            author_kind: author.map(|u| overrides::actor_kind(&self.docs, u)).unwrap_or_default(),
-            stages: stages.iter().filter(|(_, k)| of_run(k, "runs")).map(|(s, _)| (*s).to_owned()).collect(),
-            cost: self.estimate(id, doc).map(cost),
-            plan: self.plan_of(id, doc),
-            unread: self.docs.unread.get(id).cloned().unwrap_or_default(),
-            denied: self.docs.denied.get(id).cloned().unwrap_or_default(),
-            confirmed_by: overrides::confirmed_by(&self.docs, id).map(Private::of),
-            trigger: text(&a["source"]),
-            configuration: self.ingress(doc).map(configuration),
-            pull_request: self.ingress(doc).and_then(|i| i["pull-request-number"].as_u64()),
-            times: times(&a["status-timestamps"]),
-            warnings: overrides::warnings(&self.docs, id),
-        }
-    }
-
-    /// The cost estimate that a run names, else the one that was asked for by the run.
-    fn estimate(&self, run: &str, doc: &Value) -> Option<&Value> {
-        let of_run = || {
-            let mut all = self.docs.all("cost-estimates");
-            all.find(|(.., path)| path_part(path, "runs") == Some(run)).map(|(_, doc, _)| doc)
-        };
-        related(doc, "cost-estimate").and_then(|c| self.docs.get("cost-estimates", c)).or_else(of_run)
-    }
-
-    /// Whether the token does not see the plan of a run, or a plan.
-    fn is_denied(&self, of: &str) -> bool {
-        self.docs.denied.get(of).is_some_and(|what| what.iter().any(|w| w == "plan"))
-    }
-
-    /// What is said of where the configuration of a run comes from.
-    fn ingress(&self, doc: &Value) -> Option<&Value> {
-        let version = self.docs.get("configuration-versions", related(doc, "configuration-version")?)?;
-        Some(&self.docs.get("ingress-attributes", related(version, "ingress-attributes")?)?["attributes"])
-    }
-
-    fn plan_of(&self, run: &str, doc: &Value) -> PlanRead {
-        let id = related(doc, "plan").unwrap_or_default();
-        match self.docs.plans.get(id).or(self.docs.plans.get(run)) {
-            Some(plan) => plan.summary(),
-            None if [id, run].iter().any(|of| self.is_denied(of)) => {
-                PlanRead { state: "denied".into(), ..PlanRead::default() }
-            }
-            None => PlanRead { state: "absent".into(), ..PlanRead::default() },
-        }
-    }
-}
-
-/// Where a configuration comes from.
-fn configuration(ingress: &Value) -> Origin {
-    let text = |name: &str| ingress[name].as_str().unwrap_or_default().to_owned();
-    Origin {
-        repository: text("identifier"),
-        branch: text("branch"),
-        path: String::new(),
-        commit: text("commit-sha"),
-    }
-}
-
-/// When a run reached which state.
-fn times(stamps: &Value) -> BTreeMap<String, Time> {
-    let told = stamps.as_object().into_iter().flatten();
-    told.filter_map(|(name, at)| Some((name.clone(), at.as_str()?.parse().ok()?))).collect()
-}
-
-fn cost(doc: &Value) -> Cost {
-    let a = &doc["attributes"];
-    Cost {
-        status: a["status"].as_str().unwrap_or_default().to_owned(),
-        monthly: a["proposed-monthly-cost"].as_str().map(str::to_owned),
-        delta: a["delta-monthly-cost"].as_str().map(str::to_owned),
-        priced: a["matched-resources-count"].as_i64().unwrap_or(0),
     }
 }
 
@@ -428,11 +270,6 @@ pub(super) fn host(source: &Source) -> String {
     let address = source.location.parse::<http::Uri>().ok().filter(|a| a.scheme().is_some());
     let host = address.as_ref().and_then(|a| Some(a.authority()?.as_str())).unwrap_or("app.terraform.io");
     format!("{host}/{}", source.organization.as_deref().unwrap_or(&source.name))
-}
-
-/// Whether a path is one of documents of a type.
-pub(super) fn is_own(path: &str, kind: &str) -> bool {
-    path.split('/').any(|part| part.trim_end_matches(".json") == kind)
 }
 
 /// Whether bytes begin as a plan in JSON does, and not as a reply that refuses one.

@@ -1,12 +1,14 @@
 //! Who let a failed policy through, and why: audit trail first, then run events, then comments on the run.
 
 use super::super::Gathered;
+use super::docs::{Docs, path_part, related};
 use super::evaluations::{SHAPES, run_of};
-use super::{Docs, checks, host, path_part, related};
+use super::{checks, host};
 use crate::config::Source;
 use crate::evidence::sentinel::Override;
 use crate::evidence::{Evidence, Kind, Private, Time};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// `person`, or `service` for a token, a team or the system itself; empty when the look holds no such user.
 pub(super) fn actor_kind(docs: &Docs, user: &str) -> String {
@@ -57,13 +59,20 @@ pub(super) fn read(out: &mut Gathered, source: &Source, docs: &Docs, at: Time) {
         push(out, source, docs, at, accountability(docs, id, run, when, failed));
     }
     for shape in &SHAPES {
+        // Evaluations are let through with their task stage, all that failed at once.
+        let mut stages: BTreeMap<&str, (String, Option<Time>, Vec<String>)> = BTreeMap::new();
         let all = docs.all(shape.evaluations);
-        for (id, evaluation, _) in all.filter(|(_, e, _)| e["attributes"]["status"] == "overridden") {
-            let stage = related(evaluation, "policy-attachable").unwrap_or(id);
+        for (id, evaluation, path) in all.filter(|(_, e, _)| e["attributes"]["status"] == "overridden") {
+            let stage = related(evaluation, "policy-attachable").or(path_part(path, "task-stages"));
             let stamps = &evaluation["attributes"]["status-timestamps"];
-            let when = stamps["overridden-at"].as_str().and_then(|t| t.parse().ok());
-            let failed = shape.failed(docs, id);
-            push(out, source, docs, at, accountability(docs, stage, &run_of(docs, id), when, failed));
+            let when: Option<Time> = stamps["overridden-at"].as_str().and_then(|t| t.parse().ok());
+            let run = || (run_of(docs, id), when, Vec::new());
+            let found = stages.entry(stage.unwrap_or(id)).or_insert_with(run);
+            found.1 = [found.1, when].into_iter().flatten().min();
+            found.2.extend(shape.failed(docs, id));
+        }
+        for (stage, (run, when, failed)) in stages {
+            push(out, source, docs, at, accountability(docs, stage, &run, when, failed));
         }
     }
 }
@@ -88,8 +97,11 @@ fn accountability(docs: &Docs, stage: &str, run: &str, at: Option<Time>, policie
         ..Override::default()
     };
     let mut actor: Option<String> = None;
-    if let Some(event) = docs.trail.iter().find(|e| is_override(e, stage, run)) {
+    let mut events = docs.trail.iter().filter(|e| is_override(e));
+    let of_stage = events.clone().find(|e| e["resource"]["id"] == stage);
+    if let Some(event) = of_stage.or_else(|| events.find(|e| named_run(e) == Some(run))) {
         let auth = &event["auth"];
+        found.access = auth["type"].as_str().unwrap_or_default().to_owned();
         let person = auth["impersonator_id"].as_str().or(auth["accessor_id"].as_str());
         if let Some(person) = person {
             found.actor_kind =
@@ -135,14 +147,18 @@ fn looked_in(docs: &Docs, run: &str, at: Option<Time>) -> Vec<String> {
     in_trail.then_some("audit-trail").into_iter().chain(read).map(str::to_owned).collect()
 }
 
-fn is_override(event: &Value, stage: &str, run: &str) -> bool {
+/// Whether an event of the audit trail tells that somebody let a policy through.
+pub(in super::super) fn is_override(event: &Value) -> bool {
     let resource = &event["resource"];
     let kinds = ["policy_check", "policy_evaluation", "tf_policy_evaluation", "task_stage"];
     let kind = resource["type"].as_str().is_some_and(|t| kinds.contains(&t));
-    let action = resource["action"].as_str().is_some_and(|a| a.starts_with("overrid"));
-    let about =
-        resource["id"] == stage || resource["meta"]["run"] == run || resource["meta"]["run_id"] == run;
-    kind && action && about
+    kind && resource["action"].as_str().is_some_and(|a| a.starts_with("overrid"))
+}
+
+/// The run that an event of the audit trail names. Where it stands in the event is not published.
+pub(in super::super) fn named_run(event: &Value) -> Option<&str> {
+    let meta = &event["resource"]["meta"];
+    [&meta["run"], &meta["run"]["id"], &meta["run_id"]].into_iter().find_map(Value::as_str)
 }
 
 /// The value that run events use for an override is not published: an action that names one, or one at its very time.

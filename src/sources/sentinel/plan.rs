@@ -1,12 +1,13 @@
 //! What a plan says: resources with their tags, instance types and encryption. Values beyond these are not kept.
 
 use super::super::Gathered;
-use super::{Docs, host, related};
+use super::docs::{Docs, related};
+use super::host;
 use crate::config::Source;
 use crate::evidence::sentinel::{
     COMPUTE, ComputeChange, Encryption, ModelResource, PlanRead, Resource, TaggedResources,
 };
-use crate::evidence::{Evidence, Kind, Outside, Time};
+use crate::evidence::{Evidence, Kind, Outside, Time, json, sha256_hex};
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::Value;
@@ -17,6 +18,9 @@ use std::io::{BufReader, Read};
 /// What is kept of a plan: its managed resources. Plans grow to hundreds of megabytes; one resource is held at a time.
 #[derive(Deserialize)]
 pub(super) struct Plan {
+    /// Stands in every plan: without it, some other JSON came.
+    #[serde(rename = "format_version")]
+    _format_version: String,
     #[serde(default, deserialize_with = "changes")]
     resource_changes: Vec<Change>,
 }
@@ -137,7 +141,8 @@ impl Plan {
     }
 }
 
-/// Every managed resource of an applied plan as a state; a targeted plan leaves the others as they were.
+/// Every managed resource of an applied plan as it leaves it; a targeted plan leaves the others as they were. What a run changed
+/// is told of that run; what it found as it was, once: runs are read newest first, and an older one says nothing of what is now.
 pub(super) fn resources(out: &mut Gathered, source: &Source, docs: &Docs, run: &str, at: Time) {
     let Some(doc) = docs.get("runs", run) else { return };
     let plan = related(doc, "plan").and_then(|p| docs.plans.get(p)).or(docs.plans.get(run));
@@ -155,8 +160,17 @@ pub(super) fn resources(out: &mut Gathered, source: &Source, docs: &Docs, run: &
             encryption: change.encryption,
         };
         let subject = format!("tfe:{}/{workspace}/{}", host(source), resource.address);
-        let at = applied.unwrap_or(at);
-        out.evidence.push(Evidence::state(Kind::TerraformResource, &source.name, subject, at, &resource));
+        let found = || sha256_hex(json(&resource).to_string().as_bytes());
+        let told = if change.is_touched || change.is_deleted { run.to_owned() } else { found() };
+        let (key, at) = (format!("{subject}@{told}"), applied.unwrap_or(at));
+        out.evidence.push(Evidence::event(
+            Kind::TerraformResource,
+            &source.name,
+            key,
+            subject,
+            at,
+            &resource,
+        ));
     }
 }
 
@@ -300,9 +314,10 @@ mod tests {
         let c =
             change("aws_instance", json!({"tags": null}), json!({"instance_type": true, "tags_all": true}));
         assert_eq!((tags(&c).1, types(&c).1), (vec!["*".to_owned()], true));
-        let plan = json!({"resource_changes": [c]}).to_string();
+        let plan = json!({"format_version": "1.2", "resource_changes": [c]}).to_string();
         let summary = Plan::read(plan.as_bytes()).unwrap().summary();
         assert_eq!((summary.compute.len(), summary.models.len()), (1, 1));
+        assert!(Plan::read(&b"{\"message\": \"not found\"}"[..]).is_err(), "JSON, and no plan");
         let mut secret =
             change("aws_instance", json!({"tags_all": {"Owner": "x", "Key": "s3cr3t"}}), json!({}));
         secret["change"]["after_sensitive"] = json!({"tags_all": {"Key": true}});

@@ -1,48 +1,63 @@
 //! Policy sets: where they apply, what they hold, and at which level they declare it.
 
 use super::super::Gathered;
-use super::{Docs, host};
+use super::docs::Docs;
+use super::host;
 use crate::config::Source;
 use crate::evidence::sentinel::{Origin, Policy, PolicySet};
 use crate::evidence::{Evidence, Kind, Time, sha256_hex};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Levels that are declared for policies.
+/// Levels that are declared for policies, each with the time since when the policy has stood unchanged.
 pub(super) struct Levels {
     /// By name of the policy, whatever the set.
-    by_policy: BTreeMap<String, BTreeSet<String>>,
+    by_policy: BTreeMap<String, BTreeSet<Declared>>,
     /// By names of set and policy.
-    by_set: BTreeMap<(String, String), String>,
+    by_set: BTreeMap<(String, String), Declared>,
     /// Names of the sets that were read.
     sets: BTreeSet<String>,
 }
 
+/// A level, and since when.
+type Declared = (String, Option<Time>);
+
 impl Levels {
     /// As the list of policies states them.
     pub(super) fn of(docs: &Docs) -> Levels {
-        let mut by_policy = BTreeMap::<String, BTreeSet<String>>::new();
+        let mut levels =
+            Levels { by_policy: BTreeMap::new(), by_set: BTreeMap::new(), sets: BTreeSet::new() };
         for (_, policy, _) in docs.all("policies") {
-            if let (Some(name), Some(level)) = (policy["attributes"]["name"].as_str(), level(policy)) {
-                by_policy.entry(name.to_owned()).or_default().insert(level);
+            if let Some(level) = declared(policy) {
+                levels.by_policy.entry(text(&policy["attributes"]["name"])).or_default().insert(level);
             }
         }
-        let names = docs.all("policy-sets").map(|(_, set, _)| text(&set["attributes"]["name"])).collect();
-        let sets =
-            docs.all("policy-sets").map(|(_, set, _)| (text(&set["attributes"]["name"]), held(docs, set)));
-        let levels =
-            sets.flat_map(|(set, held)| held.into_iter().map(move |(p, level)| ((set.clone(), p), level)));
-        let by_set = levels.filter(|(_, level)| !level.is_empty()).collect();
-        Levels { by_policy, by_set, sets: names }
+        for (_, set, _) in docs.all("policy-sets") {
+            let name = text(&set["attributes"]["name"]);
+            for policy in ids(set, "policies").iter().filter_map(|id| docs.get("policies", id)) {
+                let place = (name.clone(), text(&policy["attributes"]["name"]));
+                levels.by_set.extend(declared(policy).map(|level| (place, level)));
+            }
+            levels.sets.insert(name);
+        }
+        levels
     }
 
-    /// The level of a policy in a set; of a set that was not read, the one that all policies of its name have.
-    pub(super) fn declared(&self, set: &str, policy: &str) -> Option<String> {
+    /// The level of a policy in a set; of a set that was not read, the one that all policies of its name have. None where the
+    /// policy was changed since: it may have been another.
+    pub(super) fn declared(&self, set: &str, policy: &str, at: Option<Time>) -> Option<String> {
         let of_set = self.by_set.get(&(set.to_owned(), policy.to_owned()));
         let only =
             || self.by_policy.get(policy).filter(|all| all.len() == 1 && !self.sets.contains(set))?.first();
-        of_set.or_else(only).cloned()
+        let (level, since) = of_set.or_else(only)?;
+        let is_later = since.zip(at).is_some_and(|(since, at)| since > at);
+        (!is_later).then(|| level.clone())
     }
+}
+
+fn declared(policy: &Value) -> Option<Declared> {
+    let since = policy["attributes"]["updated-at"].as_str().and_then(|t| t.parse().ok());
+    Some((level(policy)?, since))
 }
 
 /// The level that a policy declares.
@@ -101,6 +116,7 @@ pub(super) fn read(out: &mut Gathered, source: &Source, docs: &Docs, at: Time) {
             origin: origin(docs, set),
             policies: held(docs, set),
             workspaces: workspaces("workspaces"),
+            projects: ids(set, "projects"),
             excluded: workspaces("workspace-exclusions"),
         };
         let subject = format!("tfe:{}/policy-sets/{id}", host(source));

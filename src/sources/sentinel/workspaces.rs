@@ -1,7 +1,8 @@
 //! Workspaces, as an organization lists them, and the versions of their states.
 
 use super::super::Gathered;
-use super::{Docs, host, is_own, path_part, related};
+use super::docs::{Docs, is_own, path_part, related};
+use super::host;
 use crate::config::Source;
 use crate::evidence::sentinel::{Origin, StateVersion, Workspace};
 use crate::evidence::{Evidence, Kind, Private, Time};

@@ -1,15 +1,15 @@
 //! What is asked of a run beside its list: what policies said, who did what, what was planned.
 
-use crate::evidence::sentinel::is_final;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// Included with every run, where a run is asked for or listed.
 pub(super) const INCLUDED: &str =
     "include=workspace,created_by,plan,cost_estimate,configuration_version.ingress_attributes";
 
-/// Documents of a run that its own document leads to. A run that still goes on is asked for again.
+/// Documents of a run that its own document leads to.
 pub(super) fn of_run(run: &Value) -> Vec<String> {
-    let Some(id) = run["id"].as_str().filter(|_| is_final(status(run))) else { return Vec::new() };
+    let Some(id) = run["id"].as_str() else { return Vec::new() };
     let checks = leads_to(run, "policy-checks").then(|| format!("runs/{id}/policy-checks"));
     let stages =
         leads_to(run, "task-stages").then(|| format!("runs/{id}/task-stages?include=policy_evaluations"));
@@ -21,26 +21,29 @@ pub(super) fn of_run(run: &Value) -> Vec<String> {
     found
 }
 
-/// Documents that replies about runs lead to: outcomes of evaluations, and comments where a policy was let through.
-pub(super) fn of_reply(path: &str, reply: &Value) -> Vec<String> {
-    let documents =
-        ["data", "included"].into_iter().flat_map(|part| reply[part].as_array().into_iter().flatten());
-    let mut found = Vec::new();
-    for document in documents {
+/// Documents that replies about runs lead to, and whether a policy was let through, of which comments may tell.
+pub(super) fn of_reply(reply: &Value) -> (Vec<String>, bool) {
+    let part = |name: &str| reply[name].as_array().map(Vec::as_slice).unwrap_or_default();
+    let included: BTreeSet<&str> = part("included").iter().filter_map(|d| d["id"].as_str()).collect();
+    let documents = || part("data").iter().chain(part("included"));
+    let lead = |document: &Value| {
         let id = document["id"].as_str().unwrap_or_default();
-        match document["type"].as_str() {
-            Some("policy-evaluations") => found.push(format!("policy-evaluations/{id}/policy-set-outcomes")),
-            Some("tf-policy-evaluations") => {
-                found.push(format!("tf-policy-evaluations/{id}/tf-policy-set-outcomes"))
+        match document["type"].as_str()? {
+            "policy-evaluations" => Some(format!("policy-evaluations/{id}/policy-set-outcomes")),
+            "tf-policy-evaluations" => Some(format!("tf-policy-evaluations/{id}/tf-policy-set-outcomes")),
+            "task-stages" if evaluations(document).any(|e| !included.contains(e)) => {
+                Some(format!("task-stages/{id}/policy-evaluations"))
             }
-            _ => {}
+            _ => None,
         }
-        let comments = path.split('/').nth(1).map(|run| format!("runs/{run}/comments"));
-        if status(document) == "overridden" {
-            found.extend(comments.filter(|c| !found.contains(c)));
-        }
-    }
-    found
+    };
+    (documents().filter_map(lead).collect(), documents().any(|d| status(d) == "overridden"))
+}
+
+/// Evaluations that a task stage names.
+fn evaluations(stage: &Value) -> impl Iterator<Item = &str> {
+    let named = stage["relationships"]["policy-evaluations"]["data"].as_array().into_iter().flatten();
+    named.filter_map(|e| e["id"].as_str())
 }
 
 /// The plan of an applied run in JSON, without what is marked as sensitive.
@@ -49,7 +52,8 @@ pub(super) fn plan(run: &Value) -> Option<String> {
     Some(format!("plans/{plan}/json-output-redacted"))
 }
 
-fn status(document: &Value) -> &str {
+/// How far a run or a policy stage is.
+pub(super) fn status(document: &Value) -> &str {
     document["attributes"]["status"].as_str().unwrap_or_default()
 }
 

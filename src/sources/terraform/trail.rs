@@ -1,11 +1,13 @@
 //! The audit trail, which HCP Terraform keeps for 14 days and Terraform Enterprise does not have. It tells who overrode.
 
+use super::Refusal;
 use super::cursor::Cursor;
+use super::look::Look;
 use super::session::{Reply, Session};
-use super::{Look, Refusal};
 use crate::evidence::Time;
+use crate::sources::sentinel::{is_override, named_run};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Seconds that events stay, and in which one may come late.
 const KEPT: i64 = 14 * 86_400;
@@ -38,13 +40,13 @@ pub(super) fn read(session: &Session, look: &mut Look<'_>, cursor: &Cursor, now:
         Ok(mut replies) => {
             let events = replies.iter_mut().flat_map(|r| r.body["data"].as_array_mut().map(std::mem::take));
             let events: Vec<Value> = events.flatten().collect();
-            let runs = events.iter().filter_map(overridden).map(str::to_owned).collect();
-            // The parser is given those of overrides alone.
             look.note(&replies);
             look.gathered.keep(events.len() as u64);
-            let overrides: Vec<Value> = events.into_iter().filter(|e| overridden(e).is_some()).collect();
+            // The parser is given those of overrides alone.
+            let overrides = with_runs(session, look, events.into_iter().filter(is_override).collect());
             let path = replies.swap_remove(0).path;
             let mut told = who(session, look, &overrides);
+            let runs = overrides.iter().filter_map(named_run).map(str::to_owned).collect();
             told.push(Reply { path, body: json!({ "data": overrides }), sha256: String::new() });
             Some(Overrides { from, runs, told })
         }
@@ -52,6 +54,53 @@ pub(super) fn read(session: &Session, look: &mut Look<'_>, cursor: &Cursor, now:
             look.lacks(refusal, "who let policies through; HCP Terraform forgets it after 14 days");
             None
         }
+    }
+}
+
+/// Events, each with its run: where one names none, what was overridden leads there, a stage of it at most between.
+fn with_runs(session: &Session, look: &mut Look<'_>, mut events: Vec<Value>) -> Vec<Value> {
+    let unnamed = events.iter().filter(|e| named_run(e).is_none());
+    let mut ways: BTreeMap<String, String> = unnamed.filter_map(place).map(|p| (p.clone(), p)).collect();
+    let mut runs: BTreeMap<String, String> = BTreeMap::new();
+    for _ in 0..2 {
+        let asked = session.several(ways.keys().cloned().collect());
+        let mut next = BTreeMap::new();
+        for (target, replies) in asked {
+            let (from, found) = (ways[&target].clone(), replies.as_ref().ok().and_then(|r| r.first()));
+            let relationships = found.map(|r| &r.body["data"]["relationships"]);
+            let leads = |name: &str| relationships?[name]["data"]["id"].as_str().map(str::to_owned);
+            if let Some(run) = leads("run") {
+                runs.insert(from, run);
+            } else if let Some(stage) = leads("policy-attachable") {
+                next.insert(format!("task-stages/{stage}"), from);
+            }
+        }
+        ways = next;
+    }
+    for event in &mut events {
+        let run = named_run(event).map(str::to_owned).or_else(|| runs.get(&place(event)?).cloned());
+        match run {
+            Some(run) => name_run(event, &run),
+            None => look.gathered.gap(format!(
+                "the audit trail tells an override of {}, and of which run it is, nothing tells",
+                event["resource"]["id"]
+            )),
+        }
+    }
+    events
+}
+
+/// Where the API has what an event is about.
+fn place(event: &Value) -> Option<String> {
+    let (kind, id) = (event["resource"]["type"].as_str()?, event["resource"]["id"].as_str()?);
+    Some(format!("{}s/{id}", kind.replace('_', "-")))
+}
+
+fn name_run(event: &mut Value, run: &str) {
+    if let Some(resource) = event.get_mut("resource").and_then(Value::as_object_mut) {
+        let mut meta = resource.get("meta").and_then(Value::as_object).cloned().unwrap_or_default();
+        meta.insert("run".into(), run.into());
+        resource.insert("meta".into(), meta.into());
     }
 }
 
@@ -63,22 +112,21 @@ fn who(session: &Session, look: &mut Look<'_>, events: &[Value]) -> Vec<Reply> {
     };
     let accounts: BTreeSet<String> = events.iter().filter_map(auth).collect();
     let mut found = Vec::new();
-    for (_, replies) in session.several(accounts.into_iter().collect()) {
+    for (account, replies) in session.several(accounts.into_iter().collect()) {
         match replies {
             Ok(replies) => found.extend(replies),
             // One that was deleted stays unknown.
             Err(Refusal::NotServed(_)) => {}
-            Err(refusal) => look.lacks(refusal, "whether a person or a service let a policy through"),
+            Err(refusal) => {
+                // Gaps are open to everybody: they name no account.
+                let why = refusal.why().replace(&account, "users/…");
+                look.gathered.gap(format!(
+                    "{why}; not in the record: whether a person or a service let a policy through"
+                ));
+            }
         }
     }
     found
-}
-
-/// The run of an event that tells of an override.
-fn overridden(event: &Value) -> Option<&str> {
-    let (resource, meta) = (&event["resource"], &event["resource"]["meta"]);
-    let is_override = resource["action"].as_str().is_some_and(|a| a.starts_with("overrid"));
-    [&meta["run"], &meta["run_id"]].into_iter().find_map(Value::as_str).filter(|_| is_override)
 }
 
 /// Whether the trail can be read, in words.
