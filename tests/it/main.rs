@@ -22,6 +22,7 @@ mod organization;
 mod pages;
 mod policies;
 mod recordings;
+mod refusals;
 mod samples;
 mod seeds;
 #[path = "../support/mod.rs"]

@@ -5,7 +5,7 @@ use crate::organization::{check, run, world};
 use crate::support::tfe_api::{TfeApi, document, one};
 use crate::support::{World, judged, unit_of};
 use actledger::clock::Clock;
-use actledger::jobs::{self, Desk};
+use actledger::jobs::{self, Desk, IngestStatus};
 use serde_json::{Value, json};
 
 const REGISTER: &str = "[[system]]\nid = \"scoring\"\nteam = \"fraud\"\nrisk_level = \"high\"\nrole = \"deployer\"\n\
@@ -89,10 +89,16 @@ impl Weeks {
     }
 
     fn look(&mut self, at: &str) {
+        let status = self.look_with_gaps(at);
+        assert!(status.sources[0].not_seen.is_empty(), "{status:?}");
+    }
+
+    fn look_with_gaps(&mut self, at: &str) -> IngestStatus {
         self.desk.clock = Clock::at(at.parse().unwrap());
         let mut store = self.desk.store().unwrap();
         let status = jobs::ingest(&self.desk, &mut store, &[], &|_, _, _| {}).unwrap();
-        assert!(!status.failed() && status.sources[0].not_seen.is_empty(), "{status:?}");
+        assert!(!status.failed(), "{status:?}");
+        status
     }
 
     fn of(&self, control: &str, unit: &str) -> (&'static str, String, String) {
@@ -272,4 +278,203 @@ fn a_gate_that_became_weaker_needs_a_decision_of_somebody_else_within_a_week() {
         let said = weeks.of(control, unit);
         assert_eq!(said.0, status, "{unit}: {said:?}");
     }
+}
+
+#[test]
+fn what_could_not_be_read_is_not_what_was_not_run() {
+    let mut weeks = Weeks::begin();
+    weeks.applied("run-1", "2026-12-01T10:00:00Z", PASSED, json!([]), None);
+    weeks.applied("run-2", "2026-12-01T10:01:00Z", PASSED, json!([]), None);
+    let denied = json!({ "errors": [{ "status": 404, "title": "not found" }] }).to_string();
+    weeks.api.fault("runs/run-1/policy-checks", Some((404, &denied)));
+    weeks.api.fault("runs/run-2/policy-checks", Some((500, "out of order")));
+    weeks.look_with_gaps("2026-12-01T12:00:00Z");
+    for run in ["run-1", "run-2"] {
+        let (status, _, note) = weeks.of("hard-mandatory-not-bypassed", run);
+        assert!(
+            status == "not-assessed" && note.contains("has no outcome, and nothing shows whether it applies"),
+            "{run}: {status} {note}"
+        );
+    }
+    // That a run is gone later takes nothing back of what it was.
+    weeks.api.fault("runs/run-2/policy-checks", None);
+    weeks.api.delete_run("run-2");
+    weeks.look_with_gaps("2026-12-01T19:00:00Z");
+    assert_eq!(weeks.of("hard-mandatory-not-bypassed", "run-2").0, "not-assessed");
+}
+
+#[test]
+fn a_set_applies_by_project_and_not_where_it_leaves_a_workspace_out() {
+    let mut weeks = Weeks::begin();
+    let of_project = || json!({ "projects": { "data": [{ "type": "projects", "id": "prj-ml" }] } });
+    weeks.set(json!({ "global": false }), &[0, 1, 2, 3], of_project());
+    let workspace = |project: &str| {
+        document(
+            "workspaces",
+            "ws-1",
+            json!({ "name": "ml-train" }),
+            json!({ "project": one("projects", project) }),
+        )
+    };
+    weeks.api.list("organizations/o/workspaces", &[workspace("prj-ml")]);
+    weeks.applied("run-1", "2026-12-01T10:00:00Z", PASSED, json!([]), None);
+    weeks.api.list("runs/run-1/policy-checks", &[]);
+    weeks.look("2026-12-01T12:00:00Z");
+    let (status, _, note) = weeks.of("hard-mandatory-not-bypassed", "run-1");
+    assert!(status == "not-satisfied" && note.contains("applies to the workspace and was not run"), "{note}");
+    assert_eq!(judged(&weeks.desk, "scoring", "EXC").len(), 0);
+    // From then on it leaves the workspace out; the run before is judged by what was then.
+    let mut excluded = of_project();
+    excluded["workspace-exclusions"] = json!({ "data": [{ "type": "workspaces", "id": "ws-1" }] });
+    weeks.set(json!({ "global": false }), &[0, 1, 2, 3], excluded);
+    weeks.look("2026-12-02T12:00:00Z");
+    let (status, _, note) = weeks.of("hard-mandatory-not-bypassed", "run-1");
+    assert!(status == "not-satisfied" && note.contains("applies to the workspace and was not run"), "{note}");
+    let found = judged(&weeks.desk, "scoring", "EXC");
+    assert!(found.iter().any(|(unit, ..)| unit == "workspace/ml-train"), "{found:?}");
+    let (_, _, note) =
+        weeks.of("policy-weakened-with-review", "ai-resource-tagging 2026-12-02T12:00:00.000Z");
+    assert!(note.contains("no longer applies to workspace ml-train"), "{note}");
+}
+
+#[test]
+fn levels_are_those_of_the_set_and_of_the_time_of_the_run() {
+    let mut weeks = Weeks::begin();
+    // The same policy is advisory in a set of another name, and was changed after the second run.
+    let mut other = policy(7, "gpu-instance-control", "advisory");
+    other["attributes"]["updated-at"] = json!("2026-11-01T00:00:00Z");
+    weeks.api.put(other);
+    let mut ours = policy(0, "gpu-instance-control", "hard-mandatory");
+    ours["attributes"]["updated-at"] = json!("2026-12-01T11:00:00Z");
+    weeks.api.put(ours);
+    let failed = [false, true, true, true];
+    weeks.applied("run-1", "2026-12-01T10:00:00Z", failed, json!([]), None);
+    weeks.applied("run-2", "2026-12-01T11:30:00Z", failed, json!([]), None);
+    weeks.look("2026-12-01T12:00:00Z");
+    let told = crate::cluster::entries(&weeks.world, "sentinel.outcome").into_iter();
+    let mut levels: Vec<(String, String)> = told
+        .filter(|(_, p)| p["policy"] == "gpu-instance-control")
+        .map(|(_, p)| (p["run"].as_str().unwrap().to_owned(), p["level"].as_str().unwrap().to_owned()))
+        .collect();
+    levels.sort();
+    let expected = [("run-1", ""), ("run-2", "hard-mandatory")].map(|(r, l)| (r.to_owned(), l.to_owned()));
+    assert_eq!(levels, expected, "what it was before its last change, nobody tells");
+}
+
+#[test]
+fn a_policy_that_moves_to_a_set_as_strict_is_no_weakening_and_a_commit_that_nobody_read_may_be() {
+    let mut weeks = Weeks::begin();
+    weeks.look("2026-12-01T12:00:00Z");
+    let set = |id: &str, name: &str, policies: &[usize], more: Value| {
+        let held: Vec<Value> =
+            policies.iter().map(|i| json!({ "type": "policies", "id": format!("pol-{i}") })).collect();
+        let mut attributes =
+            json!({ "name": name, "kind": "sentinel", "global": true, "overridable": false });
+        attributes.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let version = format!("polsetver-{id}");
+        document(
+            "policy-sets",
+            id,
+            attributes,
+            json!({ "policies": { "data": held }, "current-version": one("policy-set-versions", &version) }),
+        )
+    };
+    weeks.api.list(
+        "organizations/o/policy-sets",
+        &[set("polset-1", "rules", &[1, 2, 3], json!({})), set("polset-2", "more", &[0], json!({}))],
+    );
+    weeks.look("2026-12-02T12:00:00Z");
+    let control = "policy-weakened-with-review";
+    let units = |weeks: &Weeks| -> Vec<String> {
+        judged(&weeks.desk, "scoring", control).into_iter().map(|(unit, ..)| unit).collect()
+    };
+    assert_eq!(units(&weeks), ["nothing"]);
+    let of_repository = |commit: &str| {
+        weeks.api.put(document(
+            "policy-set-versions",
+            "polsetver-polset-3",
+            json!({ "ingress-attributes": { "commit-sha": commit } }),
+            json!({}),
+        ));
+        set("polset-3", "vcs", &[], json!({ "vcs-repo": { "identifier": "o/policies", "branch": "main" } }))
+    };
+    let sets = [set("polset-1", "rules", &[1, 2, 3], json!({})), set("polset-2", "more", &[0], json!({}))];
+    weeks.api.list("organizations/o/policy-sets", &[&sets[..], &[of_repository("c0ffee")]].concat());
+    let api = weeks.api.clone();
+    weeks.look("2026-12-03T12:00:00Z");
+    api.put(document(
+        "policy-set-versions",
+        "polsetver-polset-3",
+        json!({ "ingress-attributes": { "commit-sha": "decaf" } }),
+        json!({}),
+    ));
+    weeks.look("2026-12-04T12:00:00Z");
+    let (status, reason, note) = weeks.of(control, "set/vcs 2026-12-04T12:00:00.000Z");
+    assert_eq!((status, reason.as_str()), ("not-assessed", "value-unknown"));
+    assert_eq!(
+        note,
+        "policies of the set vcs changed by commit decaf of o/policies, seen 2026-12-04 12:00 UTC"
+    );
+    assert_eq!(units(&weeks).len(), 1);
+}
+
+#[test]
+fn one_decision_speaks_of_one_weakening() {
+    let mut weeks = Weeks::begin();
+    weeks.look("2026-12-01T12:00:00Z");
+    weeks.api.put(policy(0, "gpu-instance-control", "soft-mandatory"));
+    weeks.look("2026-12-02T12:00:00Z");
+    weeks.api.put(policy(0, "gpu-instance-control", "advisory"));
+    weeks.look("2026-12-04T12:00:00Z");
+    let decided = |date: &str| {
+        format!(
+            "[[policy_change]]\ngate = \"gpu-instance-control\"\nrequester = \"Ada\"\napprover = \"Ben\"\ndate = {date}\nreason = \"A trial\"\n"
+        )
+    };
+    let control = "policy-weakened-with-review";
+    let judge = |weeks: &Weeks| {
+        ["2026-12-02", "2026-12-04"]
+            .map(|day| weeks.of(control, &format!("gpu-instance-control {day}T12:00:00.000Z")).0)
+    };
+    std::fs::write(weeks.world.path("systems.toml"), REGISTER.to_owned() + &decided("2026-12-03")).unwrap();
+    weeks.look("2026-12-05T12:00:00Z");
+    assert_eq!(
+        judge(&weeks),
+        ["satisfied", "not-satisfied"],
+        "the first is decided, a day late; the second is not"
+    );
+    std::fs::write(
+        weeks.world.path("systems.toml"),
+        REGISTER.to_owned() + &decided("2026-12-03") + &decided("2026-12-06"),
+    )
+    .unwrap();
+    weeks.look("2026-12-07T12:00:00Z");
+    assert_eq!(judge(&weeks), ["satisfied", "satisfied"]);
+}
+
+#[test]
+fn overrides_of_checks_that_name_no_policy_may_be_of_any() {
+    let mut weeks = Weeks::begin();
+    weeks.look("2026-08-01T12:00:00Z");
+    let opaque = |id: &str, run: &str| {
+        document(
+            "policy-checks",
+            id,
+            json!({ "status": "overridden", "result": { "result": false, "soft-failed": 1 },
+            "status-timestamps": { "overridden-at": "2026-11-20T10:05:00Z" } }),
+            json!({ "run": one("runs", run) }),
+        )
+    };
+    for n in 1..=3 {
+        let id = format!("run-{n}");
+        weeks.applied(&id, &format!("2026-11-20T1{n}:00:00Z"), PASSED, json!([]), None);
+        let checks = [opaque(&format!("polchk-a{n}"), &id), opaque(&format!("polchk-b{n}"), &id)];
+        weeks.api.list(&format!("runs/{id}/policy-checks"), &checks);
+        weeks.api.list(&format!("runs/{id}/comments"), &[]);
+    }
+    weeks.look_with_gaps("2026-11-21T12:00:00Z");
+    weeks.look("2026-11-21T13:00:00Z");
+    let (status, reason, note) = weeks.of("override-not-habitual", "*");
+    assert_eq!((status, reason.as_str()), ("not-assessed", "value-unknown"), "{note}");
+    assert_eq!(note, "6 overrides of policies that their checks do not name in 90 days");
 }

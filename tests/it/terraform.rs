@@ -4,7 +4,7 @@ use crate::support::project;
 use crate::support::tfe_api::document;
 use actledger::config::Source;
 use actledger::evidence::sentinel::{Outcome, Override, PolicySet, Resource, Run};
-use actledger::evidence::{Evidence, Kind, Private, Time};
+use actledger::evidence::{Evidence, Kind, Private, Time, sha256_hex};
 use actledger::sources::Gathered;
 use actledger::sources::sentinel::Parser;
 use serde::de::DeserializeOwned;
@@ -248,4 +248,58 @@ fn replies_that_nobody_expects_are_located_and_the_rest_is_read() {
     }
     let c = gathered.counts;
     assert_eq!((c.read, c.quarantined, c.refused), (c.kept + c.quarantined + c.refused, 1, 3));
+}
+
+#[test]
+fn evaluations_of_one_stage_are_let_through_together_and_outputs_are_cut_not_lost() {
+    let stage = json!({ "run": { "data": { "id": "run-1" } } });
+    let of_stage = json!({ "policy-attachable": { "data": { "id": "ts-1" } } });
+    let evaluation = |id: &str| {
+        let stamps = json!({ "overridden-at": "2026-11-20T10:00:00Z" });
+        document(
+            "policy-evaluations",
+            id,
+            json!({ "status": "overridden", "status-timestamps": stamps }),
+            of_stage.clone(),
+        )
+    };
+    let outcome = |id: &str, of: &str, policy: &str, output: Value| {
+        let outcomes = json!([{ "policy_name": policy, "enforcement_level": "mandatory", "status": "failed", "output": output }]);
+        document(
+            "policy-set-outcomes",
+            id,
+            json!({ "outcomes": outcomes, "policy-set-name": "rules" }),
+            json!({ "policy-evaluation": { "data": { "id": of } } }),
+        )
+    };
+    let long = json!([{ "print": "ä".repeat(60_000) }]);
+    let gathered = json_replies(&[
+        (
+            "runs/run-1",
+            json!({ "data": document("runs", "run-1", json!({ "status": "applied" }), json!({})) }),
+        ),
+        (
+            "runs/run-1/task-stages",
+            json!({ "data": [document("task-stages", "ts-1", json!({ "status": "passed" }), stage)], "included": [evaluation("poleval-1"), evaluation("poleval-2")] }),
+        ),
+        (
+            "policy-evaluations/poleval-1/policy-set-outcomes",
+            json!({ "data": [outcome("psout-1", "poleval-1", "a", json!([]))] }),
+        ),
+        (
+            "policy-evaluations/poleval-2/policy-set-outcomes",
+            json!({ "data": [outcome("psout-2", "poleval-2", "b", long.clone())] }),
+        ),
+    ]);
+    let overrides: Vec<Override> = payloads(&gathered, Kind::SentinelOverride).collect();
+    assert_eq!(overrides.len(), 1);
+    assert_eq!((overrides[0].stage.as_str(), overrides[0].policies.join(" ")), ("ts-1", "a b".to_owned()));
+    let cut = payloads::<Outcome>(&gathered, Kind::SentinelOutcome).find(|o| o.policy == "b").unwrap();
+    let Some(Private::Open { value }) = cut.output else { panic!("no output") };
+    let ending = format!(
+        "… (cut; {} bytes, SHA-256 {})",
+        long.to_string().len(),
+        sha256_hex(long.to_string().as_bytes())
+    );
+    assert!(value.ends_with(&ending) && value.len() < 17_000, "{}", &value[value.len() - 120..]);
 }

@@ -86,6 +86,13 @@ impl TfeApi {
         }
     }
 
+    /// Puts a run at the end of the list of runs: it was there before the others.
+    pub(crate) fn older_run(&self, run: Value) {
+        let id = run["id"].as_str().unwrap().to_owned();
+        self.put(run);
+        self.world().lists.get_mut("organizations/o/runs").unwrap().push_back(("runs".into(), id));
+    }
+
     /// Takes a run away.
     pub(crate) fn delete_run(&self, id: &str) {
         let mut world = self.world();
