@@ -248,7 +248,7 @@ pub struct Override {
     pub reason_from: Vec<String>,
     /// Where the actor was found.
     pub actor_from: Vec<String>,
-    /// Where was looked: `audit-trail`, `run-events`, `run-comments`.
+    /// Where was looked: `audit-trail`, `run-events`, `run-comments`, `webhook`.
     pub looked_in: Vec<String>,
     /// How who overrode was let in, as the audit trail states it: Client, Impersonated, System. The API tells no permission of an
     /// override beyond that.

@@ -1,6 +1,6 @@
 //! Everything a job needs at hand: config, key, clock, randomness, catalogue.
 
-use super::JobError;
+use super::{Hints, JobError};
 use crate::act::Catalogue;
 use crate::clock::{Clock, Randomness};
 use crate::config::Config;
@@ -12,10 +12,10 @@ use crate::sources::flow_logs::Selection;
 use crate::sources::kubernetes::Changes;
 use crate::store::{Store, Writer};
 use ed25519_dalek::pkcs8::DecodePrivateKey;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// What jobs work with.
 pub struct Desk {
@@ -33,31 +33,6 @@ pub struct Desk {
     pub changes: BTreeMap<String, Arc<Changes>>,
     /// Sources of which a notification said that there is something new.
     pub hints: Hints,
-}
-
-/// Names of sources that are to be read soon.
-#[derive(Clone, Default)]
-pub struct Hints(Arc<Mutex<BTreeSet<String>>>);
-
-impl Hints {
-    /// Adds one.
-    pub fn add(&self, source: &str) {
-        self.names().insert(source.to_owned());
-    }
-
-    /// All of them.
-    pub fn waiting(&self) -> Vec<String> {
-        self.names().iter().cloned().collect()
-    }
-
-    /// Forgets some: a pass begins that reads them.
-    pub fn forget(&self, sources: &[String]) {
-        self.names().retain(|name| !sources.contains(name));
-    }
-
-    fn names(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Why the desk cannot be laid.

@@ -5,6 +5,7 @@ mod anchor;
 mod assess;
 mod desk;
 mod export;
+mod hints;
 mod ingest;
 mod outbox;
 mod refetch;
@@ -13,8 +14,9 @@ mod whole;
 
 pub use anchor::{AnchorStatus, anchor, authorities};
 pub use assess::{AssessStatus, assess, intact};
-pub use desk::{Desk, DeskError, Hints, demo_nights, read_key};
+pub use desk::{Desk, DeskError, demo_nights, read_key};
 pub use export::{Exported, Request, export};
+pub use hints::Hints;
 pub use ingest::{IngestStatus, SourceStatus, ingest, ingest_again, register_now, waiting};
 pub use outbox::{MailStatus, compose, flush, queue};
 pub use refetch::{Refetched, refetch};

@@ -3,6 +3,7 @@
 use super::flow_logs::Selection;
 use super::kubernetes::Changes;
 use crate::config::Source;
+use crate::evidence::Time;
 use crate::evidence::gatekeeper::Config;
 use crate::evidence::record::SourceRun;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub struct Context<'a> {
     pub look: String,
     /// Runs that are read again.
     pub runs: Unsettled,
+    /// What notifications said of runs.
+    pub notices: Vec<Notice>,
     /// Where the watches of a cluster leave its changes.
     pub changes: Option<Arc<Changes>>,
 }
@@ -42,6 +45,7 @@ impl<'a> Context<'a> {
             config: None,
             look: String::new(),
             runs: Unsettled::default(),
+            notices: Vec::new(),
             changes: None,
         }
     }
@@ -56,4 +60,15 @@ pub struct Unsettled {
     pub lacking: Vec<String>,
     /// Those of which the token did not see a document.
     pub denied: Vec<String>,
+}
+
+/// What a notification said of a run: it is believed where nothing else tells who did what.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Notice {
+    /// `run-…`
+    pub run: String,
+    /// When the run was changed.
+    pub at: Time,
+    /// Name of the user who changed it.
+    pub by: String,
 }

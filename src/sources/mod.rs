@@ -17,7 +17,7 @@ mod pages;
 pub mod sentinel;
 pub mod terraform;
 
-pub use context::{Context, Unsettled};
+pub use context::{Context, Notice, Unsettled};
 pub use gathered::Gathered;
 pub use live::{Known, Knows, Live, Start, Step};
 

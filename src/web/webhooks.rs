@@ -1,15 +1,17 @@
-//! Notifications of HCP Terraform about runs. One that is signed makes a pass due, and nothing of what it says is taken: the pass
-//! reads the run through the API, as it would have without.
+//! Notifications of HCP Terraform about runs. One that is signed makes a pass due, which reads the run through the API, as it
+//! would have without. Who changed the run is kept for that pass, should nothing else tell who let a policy through.
 
 use super::Site;
 use crate::config::Config;
 use crate::evidence::sha256_hex;
 use crate::jobs::Hints;
+use crate::sources::Notice;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hmac::{Hmac, Mac};
+use serde_json::Value;
 use sha2::Sha512;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -56,7 +58,7 @@ impl Webhooks {
             return StatusCode::UNAUTHORIZED;
         }
         if self.is_new(body) {
-            self.hints.add(source);
+            self.hints.add(source, notices(body));
         }
         StatusCode::NO_CONTENT
     }
@@ -89,6 +91,19 @@ pub(super) async fn receive(
     status.into_response()
 }
 
+/// What a delivery says of who changed a run.
+fn notices(body: &[u8]) -> Vec<Notice> {
+    let said: Value = serde_json::from_slice(body).unwrap_or_default();
+    let notice = |n: &Value| {
+        Some(Notice {
+            run: said["run_id"].as_str()?.to_owned(),
+            at: n["run_updated_at"].as_str()?.parse().ok()?,
+            by: n["run_updated_by"].as_str()?.to_owned(),
+        })
+    };
+    said["notifications"].as_array().into_iter().flatten().filter_map(notice).collect()
+}
+
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
     text.len().is_multiple_of(2).then(|| text.as_bytes().chunks(2).map(byte).collect())?
@@ -100,6 +115,15 @@ mod tests {
 
     /// Made by `printf '{"run_id":"run-1"}' | openssl dgst -sha512 -hmac s3kr3t-token`.
     const SIGNED: &str = "0a8a9e87850e59afbe5c6eb0d564be2084b8523cbe4ac7e6b75758481479cb3bacc14f85192bf7d6619e18358d6adadb6bcb4809a89cd73dca2e7d4011193fdf";
+
+    #[test]
+    fn who_changed_a_run_is_kept_as_it_is_said() {
+        let body = br#"{"run_id":"run-1","notifications":[{"trigger":"run:applying","run_updated_at":"2026-11-20T10:05:01Z",
+            "run_updated_by":"ben"},{"trigger":"run:created","run_updated_at":null,"run_updated_by":null}]}"#;
+        let at = "2026-11-20T10:05:01Z".parse().unwrap();
+        assert_eq!(notices(body), [Notice { run: "run-1".into(), at, by: "ben".into() }]);
+        assert_eq!(notices(b"[]"), []);
+    }
 
     #[test]
     fn a_signed_delivery_makes_a_pass_due_once_and_any_other_none() {

@@ -5,6 +5,7 @@ use crate::organization::{NOW, check, estate, pass_at, plan, run, statuses, worl
 use crate::support::World;
 use crate::support::tfe_api::{TfeApi, document, one};
 use actledger::evidence::Time;
+use actledger::sources::Notice;
 use serde_json::{Value, json};
 
 const LATER: &str = "2026-11-23T10:15:00Z";
@@ -313,4 +314,25 @@ fn versions_of_states_are_read_at_the_documented_path_where_the_other_is_not_ser
     api.requests();
     pass_at(&world, "2026-11-23T17:15:00Z");
     assert_eq!(asked(&api, "organizations/o/workspaces"), 0, "what is denied does not list everything anew");
+}
+
+#[test]
+fn a_notification_tells_who_overrode_where_nothing_else_does() {
+    let api = estate();
+    let world = world(&api);
+    std::fs::remove_file(world.path("audit")).unwrap();
+    let text = std::fs::read_to_string(world.config()).unwrap();
+    std::fs::write(world.config(), text.replace("audit_token_file = \"audit\"\n", "")).unwrap();
+    let mut desk = world.desk();
+    desk.clock = actledger::clock::Clock::at(NOW.parse().unwrap());
+    let said = |at: &str, by: &str| Notice { run: "run-2".into(), at: at.parse().unwrap(), by: by.into() };
+    desk.hints
+        .add("tf", vec![said("2026-11-20T10:04:00Z", "user-2"), said("2026-11-20T10:05:01Z", "user-1")]);
+    let mut store = desk.store().unwrap();
+    actledger::jobs::ingest(&desk, &mut store, &["tf".into()], &|_, _, _| {}).unwrap();
+    drop(store);
+    let (_, over) = entries(&world, "sentinel.override").pop().unwrap();
+    assert_eq!((&over["actor_from"], &over["actor_kind"]), (&json!(["webhook"]), &json!("person")));
+    assert_eq!(over["actor_is_author"], true, "whoever changed the run in that second also made it");
+    assert_eq!(over["looked_in"], json!(["run-events", "run-comments", "webhook"]));
 }

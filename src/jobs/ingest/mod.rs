@@ -182,6 +182,7 @@ fn context<'a>(
     context.changes = desk.changes.get(&source.name).cloned();
     if kind == SourceKind::Sentinel && !source.is_folder() {
         context.look = cursor(store, source)?.unwrap_or_default();
+        context.notices = desk.hints.notices(&source.name);
         let marked = |mark| -> Result<Vec<String>, JobError> {
             let names = std::iter::once(&source.name).chain(&source.was);
             let marked = names.map(|name| store.state().delivered_with(name, mark));

@@ -2,6 +2,7 @@
 
 use super::plan::Plan;
 use crate::evidence::Time;
+use crate::sources::Notice;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +21,8 @@ pub(super) struct Docs {
     pub trail: Vec<Value>,
     /// Since when the audit trail tells everything.
     pub trail_from: Option<Time>,
+    /// What notifications said of runs.
+    pub notices: Vec<Notice>,
     pub paths: Vec<String>,
     pub deleted: Vec<String>,
 }

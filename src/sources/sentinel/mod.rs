@@ -14,7 +14,7 @@ mod workspaces;
 
 pub(super) use overrides::{is_override, named_run};
 
-use super::Gathered;
+use super::{Gathered, Notice};
 use crate::config::Source;
 use crate::evidence::{Kind, Time};
 use docs::{Docs, is_own, path_part};
@@ -123,6 +123,12 @@ impl<'a> Parser<'a> {
     /// With an audit trail that tells everything since a time.
     pub fn with_trail_from(mut self, from: Option<Time>) -> Parser<'a> {
         self.docs.trail_from = from;
+        self
+    }
+
+    /// With what notifications said of runs.
+    pub fn with_notices(mut self, notices: Vec<Notice>) -> Parser<'a> {
+        self.docs.notices = notices;
         self
     }
 

@@ -10,6 +10,9 @@ use crate::evidence::{Evidence, Kind, Private, Time};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// Milliseconds within which two things happened at once: replies tell seconds.
+const NEAR: i64 = 2_000;
+
 /// `person`, or `service` for a token, a team or the system itself; empty when the look holds no such user.
 pub(super) fn actor_kind(docs: &Docs, user: &str) -> String {
     let attributes = docs.get("users", user).map(|u| &u["attributes"]);
@@ -122,6 +125,12 @@ fn accountability(docs: &Docs, stage: &str, run: &str, at: Option<Time>, policie
         let comment = related(event, "comment").and_then(|c| docs.get("comments", c));
         reason(&mut found, comment.and_then(|c| c["attributes"]["body"].as_str()), "run-events");
     }
+    if let Some(user) = notified(docs, run, at).filter(|_| actor.is_none()) {
+        found.actor_kind = actor_kind(docs, &user);
+        actor = Some(user);
+        found.actor_from.push("webhook".into());
+        found.looked_in.push("webhook".into());
+    }
     for (_, comment, _) in docs.all("comments").filter(|(_, _, p)| path_part(p, "runs") == Some(run)) {
         let by = related(comment, "run-event")
             .and_then(|e| docs.get("run-events", e))
@@ -134,6 +143,20 @@ fn accountability(docs: &Docs, stage: &str, run: &str, at: Option<Time>, policie
     found.actor_is_author = actor.as_deref().zip(author).map(|(a, b)| a == b);
     found.actor = actor.map(Private::of);
     found
+}
+
+/// Who changed a run at the time of an override, as a notification says: the id of the user, or the name where that was not read.
+fn notified(docs: &Docs, run: &str, at: Option<Time>) -> Option<String> {
+    let of_run = docs.notices.iter().filter(|n| n.run == run);
+    let name = &of_run.min_by_key(|n| distance(n.at, at)).filter(|n| distance(n.at, at) <= NEAR)?.by;
+    let is_named = |user: &Value| user["attributes"]["username"] == **name;
+    let known = docs.all("users").find(|(_, user, _)| is_named(user));
+    Some(known.map_or_else(|| name.clone(), |(id, ..)| id.clone()))
+}
+
+/// Milliseconds between two times.
+fn distance(time: Time, at: Option<Time>) -> i64 {
+    at.map_or(i64::MAX, |at| (time.millis() - at.millis()).abs())
 }
 
 /// Where was looked for who and why. The audit trail tells nothing of what is older than its events.
@@ -168,7 +191,7 @@ fn override_event<'d>(docs: &'d Docs, run: &str, at: Option<Time>) -> Option<(&'
         let a = &e["attributes"];
         let named = a["action"].as_str().is_some_and(|x| x.contains("overrid"));
         let time = a["created-at"].as_str().and_then(|t| t.parse::<Time>().ok());
-        let near = time.zip(at).is_some_and(|(t, o)| (t.millis() - o.millis()).abs() <= 2_000);
+        let near = time.is_some_and(|t| distance(t, at) <= NEAR);
         named || near && related(e, "comment").is_some()
     };
     events.filter(|(_, e, _)| fits(e)).find_map(|(_, e, _)| Some((e, related(e, "actor")?)))

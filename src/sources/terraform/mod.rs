@@ -199,7 +199,9 @@ impl<'a> Pass<'a> {
     }
 
     fn look(&self) -> Look<'a> {
-        let mut parser = Parser::new(self.context.source, self.now).with_trail_from(self.trail_from);
+        let mut parser = Parser::new(self.context.source, self.now)
+            .with_trail_from(self.trail_from)
+            .with_notices(self.context.notices.clone());
         self.beside.iter().for_each(|reply| parser.beside(&reply.path, reply.body.clone()));
         Look::new(parser, self.session.asked())
     }
