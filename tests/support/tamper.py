@@ -27,7 +27,7 @@ def changed(value):
         place = len(value) // 2
         return value[:place] + bytes([value[place] ^ 1]) + value[place + 1:]
     place = len(value) // 2
-    return value[:place] + ("x" if value[place] != "x" else "y") + value[place + 1:]
+    return value[:place] + ("y" if value[place : place + 1] == "x" else "x") + value[place + 1 :]
 
 
 def copy():
