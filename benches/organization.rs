@@ -28,7 +28,7 @@ fn main() {
     println!("| | CPU s | wall s | MiB | entries | goal |\n| --- | --- | --- | --- | --- | --- |");
     let api = organization(runs);
     let dir = passes::estate(&format!(
-        "[schedule]\npass_minutes = 600\n[[sentinel]]\nname = 'tf'\nlocation = '{}'\norganization = 'o'\ntoken_file = 'token'\naudit_token_file = 'audit'\nrequests_per_second = 1000000\n",
+        "[schedule]\npass_minutes = 600\n[[sentinel]]\nname = 'tf'\nlocation = '{}'\norganization = 'o'\ntoken_file = 'token'\naudit_token_file = 'audit'\nrequests_per_second = 1000000\nrun_lists_per_minute = 6000000\n",
         api.url
     ));
     std::fs::write(dir.path().join("token"), TOKEN).unwrap();
