@@ -57,15 +57,14 @@ pub struct Run {
     pub warnings: Vec<String>,
 }
 
-impl Run {
-    /// Whether it is read again, as its mark.
-    pub fn mark(&self) -> &'static str {
-        match (is_final(&self.status), self.unread.is_empty(), self.denied.is_empty()) {
-            (false, ..) => OPEN,
-            (true, false, _) => LACKING,
-            (true, true, false) => DENIED,
-            (true, true, true) => SETTLED,
-        }
+/// Whether a run of a status is read again, as its mark; of some, documents could not be read or were denied. One that is not
+/// found may only be hidden from the token.
+pub fn mark(status: &str, lacks: bool, is_denied: bool) -> &'static str {
+    match (is_final(status), lacks, is_denied || status == DELETED) {
+        (false, ..) => OPEN,
+        (true, true, _) => LACKING,
+        (true, false, true) => DENIED,
+        (true, false, false) => SETTLED,
     }
 }
 
@@ -94,6 +93,8 @@ pub const OPEN: &str = "open";
 pub const LACKING: &str = "lacking";
 /// Mark of a final one of which the token does not see a document.
 pub const DENIED: &str = "denied";
+/// Mark of a workspace that is no longer listed.
+pub const GONE: &str = "gone";
 
 /// A cost estimate; amounts are decimal strings as stated.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -387,6 +388,9 @@ pub struct Resource {
     pub unknown_tags: Vec<String>,
     /// Instance types.
     pub instance_types: Vec<String>,
+    /// Whether the run left it as it was: it was there before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub untouched: bool,
     /// What the plan says of encryption; null when the resource is of no kind that we judge.
     pub encryption: Option<Encryption>,
 }

@@ -2,7 +2,7 @@
 
 use super::append::payload_digest;
 use super::{Reader, StoreError, schema, sql};
-use crate::evidence::sentinel::{Run, SETTLED};
+use crate::evidence::sentinel::{GONE, SETTLED, mark};
 use crate::evidence::{Evidence, Kind, Nature};
 use crate::ledger::header::Header;
 use crate::sources::Known;
@@ -13,6 +13,9 @@ use std::path::Path;
 
 /// Entries that are folded in one transaction of `state.db`, at most.
 const BATCH: u64 = 250_000;
+
+/// The state of what is no longer there.
+const GONE_PAYLOAD: &[u8] = br#"{"gone":true}"#;
 
 const DERIVED: [(&str, &str); 7] = [
     ("folded", "SELECT one, upto FROM folded ORDER BY 1"),
@@ -389,7 +392,7 @@ impl Folded {
                     true => Sha256::digest(header.payload).to_vec(),
                     false => payload_digest(&value(seq, header.payload)?, &[0; 32])?,
                 };
-                let gone = header.payload == br#"{"gone":true}"#;
+                let gone = header.payload == GONE_PAYLOAD;
                 let place = (header.source.to_string(), kind.name(), header.subject.to_string());
                 self.latest.insert(place, (digest, seq, gone));
             }
@@ -411,17 +414,20 @@ impl Folded {
                 self.delivered.insert(place, (Known { mark, revision, selection }, seq));
             }
             Kind::SentinelRun => {
-                let run: Run = serde_json::from_value(value(seq, header.payload)?)
-                    .map_err(|_| StoreError::Unreadable(seq))?;
-                let known = Known { mark: run.mark().to_owned(), ..Known::default() };
-                self.delivered.insert((header.source.to_string(), run.run), (known, seq));
+                let p = value(seq, header.payload)?;
+                let text = |name: &str| p[name].as_str().unwrap_or_default();
+                // A long list is a reference to a blob.
+                let holds =
+                    |name: &str| !p[name].is_null() && p[name].as_array().is_none_or(|l| !l.is_empty());
+                let mark = mark(text("status"), holds("unread"), holds("denied")).to_owned();
+                let place = (header.source.to_string(), text("run").to_owned());
+                self.delivered.insert(place, (Known { mark, ..Known::default() }, seq));
             }
             Kind::TerraformStateVersion | Kind::TerraformWorkspace => {
-                let p = value(seq, header.payload)?;
-                if let Some(id) = p["id"].as_str() {
-                    let known = Known { mark: SETTLED.to_owned(), ..Known::default() };
-                    self.delivered.insert((header.source.to_string(), id.to_owned()), (known, seq));
-                }
+                let id = header.subject.rsplit('/').next().unwrap_or_default().to_owned();
+                let mark = if header.payload == GONE_PAYLOAD { GONE } else { SETTLED }.to_owned();
+                let place = (header.source.to_string(), id);
+                self.delivered.insert(place, (Known { mark, ..Known::default() }, seq));
             }
             Kind::AssessmentFinding => {
                 let p = value(seq, header.payload)?;

@@ -481,3 +481,33 @@ fn overrides_of_checks_that_name_no_policy_may_be_of_any() {
     assert_eq!((status, reason.as_str()), ("not-assessed", "value-unknown"), "{note}");
     assert_eq!(note, "6 overrides of policies that their checks do not name in 90 days");
 }
+
+#[test]
+fn a_stage_that_was_not_read_may_hold_a_failure() {
+    let mut weeks = Weeks::begin();
+    weeks.applied("run-1", "2026-12-01T10:00:00Z", PASSED, json!([]), finished("99.5"));
+    let checks = json!({ "task-stages": { "links": { "related": "x" } }, "cost-estimate": one("cost-estimates", "ce-run-1") });
+    weeks.api.run(run("run-1", "applied", "2026-12-01T10:00:00Z", checks));
+    let denied = json!({ "errors": [{ "status": 404, "title": "not found" }] }).to_string();
+    weeks.api.fault("runs/run-1/task-stages", Some((404, &denied)));
+    weeks.look_with_gaps("2026-12-01T12:00:00Z");
+    let (status, _, note) = weeks.of("hard-mandatory-not-bypassed", "run-1");
+    assert_eq!(
+        (status, note.as_str()),
+        ("not-assessed", "its task-stages were not read, and may hold other policies")
+    );
+}
+
+#[test]
+fn resources_that_a_later_run_left_as_they_were_were_there_before() {
+    let mut weeks = Weeks::begin();
+    // The newer run is read first, and alone tells of the resource that both found.
+    let mut found = resource("aws_instance.gpu", "aws_instance", json!({ "instance_type": "p4d.24xlarge" }));
+    found["change"]["actions"] = json!(["no-op"]);
+    weeks.applied("run-2", "2026-12-01T10:05:00Z", PASSED, json!([found.clone()]), finished("99.5"));
+    weeks.look("2026-12-01T10:06:00Z");
+    weeks.applied("run-1", "2026-12-01T10:00:00Z", PASSED, json!([found]), finished("9000"));
+    weeks.look("2026-12-01T12:00:00Z");
+    let (status, _, note) = weeks.of("spend-limit", "run-1");
+    assert_eq!((status, note.as_str()), ("not-satisfied", "9000 USD a month estimated, limit 8000"));
+}

@@ -336,3 +336,142 @@ fn a_notification_tells_who_overrode_where_nothing_else_does() {
     assert_eq!(over["actor_is_author"], true, "whoever changed the run in that second also made it");
     assert_eq!(over["looked_in"], json!(["run-events", "run-comments", "webhook"]));
 }
+
+#[test]
+fn a_run_with_many_warnings_is_an_entry_like_any_other() {
+    let api = estate();
+    let event = |n: usize| {
+        let description = format!("Policy set {n} {}", "is weaker than it was configured ".repeat(4));
+        document(
+            "run-events",
+            &format!("re-{n}"),
+            json!({ "action": "changed_policy_enforcements", "description": description }),
+            json!({}),
+        )
+    };
+    api.list("runs/run-1/run-events", &(0..100).map(event).collect::<Vec<_>>());
+    let world = world(&api);
+    assert_eq!(pass_at(&world, NOW).failed, None);
+    assert_eq!(pass_at(&world, LATER).failed, None, "its list is kept apart, and the record is read on");
+}
+
+#[test]
+fn what_was_hidden_for_a_while_is_read_once_it_is_seen_again() {
+    let api = estate();
+    let world = world(&api);
+    let workspace = |id: &str| {
+        document("workspaces", id, json!({ "name": id, "created-at": "2026-01-01T00:00:00Z" }), json!({}))
+    };
+    let list = |ids: &[&str]| {
+        api.list("organizations/o/workspaces", &ids.iter().map(|id| workspace(id)).collect::<Vec<_>>());
+    };
+    list(&["ws-1", "ws-2"]);
+    pass_at(&world, NOW);
+    // For a day the token sees neither the workspace nor its run, which goes on meanwhile.
+    let hidden = json!({ "errors": [{ "status": 404, "title": "not found" }] }).to_string();
+    list(&["ws-1"]);
+    api.fault("runs/run-4", Some((404, &hidden)));
+    pass_at(&world, "2026-11-24T10:00:00Z");
+    assert_eq!(last(&world, "run-4")["status"], "deleted");
+    api.older_run(run("run-between", "discarded", "2026-11-24T09:00:00Z", no_checks()));
+    api.run(run("run-new", "discarded", "2026-11-25T09:00:00Z", no_checks()));
+    assert_eq!(pass_at(&world, "2026-11-25T10:00:00Z").not_seen, [""; 0], "it is said once");
+    api.fault("runs/run-4", None);
+    api.run(run("run-4", "discarded", "2026-11-22T10:00:00Z", no_checks()));
+    list(&["ws-1", "ws-2"]);
+    pass_at(&world, "2026-11-26T10:00:00Z");
+    assert_eq!(last(&world, "run-4")["status"], "discarded");
+    assert!(statuses(&world).contains(&"run-between discarded".to_owned()));
+}
+
+#[test]
+fn policies_are_not_gone_for_a_token_that_does_not_see_them() {
+    let api = estate();
+    let world = world(&api);
+    pass_at(&world, NOW);
+    let denied = json!({ "errors": [{ "status": 404, "title": "not found" }] }).to_string();
+    api.fault("organizations/o/policy-sets", Some((404, &denied)));
+    pass_at(&world, EVENING);
+    for kind in ["sentinel.policy", "sentinel.policy_set"] {
+        assert!(entries(&world, kind).iter().all(|(_, p)| p["gone"] != true), "{kind}");
+    }
+}
+
+#[test]
+fn what_always_fails_comes_after_what_is_new() {
+    let api = estate();
+    api.fault("plans/plan-run-1/json-output-redacted", Some((500, "out of order")));
+    let world = world(&api);
+    pass_at(&world, NOW);
+    api.run(run("run-5", "discarded", "2026-11-23T10:10:00Z", no_checks()));
+    api.requests();
+    pass_at(&world, LATER);
+    let asked = api.requests();
+    let place = |part: &str| asked.iter().position(|r| r.contains(part)).unwrap();
+    assert!(place("organizations/o/runs") < place("runs/run-1?"), "{asked:#?}");
+}
+
+#[test]
+fn two_overrides_of_one_run_are_of_those_who_made_them() {
+    let api = estate();
+    let stage = |id: &str| {
+        document(
+            "task-stages",
+            id,
+            json!({ "status": "passed" }),
+            json!({ "run": one("runs", "run-5"), "policy-evaluations": { "data": [{ "type": "policy-evaluations", "id": format!("poleval-{id}") }] } }),
+        )
+    };
+    let evaluation = |id: &str, at: &str| {
+        document(
+            "policy-evaluations",
+            &format!("poleval-{id}"),
+            json!({ "status": "overridden", "status-timestamps": { "overridden-at": at } }),
+            json!({ "policy-attachable": one("task-stages", id) }),
+        )
+    };
+    let acts = [("ts-1", "2026-11-21T10:05:00Z", "user-1"), ("ts-2", "2026-11-22T10:05:00Z", "user-2")];
+    for (id, at, user) in acts {
+        // The evaluation is not included: it is asked for by its stage.
+        api.list(&format!("task-stages/{id}/policy-evaluations"), &[evaluation(id, at)]);
+        api.list(&format!("policy-evaluations/poleval-{id}/policy-set-outcomes"), &[]);
+        api.trail(json!({ "id": id, "timestamp": at, "type": "Resource", "auth": { "accessor_id": user, "type": "Client" },
+            "resource": { "type": "policy_evaluation", "id": format!("poleval-{id}"), "action": "override", "meta": { "run": "run-5" } } }));
+    }
+    api.list("runs/run-5/task-stages", &acts.map(|(id, ..)| stage(id)));
+    api.list("runs/run-5/run-events", &[]);
+    api.list("runs/run-5/comments", &[]);
+    api.plan("plan-run-5", plan("aws_instance.x"));
+    let more = json!({ "policy-checks": { "data": [] }, "task-stages": { "links": { "related": "x" } } });
+    api.run(run("run-5", "applied", "2026-11-21T10:00:00Z", more));
+    let world = world(&api);
+    pass_at(&world, NOW);
+    let by = |world: &World| -> Vec<(String, bool)> {
+        let told = entries(world, "sentinel.override").into_iter().filter(|(_, p)| p["run"] == "run-5");
+        let mut told: Vec<_> = told
+            .map(|(_, p)| (p["stage"].as_str().unwrap().to_owned(), p["actor_is_author"] == true))
+            .collect();
+        told.sort();
+        told
+    };
+    assert_eq!(by(&world), [("ts-1".to_owned(), true), ("ts-2".to_owned(), false)]);
+}
+
+#[test]
+fn a_renamed_source_asks_for_old_marks_once() {
+    let api = estate();
+    api.fault("plans/plan-run-1/json-output-redacted", Some((500, "out of order")));
+    let world = world(&api);
+    pass_at(&world, NOW);
+    let text = std::fs::read_to_string(world.config()).unwrap();
+    std::fs::write(world.config(), text.replace("name = \"tf\"", "name = \"hcp\"\nwas = \"tf\"")).unwrap();
+    api.fault("plans/plan-run-1/json-output-redacted", None);
+    let mut desk = world.desk();
+    let mut store = desk.store().unwrap();
+    for (at, times) in [(LATER, 1), ("2026-11-23T10:30:00Z", 0), (EVENING, 0)] {
+        api.requests();
+        desk.clock = actledger::clock::Clock::at(at.parse().unwrap());
+        actledger::jobs::ingest(&desk, &mut store, &["hcp".into()], &|_, _, _| {}).unwrap();
+        assert_eq!(asked(&api, "runs/run-1?"), times, "{at}");
+    }
+}

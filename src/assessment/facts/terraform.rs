@@ -1,10 +1,10 @@
 //! Runs with what their policies said and who let them through; resources as last applied; policy sets.
 
 use super::{Seen, States, push, read};
-use crate::evidence::Kind;
 use crate::evidence::sentinel::{
     DELETED, Outcome, Override, Policy, PolicySet, Resource, Run, StateVersion, Workspace,
 };
+use crate::evidence::{Kind, Time};
 use crate::ledger::entry::Placed;
 use std::collections::BTreeMap;
 
@@ -28,8 +28,8 @@ pub struct Terraform {
     pub states: BTreeMap<String, Seen<StateVersion>>,
     /// Workspaces.
     pub workspaces: States<Workspace>,
-    /// Project of each workspace, by name.
-    pub projects: BTreeMap<String, String>,
+    /// Projects of each workspace, by name, with the time since when it was seen there.
+    projects: BTreeMap<String, Vec<(Time, String)>>,
     /// Policies with their text.
     pub policies: States<Policy>,
     /// Policy sets.
@@ -60,7 +60,7 @@ impl Terraform {
                 if let Some(seen) = read::<Override>(placed) {
                     let overrides = &mut self.runs.entry(seen.value.run.clone()).or_default().overrides;
                     // What an earlier look knew and a later one no longer does, is kept.
-                    let told = |o: &Override| (o.actor.is_some(), o.reason_chars);
+                    let told = |o: &Override| (o.actor.is_some(), o.reason_chars, o.looked_in.len());
                     let known = overrides.get(&seen.value.stage);
                     if known.is_none_or(|k| told(&k.value) <= told(&seen.value)) {
                         overrides.insert(seen.value.stage.clone(), seen);
@@ -76,7 +76,7 @@ impl Terraform {
             }
             Kind::TerraformWorkspace => {
                 if let Some(seen) = read::<Workspace>(placed).filter(|w| !w.value.project.is_empty()) {
-                    self.projects.insert(seen.value.name, seen.value.project);
+                    self.projects.entry(seen.value.name).or_default().push((seen.at, seen.value.project));
                 }
                 push(&mut self.workspaces, placed);
             }
@@ -89,6 +89,23 @@ impl Terraform {
             }
             _ => {}
         }
+    }
+
+    /// The project that a workspace was in; before it was first seen, the one in which it was then.
+    pub fn project(&self, workspace: &str, time: Time) -> Option<&str> {
+        let seen = self.projects.get(workspace)?;
+        let then = seen.iter().rfind(|(at, _)| *at <= time).or(seen.first());
+        then.map(|(_, project)| project.as_str())
+    }
+
+    /// Resources of a workspace at a time. What a later run left as it was, was there before.
+    pub fn resources_of(&self, workspace: &str, time: Time) -> impl Iterator<Item = &Resource> {
+        let then = move |history: &'_ Vec<Seen<Resource>>| -> Option<usize> {
+            let is_untouched = history.first().is_some_and(|first| first.value.untouched);
+            history.iter().rposition(|s| s.at <= time).or(is_untouched.then_some(0))
+        };
+        let resources = self.resources.0.values().filter_map(move |history| history.get(then(history)?));
+        resources.filter(move |r| !r.gone && r.value.workspace == workspace).map(|r| &r.value)
     }
 
     /// Applied runs, oldest first.

@@ -58,9 +58,8 @@ fn of_run(case: &Case<'_>, (facts, run): Applied<'_>) -> Judged {
     // A check that does not name its policies may hold any of them.
     let unnamed = outcomes.iter().any(|o| o.value.policy == "*");
     // What could not be read may hold any of them as well.
-    let unread =
-        [&run.value.unread, &run.value.denied].into_iter().flatten().any(|d| d != "plan" && d != "comments");
-    let skipped = missing.iter().find(|(_, applies)| *applies == Some(true) && !unnamed && !unread);
+    let unread = lacking(&run.value).find(|d| !["run-events", "comments"].contains(d));
+    let skipped = missing.iter().find(|(_, applies)| *applies == Some(true) && !unnamed && unread.is_none());
     let (line, note, shown) = if let Some(o) = find(&|o| is_hard(o) && o.failed()) {
         (
             2,
@@ -71,7 +70,9 @@ fn of_run(case: &Case<'_>, (facts, run): Applied<'_>) -> Judged {
         (3, format!("its policy {} is {}", o.value.stage, o.value.stage_status), Some(o))
     } else if let Some((policy, _)) = skipped {
         (3, format!("{} applies to the workspace and was not run", policy.name), None)
-    } else if let Some((policy, _)) = missing.iter().find(|(_, applies)| *applies == Some(false) && !unread) {
+    } else if let Some((policy, _)) =
+        missing.iter().find(|(_, applies)| *applies == Some(false) && unread.is_none())
+    {
         (4, format!("{} does not apply to the workspace", policy.name), None)
     } else if let Some((policy, o)) = below {
         let level = [&o.value.ran_at, &o.value.level].into_iter().find(|l| !l.is_empty());
@@ -83,12 +84,19 @@ fn of_run(case: &Case<'_>, (facts, run): Applied<'_>) -> Judged {
         (7, format!("{} {}, at a level that is not known", o.value.policy, o.value.status), Some(o))
     } else if let Some(o) = find(&|o| !known.contains(&o.status.as_str())) {
         (8, format!("{} says “{}”", o.value.policy, o.value.status), Some(o))
+    } else if let Some(document) = unread {
+        (10, format!("its {document} were not read, and may hold other policies"), None)
     } else {
         (9, format!("{} said what they had to say", many(outcomes.len() as u64, "policy outcome")), None)
     };
     let shown: Vec<u64> = shown.map_or_else(|| outcomes.iter().map(|o| o.seq).collect(), |o| vec![o.seq]);
     let judged = Judged::line(&run.value.run, line).note(note).evidence([run.seq]).evidence(shown);
     judged.happened(run.value.applied.unwrap_or(run.at))
+}
+
+/// Documents of a run that are not in the record, beside its plan.
+fn lacking(run: &Run) -> impl Iterator<Item = &str> {
+    [&run.unread, &run.denied].into_iter().flatten().map(String::as_str).filter(|d| *d != "plan")
 }
 
 /// State versions that no run explains: somebody wrote state from outside.
@@ -116,8 +124,9 @@ pub(super) fn not_habitual(case: &Case<'_>) -> Vec<Judged> {
             o.value.policies.iter().for_each(|p| found.entry(p).or_default().push((o.seq, run)));
         }
     }
-    let lacks = |run: &Run| [&run.unread, &run.denied].into_iter().flatten().any(|d| d != "plan");
-    let is_read = !runs.iter().any(|(_, r)| r.value.applied.unwrap_or(r.at) >= from && lacks(&r.value));
+    let is_read = !runs
+        .iter()
+        .any(|(_, r)| r.value.applied.unwrap_or(r.at) >= from && lacking(&r.value).next().is_some());
     // Checks that do not name their policies may have let any of them through.
     let unnamed = found.get("*").map_or(0, Vec::len) as u64;
     let judge = |(policy, overrides): (&&str, &Vec<(u64, &Seen<Run>)>)| {

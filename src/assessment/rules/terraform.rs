@@ -4,6 +4,7 @@ use super::super::estate::ai_resource;
 use super::super::facts::{RunFacts, Seen};
 use super::super::findings::{Case, Excepted};
 use super::Judged;
+use crate::evidence::Time;
 use crate::evidence::sentinel::{Encryption, Outcome, Override, PolicySet, Resource, Run};
 use crate::reperformance::{CostVerdict, cost, deployment_tags, is_model_resource, required_tags};
 use std::collections::BTreeMap;
@@ -44,18 +45,22 @@ fn bad(outcome: Option<&Seen<Outcome>>) -> bool {
     outcome.is_some_and(|o| o.value.failed())
 }
 
-/// Policy sets as they were when a run was applied; of a run before the first look at them, as they were seen within a day.
-fn sets_of<'a>(case: &Case<'a>, run: &Seen<Run>) -> Vec<&'a Seen<PolicySet>> {
-    let at = run.value.applied.unwrap_or(run.at);
-    let sets_at = |time| case.facts.terraform.sets.at(time).map(|(_, s)| s).collect::<Vec<_>>();
+/// Policy sets of its organization as they were when a run was applied; of a run before the first look at them, as they were seen
+/// within a day.
+fn sets_of<'a>(case: &Case<'a>, run: &Seen<Run>, at: Time) -> Vec<&'a Seen<PolicySet>> {
+    let sets_at = |time| {
+        let sets = case.facts.terraform.sets.at(time).map(|(_, s)| s);
+        sets.filter(|s| s.source == run.source).collect::<Vec<_>>()
+    };
     let then = sets_at(at);
     if then.is_empty() { sets_at(at.plus_seconds(86_400)) } else { then }
 }
 
 /// Whether a policy applied to the workspace of a run; none when nothing shows it.
 pub(super) fn attached(case: &Case<'_>, policy: &str, run: &Seen<Run>) -> Option<bool> {
-    let sets = sets_of(case, run);
-    let is_attached = sets.iter().any(|s| applies(case, &s.value, policy, &run.value.workspace));
+    let at = run.value.applied.unwrap_or(run.at);
+    let sets = sets_of(case, run, at);
+    let is_attached = sets.iter().any(|s| applies(case, &s.value, policy, (&run.value.workspace, at)));
     (is_attached || !sets.is_empty() && !sets.iter().any(|s| is_open(&s.value))).then_some(is_attached)
 }
 
@@ -77,10 +82,19 @@ fn entries(run: &Seen<Run>, outcome: Option<&Seen<Outcome>>) -> Vec<u64> {
 /// Workspaces of the system that a policy set excludes, or to which a required policy does not apply.
 pub(super) fn exemptions(case: &Case<'_>) -> Vec<Judged> {
     let Some(system) = case.system else { return Vec::new() };
-    let sets: Vec<_> = case.facts.terraform.sets.at(case.estate.at).map(|(_, s)| s).collect();
+    let (terraform, at) = (&case.facts.terraform, case.estate.at);
+    let all: Vec<_> = terraform.sets.at(at).map(|(_, s)| s).collect();
     let judge = |workspace: &String| {
+        let organizations: Vec<&String> = terraform
+            .workspaces
+            .at(at)
+            .filter(|(_, w)| w.value.name == *workspace)
+            .map(|(_, w)| &w.source)
+            .collect();
+        let is_ours = |s: &&&Seen<PolicySet>| organizations.is_empty() || organizations.contains(&&s.source);
+        let sets: Vec<&Seen<PolicySet>> = all.iter().filter(is_ours).copied().collect();
         let excluded = sets.iter().find(|s| s.value.excluded.contains(workspace));
-        let applies = |policy: &str| sets.iter().any(|s| applies(case, &s.value, policy, workspace));
+        let applies = |policy: &str| sets.iter().any(|s| applies(case, &s.value, policy, (workspace, at)));
         // A set of a repository does not name its policies: any of them may be in it.
         let any_open = sets.iter().any(|s| is_open(&s.value));
         let missing = case.catalogue.pack.policies.iter().find(|p| !any_open && !applies(&p.name));
@@ -99,18 +113,19 @@ pub(super) fn exemptions(case: &Case<'_>) -> Vec<Judged> {
         Some(Judged::line(thing, line).note(why).evidence(shown).evidence(found.map(|f| f.seq)))
     };
     // Without any look at policy sets nothing can be said of them.
-    if sets.is_empty() { Vec::new() } else { system.workspaces.iter().filter_map(judge).collect() }
+    if all.is_empty() { Vec::new() } else { system.workspaces.iter().filter_map(judge).collect() }
 }
 
-/// Whether a policy set applies a policy to a workspace.
-pub(super) fn applies(case: &Case<'_>, set: &PolicySet, policy: &str, workspace: &String) -> bool {
-    set.policies.iter().any(|(name, _)| name == policy) && reaches(case, set, workspace)
+/// Whether a policy set applies a policy to a workspace at a time.
+pub(super) fn applies(case: &Case<'_>, set: &PolicySet, policy: &str, place: (&String, Time)) -> bool {
+    set.policies.iter().any(|(name, _)| name == policy) && reaches(case, set, place)
 }
 
-/// Whether a policy set applies to a workspace: to all, by its name, or by its project.
-pub(super) fn reaches(case: &Case<'_>, set: &PolicySet, workspace: &String) -> bool {
-    let project = case.facts.terraform.projects.get(workspace);
-    let is_named = set.workspaces.contains(workspace) || project.is_some_and(|p| set.projects.contains(p));
+/// Whether a policy set applies to a workspace at a time: to all, by its name, or by its project.
+pub(super) fn reaches(case: &Case<'_>, set: &PolicySet, (workspace, at): (&String, Time)) -> bool {
+    let project = case.facts.terraform.project(workspace, at);
+    let of_project = project.is_some_and(|p| set.projects.iter().any(|known| known == p));
+    let is_named = set.workspaces.contains(workspace) || of_project;
     !set.excluded.contains(workspace) && (set.global || is_named)
 }
 
@@ -196,9 +211,8 @@ pub(super) fn spend_limit(case: &Case<'_>) -> Vec<Judged> {
 /// The lower limit holds for workspaces with AI resources, as they were once the run was applied.
 pub(super) fn limit<'c>(case: &Case<'c>, run: &Seen<Run>) -> &'c str {
     let at = run.value.applied.unwrap_or(run.at);
-    let mut resources = case.facts.terraform.resources.at(at).map(|(_, r)| &r.value);
-    let ai =
-        resources.any(|r| r.workspace == run.value.workspace && ai_resource(r, case.catalogue).is_some());
+    let mut resources = case.facts.terraform.resources_of(&run.value.workspace, at);
+    let ai = resources.any(|r| ai_resource(r, case.catalogue).is_some());
     let pack = &case.catalogue.pack;
     if ai { &pack.ml_monthly_cost } else { &pack.max_monthly_cost }
 }

@@ -112,7 +112,7 @@ fn of_sets(case: &Case<'_>) -> Vec<Weakening> {
             found.extend(change.map(|(what, is_clear)| weakening(policy.clone(), what, is_clear)));
         }
         // What a set of a repository holds, its list does not say.
-        if !b.gone && !commit.is_empty() && is_open(&b.value) && !reached(case, &a.value).is_empty() {
+        if !b.gone && !commit.is_empty() && is_open(&b.value) && !reached(case, a, b.at).is_empty() {
             let set = &b.value.name;
             found.push(weakening(format!("set/{set}"), format!("policies of the set {set} changed"), false));
         }
@@ -121,9 +121,9 @@ fn of_sets(case: &Case<'_>) -> Vec<Weakening> {
 }
 
 /// Workspaces of the system that a set applies to.
-fn reached<'a>(case: &Case<'a>, set: &PolicySet) -> Vec<&'a String> {
+fn reached<'a>(case: &Case<'a>, set: &Seen<PolicySet>, at: Time) -> Vec<&'a String> {
     let workspaces = case.system.into_iter().flat_map(|system| &system.workspaces);
-    workspaces.filter(|w| reaches(case, set, w)).collect()
+    workspaces.filter(|w| reaches(case, &set.value, (w, at))).collect()
 }
 
 /// How a set came to do less with a policy for the system, and whether it is clear that it does.
@@ -133,14 +133,16 @@ fn of_policy(
     a: &Seen<PolicySet>,
     b: &Seen<PolicySet>,
 ) -> Option<(String, bool)> {
-    let (from, reached, set) = (level(&a.value, policy)?, reached(case, &a.value), &a.value.name);
-    let is_lost = |w: &&String| b.gone || !applies(case, &b.value, policy, w);
+    let (from, reached, set) = (level(&a.value, policy)?, reached(case, a, b.at), &a.value.name);
+    let is_lost = |w: &&String| b.gone || !applies(case, &b.value, policy, (w, b.at));
     if reached.iter().any(is_lost) {
         // Another set that is as strict may apply it instead.
         let strict = |s: &PolicySet| level(s, policy).and_then(strictness) >= strictness(from);
         let is_as_strict = |s: &PolicySet| strict(s) && (a.value.overridable || !s.overridable);
-        let sets: Vec<_> = case.facts.terraform.sets.at(b.at).map(|(_, s)| &s.value).collect();
-        let covers = |w: &&String| sets.iter().any(|s| applies(case, s, policy, w) && is_as_strict(s));
+        let sets = case.facts.terraform.sets.at(b.at).map(|(_, s)| s);
+        let sets: Vec<_> = sets.filter(|s| s.source == b.source).map(|s| &s.value).collect();
+        let covers =
+            |w: &&String| sets.iter().any(|s| applies(case, s, policy, (w, b.at)) && is_as_strict(s));
         let bare = reached.iter().find(|w| !covers(w))?;
         return Some(match level(&b.value, policy) {
             _ if b.gone => (format!("{policy} went with its policy set {set}"), true),
@@ -171,7 +173,7 @@ fn of_texts(case: &Case<'_>) -> Vec<Weakening> {
     let required = |name: &str| case.catalogue.pack.policies.iter().any(|p| p.name == name);
     let judges = |name: &str, at: Time| {
         let reaches =
-            |s: &Seen<PolicySet>| system.workspaces.iter().any(|w| applies(case, &s.value, name, w));
+            |s: &Seen<PolicySet>| system.workspaces.iter().any(|w| applies(case, &s.value, name, (w, at)));
         terraform.sets.at(at).any(|(_, s)| reaches(s))
     };
     let changed =

@@ -144,6 +144,20 @@ fn cursor(store: &Store, source: &Source) -> Result<Option<String>, JobError> {
     })
 }
 
+/// Subjects of a source with a mark; those of its old name as long as its own does not have them.
+fn marked(store: &Store, source: &Source, mark: &str) -> Result<Vec<String>, JobError> {
+    let state = store.state();
+    let mut found = state.delivered_with(&source.name, mark)?;
+    if let Some(old) = &source.was {
+        for subject in state.delivered_with(old, mark)? {
+            if state.delivered(&source.name, &subject)?.is_none() {
+                found.push(subject);
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// What the ledger knows of a subject, under the source's own name or its old one.
 fn known(store: &Store, source: &Source, subject: &str) -> Result<Option<Known>, String> {
     for name in std::iter::once(&source.name).chain(&source.was) {
@@ -183,11 +197,7 @@ fn context<'a>(
     if kind == SourceKind::Sentinel && !source.is_folder() {
         context.look = cursor(store, source)?.unwrap_or_default();
         context.notices = desk.hints.notices(&source.name);
-        let marked = |mark| -> Result<Vec<String>, JobError> {
-            let names = std::iter::once(&source.name).chain(&source.was);
-            let marked = names.map(|name| store.state().delivered_with(name, mark));
-            Ok(marked.collect::<Result<Vec<_>, _>>()?.concat())
-        };
+        let marked = |mark| marked(store, source, mark);
         context.runs = Unsettled { open: marked(OPEN)?, lacking: marked(LACKING)?, denied: marked(DENIED)? };
     }
     before(store, kind, &mut context)?;

@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 
 /// Milliseconds within which two things happened at once: replies tell seconds.
 const NEAR: i64 = 2_000;
+/// The same for events of the trail, which are written down elsewhere.
+const TRAIL_NEAR: i64 = 30_000;
 
 /// `person`, or `service` for a token, a team or the system itself; empty when the look holds no such user.
 pub(super) fn actor_kind(docs: &Docs, user: &str) -> String {
@@ -100,9 +102,7 @@ fn accountability(docs: &Docs, stage: &str, run: &str, at: Option<Time>, policie
         ..Override::default()
     };
     let mut actor: Option<String> = None;
-    let mut events = docs.trail.iter().filter(|e| is_override(e));
-    let of_stage = events.clone().find(|e| e["resource"]["id"] == stage);
-    if let Some(event) = of_stage.or_else(|| events.find(|e| named_run(e) == Some(run))) {
+    if let Some(event) = trail_event(docs, stage, run, at) {
         let auth = &event["auth"];
         found.access = auth["type"].as_str().unwrap_or_default().to_owned();
         let person = auth["impersonator_id"].as_str().or(auth["accessor_id"].as_str());
@@ -143,6 +143,16 @@ fn accountability(docs: &Docs, stage: &str, run: &str, at: Option<Time>, policie
     found.actor_is_author = actor.as_deref().zip(author).map(|(a, b)| a == b);
     found.actor = actor.map(Private::of);
     found
+}
+
+/// The event of the trail that tells of an override: of its stage, else of its run at that time, as a run may be let through twice.
+fn trail_event<'d>(docs: &'d Docs, stage: &str, run: &str, at: Option<Time>) -> Option<&'d Value> {
+    let events = || docs.trail.iter().filter(|e| is_override(e));
+    let of_stage = events().find(|e| e["resource"]["id"] == stage);
+    let when = |e: &Value| e["timestamp"].as_str().and_then(|t| t.parse::<Time>().ok());
+    let away = |e: &&Value| when(e).map_or(i64::MAX, |t| if at.is_none() { 0 } else { distance(t, at) });
+    let of_run = || events().filter(|e| named_run(e) == Some(run)).min_by_key(away);
+    of_stage.or_else(|| of_run().filter(|e| away(e) <= TRAIL_NEAR))
 }
 
 /// Who changed a run at the time of an override, as a notification says: the id of the user, or the name where that was not read.
@@ -187,14 +197,18 @@ pub(in super::super) fn named_run(event: &Value) -> Option<&str> {
 /// The value that run events use for an override is not published: an action that names one, or one at its very time.
 fn override_event<'d>(docs: &'d Docs, run: &str, at: Option<Time>) -> Option<(&'d Value, &'d str)> {
     let events = docs.all("run-events").filter(|(_, _, p)| path_part(p, "runs") == Some(run));
-    let fits = |e: &Value| {
-        let a = &e["attributes"];
-        let named = a["action"].as_str().is_some_and(|x| x.contains("overrid"));
-        let time = a["created-at"].as_str().and_then(|t| t.parse::<Time>().ok());
-        let near = time.is_some_and(|t| distance(t, at) <= NEAR);
-        named || near && related(e, "comment").is_some()
+    let when = |e: &Value| e["attributes"]["created-at"].as_str().and_then(|t| t.parse::<Time>().ok());
+    let away = |e: &Value| match at {
+        Some(_) => when(e).map_or(i64::MAX, |t| distance(t, at)),
+        None => 0,
     };
-    events.filter(|(_, e, _)| fits(e)).find_map(|(_, e, _)| Some((e, related(e, "actor")?)))
+    let fits = |e: &Value| {
+        let is_named = e["attributes"]["action"].as_str().is_some_and(|x| x.contains("overrid"));
+        away(e) <= NEAR && (is_named || at.is_some() && related(e, "comment").is_some())
+    };
+    let found = events.map(|(_, e, _)| e).filter(|e| fits(e) && related(e, "actor").is_some());
+    let event = found.min_by_key(|e| away(e))?;
+    Some((event, related(event, "actor")?))
 }
 
 fn reason(found: &mut Override, text: Option<&str>, from: &str) {

@@ -151,6 +151,7 @@ pub(super) fn resources(out: &mut Gathered, source: &Source, docs: &Docs, run: &
     for change in plan.into_iter().flat_map(|plan| &plan.resource_changes) {
         let resource = Resource {
             gone: change.is_deleted,
+            untouched: !change.is_touched && !change.is_deleted,
             workspace: workspace.clone(),
             address: change.address.clone(),
             r#type: change.kind.clone(),
@@ -161,7 +162,7 @@ pub(super) fn resources(out: &mut Gathered, source: &Source, docs: &Docs, run: &
         };
         let subject = format!("tfe:{}/{workspace}/{}", host(source), resource.address);
         let found = || sha256_hex(json(&resource).to_string().as_bytes());
-        let told = if change.is_touched || change.is_deleted { run.to_owned() } else { found() };
+        let told = if resource.untouched { found() } else { run.to_owned() };
         let (key, at) = (format!("{subject}@{told}"), applied.unwrap_or(at));
         out.evidence.push(Evidence::event(
             Kind::TerraformResource,

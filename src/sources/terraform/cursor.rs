@@ -67,12 +67,19 @@ impl Cursor {
             scan.page = scan.page.saturating_sub(1).max(1);
             scan.resumed = true;
         }
+        // One that did not begin yet reads what is new as well.
+        if self.scans.first().is_some_and(|scan| !scan.checks && scan.reached.is_none()) {
+            return;
+        }
         let floor = self.runs.map(|t| t.plus_seconds(-OVERLAP)).or(since);
         self.scans.insert(0, Scan { page: 1, floor, ..Scan::default() });
     }
 
     /// Looks through the whole list once more, after all else.
     pub(super) fn check(&mut self, floor: Option<Time>) {
+        // No floor is the lowest.
+        let floors = self.scans.iter().filter(|scan| scan.checks).map(|scan| scan.floor);
+        let floor = floors.fold(floor, Option::min);
         self.scans.retain(|scan| !scan.checks);
         self.scans.push(Scan { page: 1, floor, checks: true, ..Scan::default() });
     }
@@ -126,6 +133,13 @@ mod tests {
     }
 
     #[test]
+    fn passes_that_read_no_page_leave_one_scan() {
+        let mut cursor = Cursor { runs: Some(at(9_000)), ..Cursor::default() };
+        (0..5).for_each(|_| cursor.begin(None));
+        assert_eq!(cursor.scans.len(), 1);
+    }
+
+    #[test]
     fn a_scan_goes_back_until_it_meets_what_it_saw() {
         let scan = Scan { page: 8, reached: Some(at(5_000)), ..Scan::default() };
         let mut cursor = Cursor { runs: Some(at(9_000)), scans: vec![scan], ..Cursor::default() };
@@ -146,6 +160,10 @@ mod tests {
         cursor.turned(Some((at(20), at(9))), false);
         let scans: Vec<_> = cursor.scans.iter().map(|s| (s.page, s.floor, s.checks)).collect();
         assert_eq!(scans, [(1, Some(at(10)), true)]);
+        cursor.check(Some(at(700)));
+        assert_eq!(cursor.scans[0].floor, Some(at(10)), "the deeper of two");
+        cursor.check(None);
+        assert_eq!(cursor.scans[0].floor, None, "the whole list is the deepest");
         (0..30).for_each(|_| cursor.turned(Some((at(900), at(800))), false));
         cursor.turned(None, true);
         assert_eq!(cursor.scans, []);

@@ -70,11 +70,11 @@ impl<'a> Look<'a> {
         match &refusal {
             // Nothing that is asked with such a token says anything.
             Refusal::Unknown(_) => return Err(refusal.why()),
-            Refusal::Denied(_) | Refusal::NotServed(_) => {
+            Refusal::TooLong(_) if what == "plan" => self.parser.too_long(run),
+            Refusal::Denied(_) | Refusal::NotServed(_) | Refusal::TooLong(_) => {
                 self.parser.denied(run, what);
                 self.denied.insert(run.to_owned());
             }
-            Refusal::TooLong(_) => self.parser.too_long(run),
             Refusal::Expired(_) | Refusal::Failed(_) => {
                 self.parser.unread(run, what);
                 self.unread.insert((run.to_owned(), what.to_owned()));

@@ -15,6 +15,7 @@ use super::http::Refusal;
 use super::live::{Knows, Start, Step};
 use super::sentinel::Parser;
 use crate::evidence::Time;
+use crate::evidence::sentinel::GONE;
 use cursor::Cursor;
 use look::Look;
 use serde_json::Value;
@@ -26,6 +27,8 @@ const PAGE: usize = 100;
 /// Seconds between two lists of all workspaces, and between two tries to read what lacks of a run.
 const WORKSPACES: i64 = 6 * 3600;
 const RETRY: i64 = 6 * 3600;
+/// Seconds after which other runs of which something lacks are tried first.
+const TURN: i64 = 900;
 
 /// A pass over an organization: what applies to all of its runs first, runs that were under way, then what is new, newest first.
 pub struct Pass<'a> {
@@ -43,8 +46,9 @@ pub struct Pass<'a> {
     /// Runs of which the trail tells an override.
     named: BTreeSet<String>,
     begun: bool,
-    /// Runs that are to be read by their id.
+    /// Runs that are to be read by their id; those of which something lacks, once all that is new was read.
     open: Vec<String>,
+    lacking: Vec<String>,
     /// One of those of which the token did not see everything, to find out whether it does now.
     probe: Option<String>,
     /// Whether runs of which something lacked are read again, and whether something lacks of another.
@@ -76,6 +80,7 @@ impl<'a> Pass<'a> {
             named: BTreeSet::new(),
             begun: false,
             open: context.runs.open.clone(),
+            lacking: Vec::new(),
             probe: None,
             retries: false,
             lacks_more: false,
@@ -98,7 +103,17 @@ impl<'a> Pass<'a> {
         if !self.cursor.scans.is_empty() {
             return self.page(known);
         }
-        self.states(known)
+        if !self.lacking.is_empty() {
+            let lacking = std::mem::take(&mut self.lacking);
+            self.open.extend(lacking.into_iter().filter(|id| !self.done.contains(id)));
+        }
+        if self.open.is_empty() { self.states(known) } else { self.by_id() }
+    }
+
+    /// Whether nothing is left to read.
+    fn is_done(&self) -> bool {
+        let runs = [&self.open, &self.lacking].into_iter().all(Vec::is_empty);
+        runs && self.cursor.scans.is_empty() && self.changed.is_empty()
     }
 
     /// Policy sets, workspaces and the audit trail.
@@ -113,12 +128,12 @@ impl<'a> Pass<'a> {
                     self.workspaces(&replies, known)?;
                     look.take(replies);
                     look.parser.workspaces_are_whole();
-                    policies(&self.session, &mut look, &sets);
+                    sets.iter().for_each(|sets| policies(&self.session, &mut look, sets));
                 }
                 Err(refusal) => look.lacks(refusal, "names of workspaces, and which have no policies"),
             }
         }
-        self.beside = sets;
+        self.beside = sets.unwrap_or_default();
         if let Some(overrides) = trail::read(&self.session, &mut look, &self.cursor, self.now) {
             self.named.extend(overrides.runs);
             self.beside.extend(overrides.told);
@@ -126,11 +141,11 @@ impl<'a> Pass<'a> {
         }
         self.begin_again();
         self.pass_trail();
-        Ok(self.took(look, false))
+        Ok(self.took(look))
     }
 
-    /// Policy sets with their policies. A token that may not see them sees runs all the same.
-    fn sets(&self, look: &mut Look<'_>) -> Result<Vec<Reply>, String> {
+    /// Policy sets with their policies; none for a token that may not see them, but sees runs all the same.
+    fn sets(&self, look: &mut Look<'_>) -> Result<Option<Vec<Reply>>, String> {
         let sets = format!(
             "organizations/{}/policy-sets?page%5Bsize%5D=100&include=policies,workspaces,workspace_exclusions,projects,current_version",
             self.session.organization
@@ -139,11 +154,11 @@ impl<'a> Pass<'a> {
             Ok(sets) => {
                 look.take(sets.clone());
                 look.parser.sets_are_whole();
-                Ok(sets)
+                Ok(Some(sets))
             }
             Err(refusal @ (Refusal::Denied(_) | Refusal::NotServed(_))) => {
                 look.lacks(refusal, "policy sets: levels that policies declare, and where they apply");
-                Ok(Vec::new())
+                Ok(None)
             }
             Err(refusal) => Err(refusal.why()),
         }
@@ -156,7 +171,8 @@ impl<'a> Pass<'a> {
             let created = workspace["attributes"]["created-at"].as_str().and_then(|t| t.parse::<Time>().ok());
             let is_older = created.zip(self.cursor.runs).is_some_and(|(created, read)| created < read);
             let id = workspace["id"].as_str().unwrap_or_default();
-            if self.cursor.workspaces.is_some() && is_older && known(id)?.is_none() {
+            let is_seen_anew = known(id)?.is_none_or(|k| k.mark == GONE);
+            if self.cursor.workspaces.is_some() && is_older && is_seen_anew {
                 self.cursor.check(self.since);
             }
         }
@@ -164,21 +180,20 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// Queues runs that are read by their id: those that the trail names, and those of which something lacks.
+    /// Queues runs that are read by their id: those that the trail names, and later those of which something lacks.
     fn begin_again(&mut self) {
         let known = &self.context.runs;
-        self.retries = self.cursor.retry.is_none_or(|t| t <= self.now);
-        let mut again: Vec<&String> = self.named.iter().collect();
-        if self.retries {
-            again.extend(&known.lacking);
-            // Another one each time.
-            let turn = usize::try_from(self.now.seconds() / RETRY).unwrap_or_default();
-            self.probe = known.denied.get(turn % known.denied.len().max(1)).cloned();
-            again.extend(&self.probe);
-        }
-        let again: BTreeSet<String> = again.into_iter().cloned().collect();
         let open: BTreeSet<String> = self.open.iter().cloned().collect();
-        self.open.extend(again.difference(&open).cloned());
+        self.open.extend(self.named.difference(&open).cloned());
+        self.retries = self.cursor.retry.is_none_or(|t| t <= self.now);
+        if self.retries {
+            // Others come first each time, should not all be reached.
+            let turn = usize::try_from(self.now.seconds() / TURN).unwrap_or_default();
+            self.lacking = known.lacking.clone();
+            self.lacking.rotate_left(turn % known.lacking.len().max(1));
+            self.probe = known.denied.get(turn % known.denied.len().max(1)).cloned();
+            self.lacking.extend(self.probe.clone());
+        }
         self.plan_retry();
     }
 
@@ -186,7 +201,7 @@ impl<'a> Pass<'a> {
     fn plan_retry(&mut self) {
         if self.lacks_more {
             self.cursor.retry = Some(self.now);
-        } else if self.retries && self.open.is_empty() {
+        } else if self.retries && self.open.is_empty() && self.lacking.is_empty() {
             self.cursor.retry = Some(self.now.plus_seconds(RETRY));
         }
     }
@@ -206,8 +221,8 @@ impl<'a> Pass<'a> {
         Look::new(parser, self.session.asked())
     }
 
-    fn took(&self, look: Look<'_>, last: bool) -> Step {
-        look.step(self.cursor.look(), self.session.asked(), last)
+    fn took(&self, look: Look<'_>) -> Step {
+        look.step(self.cursor.look(), self.session.asked(), self.is_done())
     }
 
     /// What a pass would read, in words.

@@ -21,28 +21,33 @@ impl Pass<'_> {
         let left = self.open.split_off(self.open.len().min(PAGE));
         let ids = std::mem::replace(&mut self.open, left);
         let targets = ids.iter().map(|id| format!("runs/{id}?{}", details::INCLUDED)).collect();
-        let mut runs = Vec::new();
+        let (mut runs, before) = (Vec::new(), &self.context.runs.denied);
         for (id, (_, reply)) in ids.iter().zip(self.session.several(targets)) {
             match reply {
                 Ok(replies) => {
                     runs.extend(replies.iter().map(|r| r.body["data"].clone()));
                     look.take(replies);
+                    self.done.insert(id.clone());
                 }
                 Err(Refusal::NotServed(why)) => {
                     look.parser.deleted(id);
-                    look.gathered.gap(format!("{why}; the run was deleted, or the token no longer sees it"));
+                    look.denied.insert(id.clone());
+                    self.done.insert(id.clone());
+                    if !before.contains(id) {
+                        let what = "the run was deleted, or the token no longer sees it";
+                        look.gathered.gap(format!("{why}; {what}"));
+                    }
                 }
                 Err(refusal) => look.lacks_of_run(&self.session, id, "runs", refusal)?,
             }
         }
         self.details(&mut look, &runs)?;
-        self.done.extend(ids);
         let holds = look.unread.iter().any(|(run, what)| what != "plan" && self.named.contains(run));
         self.trail_is_done &= !holds || self.trail_is_old();
         self.try_denied(&look);
         self.plan_retry();
         self.pass_trail();
-        Ok(self.took(look, false))
+        Ok(self.took(look))
     }
 
     fn trail_is_old(&self) -> bool {
@@ -72,13 +77,13 @@ impl Pass<'_> {
     /// A page of the list of runs.
     pub(super) fn page(&mut self, known: &Knows<'_>) -> Result<Step, String> {
         let mut look = self.look();
-        let (page, checks) = self.cursor.scans.first().map_or((1, false), |scan| (scan.page, scan.checks));
-        let more = if checks { "" } else { details::INCLUDED };
+        let page = self.cursor.scans.first().map_or(1, |scan| scan.page);
         let target = format!(
-            "organizations/{}/runs?page%5Bsize%5D={PAGE}&page%5Bnumber%5D={page}&{more}",
-            self.session.organization
+            "organizations/{}/runs?page%5Bsize%5D={PAGE}&page%5Bnumber%5D={page}&{}",
+            self.session.organization,
+            details::INCLUDED
         );
-        let mut reply = self.session.get(target.trim_end_matches('&')).map_err(Refusal::why)?;
+        let mut reply = self.session.get(&target).map_err(Refusal::why)?;
         let created = |run: &Value| run["attributes"]["created-at"].as_str()?.parse::<Time>().ok();
         let times: BTreeSet<Time> =
             documents(std::slice::from_ref(&reply), "data").filter_map(created).collect();
@@ -86,13 +91,7 @@ impl Pass<'_> {
         let mut new = Vec::new();
         for run in reply.body["data"].as_array().cloned().unwrap_or_default() {
             let id = run["id"].as_str().unwrap_or_default().to_owned();
-            if known(&id)?.is_some() || self.done.contains(&id) {
-                continue;
-            }
-            if checks {
-                self.open.push(id);
-            } else {
-                self.done.insert(id);
+            if known(&id)?.is_none() && self.done.insert(id) {
                 new.push(run);
             }
         }
@@ -101,7 +100,6 @@ impl Pass<'_> {
         self.details(&mut look, &new)?;
         self.plan_retry();
         self.cursor.turned(times.last().copied().zip(times.first().copied()), is_last);
-        let last = self.cursor.scans.is_empty() && self.changed.is_empty() && self.open.is_empty();
-        Ok(self.took(look, last))
+        Ok(self.took(look))
     }
 }

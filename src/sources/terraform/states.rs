@@ -1,7 +1,7 @@
 //! Versions of states, which tell of applies that no run explains.
 
 use super::session::{Reply, Session, documents};
-use super::{PAGE, Pass};
+use super::{PAGE, Pass, WORKSPACES};
 use crate::evidence::Time;
 use crate::sources::http::Refusal;
 use crate::sources::live::{Knows, Step};
@@ -60,14 +60,13 @@ impl Pass<'_> {
                 Err(refusal) => {
                     if matches!(refusal, Refusal::Failed(_)) {
                         // The next list of workspaces asks again.
-                        self.cursor.workspaces = None;
+                        self.cursor.workspaces = Some(self.now.plus_seconds(-WORKSPACES));
                     }
                     look.lacks(refusal, "states that were written without a run");
                 }
             }
         }
-        let last = self.changed.is_empty();
-        Ok(self.took(look, last))
+        Ok(self.took(look))
     }
 
     fn listed(&self, workspace: &Value) -> String {
