@@ -18,11 +18,11 @@ use std::io::{BufReader, Read};
 /// What is kept of a plan: its managed resources. Plans grow to hundreds of megabytes; one resource is held at a time.
 #[derive(Deserialize)]
 pub(super) struct Plan {
-    /// Stands in every plan: without it, some other JSON came.
-    #[serde(rename = "format_version")]
-    _format_version: String,
+    /// Stands in every plan that is not redacted.
+    format_version: Option<String>,
+    /// None where there is no such list.
     #[serde(default, deserialize_with = "changes")]
-    resource_changes: Vec<Change>,
+    resource_changes: Option<Vec<Change>>,
 }
 
 /// A managed resource that a plan names.
@@ -42,22 +42,22 @@ struct Change {
 }
 
 /// Reads resources one by one.
-fn changes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Change>, D::Error> {
+fn changes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Change>>, D::Error> {
     struct Each;
     impl<'de> Visitor<'de> for Each {
-        type Value = Vec<Change>;
+        type Value = Option<Vec<Change>>;
         fn expecting(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
             f.write_str("a list of resource changes")
         }
-        fn visit_unit<E>(self) -> Result<Vec<Change>, E> {
-            Ok(Vec::new())
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
         }
-        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<Change>, A::Error> {
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
             let mut found = Vec::new();
             while let Some(change) = items.next_element::<Value>()? {
                 found.extend(Change::of(&change));
             }
-            Ok(found)
+            Ok(Some(found))
         }
     }
     from.deserialize_any(Each)
@@ -91,14 +91,22 @@ impl Change {
 }
 
 impl Plan {
-    /// Of JSON as `terraform show -json` prints it.
+    /// Of JSON as `terraform show -json` prints it, or as HCP Terraform redacts it.
     pub(super) fn read(json: impl Read) -> serde_json::Result<Plan> {
-        serde_json::from_reader(BufReader::new(json))
+        let plan: Plan = serde_json::from_reader(BufReader::new(json))?;
+        if plan.format_version.is_none() && plan.resource_changes.is_none() {
+            return Err(serde::de::Error::custom("it has neither format_version nor resource_changes"));
+        }
+        Ok(plan)
+    }
+
+    fn changes(&self) -> &[Change] {
+        self.resource_changes.as_deref().unwrap_or_default()
     }
 
     /// What rules about a run read of its plan.
     pub(super) fn summary(&self) -> PlanRead {
-        let touched = || self.resource_changes.iter().filter(|c| c.is_touched);
+        let touched = || self.changes().iter().filter(|c| c.is_touched);
         let compute = touched().filter(|c| COMPUTE.contains(&c.kind.as_str())).map(|c| ComputeChange {
             address: c.address.clone(),
             instance_types: c.instance_types.clone(),
@@ -114,14 +122,14 @@ impl Plan {
             compute: compute.collect(),
             models: models.collect(),
             tagged: self.tagged(),
-            resources: i64::try_from(self.resource_changes.len()).unwrap_or(i64::MAX),
+            resources: i64::try_from(self.changes().len()).unwrap_or(i64::MAX),
         }
     }
 
     /// What is created or changed and can carry tags, alike together.
     fn tagged(&self) -> Vec<TaggedResources> {
         let (mut found, mut places) = (Vec::<TaggedResources>::new(), HashMap::new());
-        for c in self.resource_changes.iter().filter(|c| c.is_touched) {
+        for c in self.changes().iter().filter(|c| c.is_touched) {
             let Some(tags) = &c.tags else { continue };
             let alike = (&c.kind, &tags.0, &c.unknown_tags, &c.instance_types);
             let place = *places.entry(alike).or_insert(found.len());
@@ -148,7 +156,7 @@ pub(super) fn resources(out: &mut Gathered, source: &Source, docs: &Docs, run: &
     let plan = related(doc, "plan").and_then(|p| docs.plans.get(p)).or(docs.plans.get(run));
     let workspace = docs.workspace(related(doc, "workspace").unwrap_or_default());
     let applied = doc["attributes"]["status-timestamps"]["applied-at"].as_str().and_then(|t| t.parse().ok());
-    for change in plan.into_iter().flat_map(|plan| &plan.resource_changes) {
+    for change in plan.into_iter().flat_map(Plan::changes) {
         let resource = Resource {
             gone: change.is_deleted,
             untouched: !change.is_touched && !change.is_deleted,
