@@ -1,7 +1,7 @@
 //! Live sources: passes in steps, each of which is committed with its cursor.
 
 use super::{Context, Gathered, aws, kubernetes, terraform};
-use crate::evidence::Time;
+use crate::evidence::{Evidence, Kind, Time};
 use std::time::Duration;
 
 /// A pass over a live source.
@@ -41,11 +41,11 @@ impl<'a> Live<'a> {
     ///
     /// # Errors
     /// Why the source cannot be read on; what was committed stays.
-    pub fn step(&mut self, known: &Knows<'_>) -> Result<Step, String> {
+    pub fn step(&mut self, record: &dyn Record) -> Result<Step, String> {
         match self {
-            Live::Aws(pass) => pass.step(known),
+            Live::Aws(pass) => pass.step(record),
             Live::Cluster(pass) => pass.step(),
-            Live::Organization(pass) => pass.step(known),
+            Live::Organization(pass) => pass.step(record),
         }
     }
 
@@ -53,9 +53,9 @@ impl<'a> Live<'a> {
     ///
     /// # Errors
     /// Why it cannot be listed.
-    pub fn waiting(self, known: &Knows<'_>) -> Result<String, String> {
+    pub fn waiting(self, record: &dyn Record) -> Result<String, String> {
         match self {
-            Live::Aws(pass) => pass.waiting(known),
+            Live::Aws(pass) => pass.waiting(record),
             Live::Cluster(pass) => pass.waiting(),
             Live::Organization(pass) => pass.waiting(),
         }
@@ -110,8 +110,26 @@ pub struct Known {
     pub selection: String,
 }
 
-/// Tells what the ledger knows of a subject; the error is the store's reason.
-pub type Knows<'k> = dyn Fn(&str) -> Result<Option<Known>, String> + 'k;
+/// What the ledger knows of a source; errors are the store's reasons.
+pub trait Record {
+    /// An object, window, run or the like, as it was last read.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn delivered(&self, subject: &str) -> Result<Option<Known>, String>;
+
+    /// Whether the latest state of a subject is what some evidence says.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn holds(&self, evidence: &Evidence) -> Result<bool, String>;
+
+    /// Subjects of a kind that are there, from one on and before another, in their order; at most so many.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn present(&self, kind: Kind, from: &str, to: &str, most: usize) -> Result<Vec<String>, String>;
+}
 
 impl Known {
     /// Which revision what is there now is, by its mark and what it would be read for; none when it was read as it is.

@@ -19,7 +19,7 @@ pub mod terraform;
 
 pub use context::{Context, Notice, Unsettled};
 pub use gathered::Gathered;
-pub use live::{Known, Knows, Live, Start, Step};
+pub use live::{Known, Live, Record, Start, Step};
 
 use crate::act::SourceKind;
 use crate::evidence::Time;

@@ -173,6 +173,21 @@ pub(super) fn payload_digest(payload: &serde_json::Value, key: &[u8; 32]) -> Res
     Ok(Sha256::digest(bytes).to_vec())
 }
 
+impl Store {
+    /// Whether the latest entry of a state says the same as some evidence; of private values, it does not tell.
+    ///
+    /// # Errors
+    /// SQLite's reason.
+    pub fn holds(&self, evidence: &Evidence) -> Result<bool, StoreError> {
+        if private::has_open(&evidence.payload) {
+            return Ok(false);
+        }
+        let digest = payload_digest(&evidence.payload, &[0; 32])?;
+        let known = self.state().latest(&evidence.source, evidence.kind, &evidence.subject)?;
+        Ok(known.is_some_and(|(known, _)| known == digest))
+    }
+}
+
 /// Entries on their way into a commit.
 struct Rows<'a> {
     commit: Commit<'a>,

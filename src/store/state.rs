@@ -164,8 +164,10 @@ impl State {
         subject: &str,
     ) -> Result<Option<(Vec<u8>, bool)>, StoreError> {
         let query = "SELECT digest, gone FROM latest WHERE source = ?1 AND kind = ?2 AND subject = ?3";
-        let row = self.0.query_row(query, (source, kind.name(), subject), |r| Ok((r.get(0)?, r.get(1)?)));
-        row.optional().map_err(sql("reading state.db"))
+        let row = self.0.prepare_cached(query).and_then(|mut statement| {
+            statement.query_row((source, kind.name(), subject), |r| Ok((r.get(0)?, r.get(1)?))).optional()
+        });
+        row.map_err(sql("reading state.db"))
     }
 
     /// Subjects of a kind that a source showed last and that are not gone.
@@ -178,6 +180,28 @@ impl State {
             "SELECT subject FROM latest WHERE source = ?1 AND kind = ?2 AND gone = 0 ORDER BY subject";
         let mut statement = self.0.prepare(query).map_err(failed())?;
         let rows = statement.query_map((source, kind.name()), |r| r.get(0)).map_err(failed())?;
+        rows.collect::<Result<_, _>>().map_err(failed())
+    }
+
+    /// The same from one subject on and before another, in their order, at most so many.
+    ///
+    /// # Errors
+    /// SQLite's reason.
+    pub fn present_within(
+        &self,
+        source: &str,
+        kind: Kind,
+        from: &str,
+        to: &str,
+        most: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        let failed = || sql("reading state.db");
+        let query = "SELECT subject FROM latest WHERE source = ?1 AND kind = ?2 AND subject >= ?3 AND subject < ?4 AND gone = 0
+                     ORDER BY subject LIMIT ?5";
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let mut statement = self.0.prepare_cached(query).map_err(failed())?;
+        let rows =
+            statement.query_map((source, kind.name(), from, to, most), |r| r.get(0)).map_err(failed())?;
         rows.collect::<Result<_, _>>().map_err(failed())
     }
 

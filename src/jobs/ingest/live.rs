@@ -1,6 +1,7 @@
 //! A live source: a pass in steps, each one commit with its cursor.
 
-use super::{SourceStatus, commit, context, cursor, failed, fits, known};
+use super::record::{Nothing, OfSource};
+use super::{SourceStatus, commit, context, cursor, failed, fits};
 use crate::act::SourceKind;
 use crate::config::Source;
 use crate::evidence::Time;
@@ -33,8 +34,7 @@ pub(super) fn live(
     };
     let mut lacked = false;
     for step in 1.. {
-        let known = |subject: &str| known(store, source, subject);
-        let Step { look, mut gathered, last } = match pass.step(&known) {
+        let Step { look, mut gathered, last } = match pass.step(&OfSource(store, source)) {
             Ok(step) => step,
             Err(why) => return failed(desk, store, kind, status, why),
         };
@@ -79,11 +79,10 @@ pub fn waiting(desk: &Desk, context: &Context<'_>) -> Result<String, String> {
     let source = context.source;
     let told = |e: JobError| e.to_string();
     if !desk.config.ledger.path.exists() {
-        return Live::open(context, start(desk, source, None))?.waiting(&|_| Ok(None));
+        return Live::open(context, start(desk, source, None))?.waiting(&Nothing);
     }
     let store = desk.store().map_err(told)?;
     let before = cursor(&store, source).map_err(told)?;
     let start = start(desk, source, before.as_deref());
-    let known = |subject: &str| known(&store, source, subject);
-    Live::open(context, start)?.waiting(&known)
+    Live::open(context, start)?.waiting(&OfSource(&store, source))
 }

@@ -4,6 +4,7 @@ mod fits;
 mod gone;
 mod live;
 mod looks;
+mod record;
 mod register;
 
 pub use live::waiting;
@@ -17,7 +18,7 @@ use crate::evidence::record::{Counts, Fault, SourceRun};
 use crate::evidence::sentinel::{DENIED, LACKING, OPEN};
 use crate::evidence::{Evidence, Kind, Time};
 use crate::sources::flow_logs::Selection;
-use crate::sources::{Context, Gathered, Known, Unsettled};
+use crate::sources::{Context, Gathered, Unsettled};
 use crate::store::Store;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -156,17 +157,6 @@ fn marked(store: &Store, source: &Source, mark: &str) -> Result<Vec<String>, Job
         }
     }
     Ok(found)
-}
-
-/// What the ledger knows of a subject, under the source's own name or its old one.
-fn known(store: &Store, source: &Source, subject: &str) -> Result<Option<Known>, String> {
-    for name in std::iter::once(&source.name).chain(&source.was) {
-        let known = store.state().delivered(name, subject).map_err(|e| format!("state.db: {e}"))?;
-        if known.is_some() {
-            return Ok(known);
-        }
-    }
-    Ok(None)
 }
 
 /// Commits what a look gave: what is new of it, what is gone, and the cursor.

@@ -9,7 +9,7 @@ use crate::config::{Source, bucket};
 use crate::evidence::flow_logs::FlowObject;
 use crate::evidence::{Time, sha256_hex};
 use crate::sources::flow_logs::{Parser, Place, is_delivered, is_organisation, service};
-use crate::sources::{Context, Knows, Start, Step};
+use crate::sources::{Context, Record, Start, Step};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use tokio::task::JoinHandle;
@@ -83,11 +83,11 @@ impl<'a> Objects<'a> {
     ///
     /// # Errors
     /// A day cannot be listed.
-    pub fn waiting(mut self, known: &Knows<'_>) -> Result<String, String> {
+    pub fn waiting(mut self, record: &dyn Record) -> Result<String, String> {
         let (mut objects, mut bytes) = (0, 0);
         let first = self.day;
         while self.day <= self.start.now {
-            self.list(known)?;
+            self.list(record)?;
             objects += self.queue.len();
             bytes += self.queue.drain(..).map(|w| w.listed.size).sum::<u64>();
         }
@@ -101,8 +101,8 @@ impl<'a> Objects<'a> {
     /// # Errors
     /// A day cannot be listed, or the service cannot be reached. An object that cannot be fetched is in the step: an entry
     /// says so, and its day stays open.
-    pub fn step(&mut self, known: &Knows<'_>) -> Result<Step, String> {
-        self.fill(known)?;
+    pub fn step(&mut self, record: &dyn Record) -> Result<Step, String> {
+        self.fill(record)?;
         let mut parser = Parser::new(self.context, self.start.now);
         let (mut replies, mut lost) = (Vec::new(), Vec::new());
         let (mut coming, mut count, mut bytes) = (VecDeque::<(Wanted, Coming)>::new(), 0, 0);
@@ -137,7 +137,7 @@ impl<'a> Objects<'a> {
         }
         let mut gathered = parser.finish();
         gathered.replied(replies);
-        let listed = self.fill(known);
+        let listed = self.fill(record);
         gathered.requests = std::mem::take(&mut self.requests);
         let last = listed.is_ok() && self.queue.is_empty() && self.day > self.start.now;
         let day = self.queue.front().map_or(self.day, |w| w.day);
@@ -155,10 +155,10 @@ impl<'a> Objects<'a> {
     }
 
     /// Lists days until there is something to read, or no day is left, or enough were listed for a step.
-    fn fill(&mut self, known: &Knows<'_>) -> Result<(), String> {
+    fn fill(&mut self, record: &dyn Record) -> Result<(), String> {
         for _ in 0..STEP_DAYS {
             if self.queue.is_empty() && self.day <= self.start.now {
-                self.list(known)?;
+                self.list(record)?;
             }
         }
         Ok(())
@@ -178,7 +178,7 @@ impl<'a> Objects<'a> {
     }
 
     /// Lists the next day, and queues what of it was not read before.
-    fn list(&mut self, known: &Knows<'_>) -> Result<(), String> {
+    fn list(&mut self, record: &dyn Record) -> Result<(), String> {
         let day = self.day;
         let objects = self.objects(day)?;
         let quiet =
@@ -189,7 +189,7 @@ impl<'a> Objects<'a> {
         }
         let (all, before) = (objects.len(), self.queue.len());
         for listed in objects.into_iter().filter(|o| is_delivered(&o.key)) {
-            let before = known(&self.subject(&listed.key))?;
+            let before = record.delivered(&self.subject(&listed.key))?;
             let told = before.as_ref().is_some_and(|k| k.mark.is_empty() || k.mark == listed.etag);
             let revision =
                 before.map_or(Some(0), |k| k.next(&listed.etag, self.start.selection(self.context)));

@@ -3,7 +3,7 @@
 use super::{Objects, Session, Windows, inventory};
 use crate::evidence::Time;
 use crate::sources::Context;
-use crate::sources::live::{Knows, Start, Step};
+use crate::sources::live::{Record, Start, Step};
 use std::rc::Rc;
 
 /// A pass over flow logs in AWS.
@@ -48,10 +48,10 @@ impl<'a> Pass<'a> {
     ///
     /// # Errors
     /// Why the source cannot be read on.
-    pub fn step(&mut self, known: &Knows<'_>) -> Result<Step, String> {
+    pub fn step(&mut self, record: &dyn Record) -> Result<Step, String> {
         let mut step = match &mut self.from {
-            From::Objects(pass) => pass.step(known),
-            From::Windows(pass) => pass.step(known),
+            From::Objects(pass) => pass.step(record),
+            From::Windows(pass) => pass.step(record),
         }?;
         if std::mem::take(&mut self.inventory) {
             let listed = inventory(&self.session, self.context, self.now);
@@ -67,9 +67,9 @@ impl<'a> Pass<'a> {
     ///
     /// # Errors
     /// Why it cannot be listed.
-    pub fn waiting(self, known: &Knows<'_>) -> Result<String, String> {
+    pub fn waiting(self, record: &dyn Record) -> Result<String, String> {
         match self.from {
-            From::Objects(pass) => pass.waiting(known),
+            From::Objects(pass) => pass.waiting(record),
             From::Windows(pass) => Ok(pass.waiting()),
         }
     }

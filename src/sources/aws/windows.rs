@@ -6,7 +6,7 @@ use crate::evidence::{Time, hex};
 use crate::sources::flow_logs::Parser;
 use crate::sources::flow_logs::window::{WINDOW, before, behind, due};
 use crate::sources::pages::Pages;
-use crate::sources::{Context, Knows, Start, Step};
+use crate::sources::{Context, Record, Start, Step};
 use aws_sdk_cloudwatchlogs::Client;
 use sha2::{Digest, Sha256};
 use std::collections::{HashSet, VecDeque};
@@ -76,7 +76,7 @@ impl<'a> Windows<'a> {
     ///
     /// # Errors
     /// One cannot be read; those before it, which were committed, stay.
-    pub fn step(&mut self, known: &Knows<'_>) -> Result<Step, String> {
+    pub fn step(&mut self, record: &dyn Record) -> Result<Step, String> {
         let mut parser = Parser::new(self.context, self.start.now);
         let (mut replies, mut requests) = (Vec::new(), Vec::new());
         let mut coming = VecDeque::<((Time, Time), JoinHandle<Result<Read, String>>)>::new();
@@ -97,7 +97,7 @@ impl<'a> Windows<'a> {
                         self.group, read.pages, read.events
                     ));
                     replies.push(format!("{window} {}", read.digest));
-                    self.take(&mut parser, window, read, known)?;
+                    self.take(&mut parser, window, read, record)?;
                     self.upto = due;
                 }
                 Ok(_) => unread = unread.min(Some(window)).or(Some(window)),
@@ -130,10 +130,16 @@ impl<'a> Windows<'a> {
     }
 
     /// Counts a window, unless it is as it was.
-    fn take(&self, parser: &mut Parser<'_>, from: Time, read: Read, known: &Knows<'_>) -> Result<(), String> {
+    fn take(
+        &self,
+        parser: &mut Parser<'_>,
+        from: Time,
+        read: Read,
+        record: &dyn Record,
+    ) -> Result<(), String> {
         let Read { text, events, digest, .. } = read;
         let subject = format!("logs:{}:{}@{from}", self.region, self.group);
-        let revision = match known(&subject)? {
+        let revision = match record.delivered(&subject)? {
             None if events == 0 => return Ok(()),
             Some(_) if events == 0 => {
                 parser.gap(format!("{} from {from}: no events any more; what was counted stays", self.group));

@@ -12,7 +12,7 @@ mod trail;
 
 use super::Context;
 use super::http::Refusal;
-use super::live::{Knows, Start, Step};
+use super::live::{Record, Start, Step};
 use super::sentinel::Parser;
 use crate::evidence::Time;
 use crate::evidence::sentinel::GONE;
@@ -93,21 +93,21 @@ impl<'a> Pass<'a> {
     ///
     /// # Errors
     /// The API is not reached, or refuses the token.
-    pub fn step(&mut self, known: &Knows<'_>) -> Result<Step, String> {
+    pub fn step(&mut self, record: &dyn Record) -> Result<Step, String> {
         if !std::mem::replace(&mut self.begun, true) {
-            return self.first(known);
+            return self.first(record);
         }
         if !self.open.is_empty() {
             return self.by_id();
         }
         if !self.cursor.scans.is_empty() {
-            return self.page(known);
+            return self.page(record);
         }
         if !self.lacking.is_empty() {
             let lacking = std::mem::take(&mut self.lacking);
             self.open.extend(lacking.into_iter().filter(|id| !self.done.contains(id)));
         }
-        if self.open.is_empty() { self.states(known) } else { self.by_id() }
+        if self.open.is_empty() { self.states(record) } else { self.by_id() }
     }
 
     /// Whether nothing is left to read.
@@ -117,7 +117,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Policy sets, workspaces and the audit trail.
-    fn first(&mut self, known: &Knows<'_>) -> Result<Step, String> {
+    fn first(&mut self, record: &dyn Record) -> Result<Step, String> {
         let mut look = self.look();
         let sets = self.sets(&mut look)?;
         if self.cursor.workspaces.is_none_or(|t| self.now.since(t).as_secs() >= WORKSPACES) {
@@ -125,7 +125,7 @@ impl<'a> Pass<'a> {
                 format!("organizations/{}/workspaces?page%5Bsize%5D=100", self.session.organization);
             match self.session.all(&workspaces) {
                 Ok(replies) => {
-                    self.workspaces(&replies, known)?;
+                    self.workspaces(&replies, record)?;
                     look.take(replies);
                     look.parser.workspaces_are_whole();
                     sets.iter().for_each(|sets| policies(&self.session, &mut look, sets));
@@ -165,13 +165,13 @@ impl<'a> Pass<'a> {
     }
 
     /// Notes workspaces whose state was written, and looks for runs of those that the token did not see before.
-    fn workspaces(&mut self, replies: &[Reply], known: &Knows<'_>) -> Result<(), String> {
-        self.changed = states::changed(replies, known)?;
+    fn workspaces(&mut self, replies: &[Reply], record: &dyn Record) -> Result<(), String> {
+        self.changed = states::changed(replies, record)?;
         for workspace in documents(replies, "data") {
             let created = workspace["attributes"]["created-at"].as_str().and_then(|t| t.parse::<Time>().ok());
             let is_older = created.zip(self.cursor.runs).is_some_and(|(created, read)| created < read);
             let id = workspace["id"].as_str().unwrap_or_default();
-            let is_seen_anew = known(id)?.is_none_or(|k| k.mark == GONE);
+            let is_seen_anew = record.delivered(id)?.is_none_or(|k| k.mark == GONE);
             if self.cursor.workspaces.is_some() && is_older && is_seen_anew {
                 self.cursor.check(self.since);
             }

@@ -7,7 +7,7 @@ use super::{PAGE, Pass};
 use crate::evidence::Time;
 use crate::evidence::sentinel::is_final;
 use crate::sources::http::Refusal;
-use crate::sources::live::{Knows, Step};
+use crate::sources::live::{Record, Step};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -75,7 +75,7 @@ impl Pass<'_> {
     }
 
     /// A page of the list of runs.
-    pub(super) fn page(&mut self, known: &Knows<'_>) -> Result<Step, String> {
+    pub(super) fn page(&mut self, record: &dyn Record) -> Result<Step, String> {
         let mut look = self.look();
         let page = self.cursor.scans.first().map_or(1, |scan| scan.page);
         let target = format!(
@@ -91,7 +91,7 @@ impl Pass<'_> {
         let mut new = Vec::new();
         for run in reply.body["data"].as_array().cloned().unwrap_or_default() {
             let id = run["id"].as_str().unwrap_or_default().to_owned();
-            if known(&id)?.is_none() && self.done.insert(id) {
+            if record.delivered(&id)?.is_none() && self.done.insert(id) {
                 new.push(run);
             }
         }

@@ -4,7 +4,7 @@ use super::session::{Reply, Session, documents};
 use super::{PAGE, Pass, WORKSPACES};
 use crate::evidence::Time;
 use crate::sources::http::Refusal;
-use crate::sources::live::{Knows, Step};
+use crate::sources::live::{Record, Step};
 use serde_json::{Value, json};
 
 /// Pages of one workspace's list that are read, and how far back: as far as runs are listed.
@@ -12,12 +12,12 @@ const PAGES: usize = 20;
 const YEAR: i64 = 365 * 86_400;
 
 /// Workspaces of a list whose current state is not in the record.
-pub(super) fn changed(replies: &[Reply], known: &Knows<'_>) -> Result<Vec<Value>, String> {
+pub(super) fn changed(replies: &[Reply], record: &dyn Record) -> Result<Vec<Value>, String> {
     let mut found = Vec::new();
     for workspace in documents(replies, "data") {
         let state = workspace["relationships"]["current-state-version"]["data"]["id"].as_str();
         if let Some(state) = state.filter(|s| !s.is_empty())
-            && known(state)?.is_none()
+            && record.delivered(state)?.is_none()
         {
             let name = json!({ "name": workspace["attributes"]["name"] });
             found.push(json!({ "type": "workspaces", "id": workspace["id"], "attributes": name }));
@@ -28,7 +28,7 @@ pub(super) fn changed(replies: &[Reply], known: &Knows<'_>) -> Result<Vec<Value>
 
 impl Pass<'_> {
     /// Versions of the states of workspaces whose state is another one than the record has.
-    pub(super) fn states(&mut self, known: &Knows<'_>) -> Result<Step, String> {
+    pub(super) fn states(&mut self, record: &dyn Record) -> Result<Step, String> {
         let mut look = self.look();
         let left = self.changed.split_off(self.changed.len().min(PAGE));
         let workspaces = std::mem::replace(&mut self.changed, left);
@@ -46,7 +46,7 @@ impl Pass<'_> {
                 }
                 head => (target, head),
             };
-            match head.and_then(|head| rest(&self.session, &target, head, since, known)) {
+            match head.and_then(|head| rest(&self.session, &target, head, since, record)) {
                 Ok((replies, is_whole)) => {
                     let path = format!("workspaces/{}/state-versions", text(&workspace["id"]));
                     look.take(replies.into_iter().map(|r| Reply { path: path.clone(), ..r }).collect());
@@ -88,11 +88,11 @@ fn rest(
     target: &str,
     head: Reply,
     since: Time,
-    known: &Knows<'_>,
+    record: &dyn Record,
 ) -> Result<(Vec<Reply>, bool), Refusal> {
     let mut replies = vec![head];
     for _ in 1..PAGES {
-        let Some(page) = replies.last().and_then(|last| next(last, since, known)) else {
+        let Some(page) = replies.last().and_then(|last| next(last, since, record)) else {
             return Ok((replies, true));
         };
         replies.push(session.get(&format!("{target}&page%5Bnumber%5D={page}"))?);
@@ -101,10 +101,11 @@ fn rest(
 }
 
 /// The page after this one, unless this one holds a version that is known or older than is asked for.
-fn next(page: &Reply, since: Time, known: &Knows<'_>) -> Option<u64> {
+fn next(page: &Reply, since: Time, record: &dyn Record) -> Option<u64> {
     let created = |v: &Value| v["attributes"]["created-at"].as_str()?.parse::<Time>().ok();
-    let is_reached =
-        |v: &Value| created(v).is_some_and(|t| t < since) || known(text(&v["id"])).is_ok_and(|k| k.is_some());
+    let is_reached = |v: &Value| {
+        created(v).is_some_and(|t| t < since) || record.delivered(text(&v["id"])).is_ok_and(|k| k.is_some())
+    };
     let next = page.body["meta"]["pagination"]["next-page"].as_u64()?;
     (!documents(std::slice::from_ref(page), "data").any(is_reached)).then_some(next)
 }

@@ -1,0 +1,48 @@
+//! What the ledger knows of a source, for passes over it.
+
+use crate::config::Source;
+use crate::evidence::{Evidence, Kind};
+use crate::sources::{Known, Record};
+use crate::store::{Store, StoreError};
+
+/// The ledger as one source sees it.
+pub(super) struct OfSource<'a>(pub &'a Store, pub &'a Source);
+
+impl Record for OfSource<'_> {
+    /// Under the source's own name, else under its old one.
+    fn delivered(&self, subject: &str) -> Result<Option<Known>, String> {
+        for name in std::iter::once(&self.1.name).chain(&self.1.was) {
+            if let Some(known) = self.0.state().delivered(name, subject).map_err(told)? {
+                return Ok(Some(known));
+            }
+        }
+        Ok(None)
+    }
+
+    fn holds(&self, evidence: &Evidence) -> Result<bool, String> {
+        self.0.holds(evidence).map_err(told)
+    }
+
+    fn present(&self, kind: Kind, from: &str, to: &str, most: usize) -> Result<Vec<String>, String> {
+        self.0.state().present_within(&self.1.name, kind, from, to, most).map_err(told)
+    }
+}
+
+fn told(error: StoreError) -> String {
+    format!("state.db: {error}")
+}
+
+/// No ledger yet.
+pub(super) struct Nothing;
+
+impl Record for Nothing {
+    fn delivered(&self, _: &str) -> Result<Option<Known>, String> {
+        Ok(None)
+    }
+    fn holds(&self, _: &Evidence) -> Result<bool, String> {
+        Ok(false)
+    }
+    fn present(&self, _: Kind, _: &str, _: &str, _: usize) -> Result<Vec<String>, String> {
+        Ok(Vec::new())
+    }
+}
