@@ -146,7 +146,7 @@ fn sources(desk: &Desk) -> Vec<Line> {
 /// Reaches a live source and says what a pass would read.
 fn live(desk: &Desk, kind: crate::act::SourceKind, context: &Context<'_>) -> Line {
     let name = &context.source.name;
-    match jobs::waiting(desk, context) {
+    match jobs::waiting(desk, kind, context) {
         Ok(said) => line(kind.name(), name, true, said),
         Err(why) => {
             let mut l = line(kind.name(), name, false, why);

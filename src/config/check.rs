@@ -205,7 +205,9 @@ impl Config {
             SourceKind::Sentinel => {
                 Some("\"file:DIR\" or \"https://app.terraform.io\": a token goes over TLS alone")
             }
-            _ => Some("this version reads \"file:DIR\" here; buckets of models come later"),
+            SourceKind::ModelArtifacts if super::bucket(&source.location).is_some() => None,
+            SourceKind::ModelArtifacts => Some("\"file:DIR\" or \"s3://BUCKET/PREFIX\""),
+            SourceKind::Register => Some("\"file:DIR\" here"),
         }
     }
 

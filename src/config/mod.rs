@@ -118,7 +118,7 @@ pub struct Source {
     pub name: String,
     /// `file:DIR`; flow logs also `s3://BUCKET/PREFIX` (the folder that holds `AWSLogs`) and `cloudwatch:LOG-GROUP`; Gatekeeper
     /// also `kube:CONTEXT`, or `kube:` for the current context and, in a pod, for its service account; Sentinel also the address
-    /// of HCP Terraform (`https://app.terraform.io`) or of a Terraform Enterprise.
+    /// of HCP Terraform (`https://app.terraform.io`) or of a Terraform Enterprise; model artifacts also `s3://BUCKET/PREFIX`.
     pub location: String,
     /// Flow logs: field names in order, for files without a header line. Default: the 14 fields of version 2.
     pub format: Option<String>,
@@ -163,6 +163,9 @@ pub struct Source {
     pub requests_per_second: Option<u32>,
     /// Terraform Enterprise: how often a minute its lists of runs may be asked for. Default: 30, the limit of HCP Terraform.
     pub run_lists_per_minute: Option<u32>,
+    /// Model artifacts in S3: requests of one pass for what a listing does not say (checksums, tags, locks), three a version.
+    /// Default 6000; what is left over reads some versions once more.
+    pub detail_requests: Option<u64>,
     /// Gatekeeper: the kubeconfig with the context of a `kube:` location. Default: `$KUBECONFIG`, else `~/.kube/config`.
     pub kubeconfig: Option<PathBuf>,
     /// Gatekeeper, HCP Terraform: how long the API may take for one answer. Default 60; a page comes in well under one.

@@ -24,8 +24,67 @@ pub struct Version {
     pub stored: Option<Time>,
     /// Storage class.
     pub storage_class: String,
-    /// Full-object checksum in the form `SHA256:base64`, where S3 states one.
+}
+
+/// What a listing does not say of a version. Some of it changes without a new version: how long it is locked.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Detail {
+    /// A complete listing no longer shows the version.
+    pub gone: bool,
+    /// Bucket.
+    pub bucket: String,
+    /// Key.
+    pub key: String,
+    /// Version id.
+    pub version_id: String,
+    /// Checksum of the whole object in the form `SHA256:base64`, where S3 states one.
     pub checksum: Option<String>,
+    /// Checksum over checksums of parts: it says nothing of an object that is divided otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checksum_of_parts: Option<String>,
+    /// Parts in which it was uploaded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parts: Option<u64>,
+    /// Metadata that whoever stored it wrote.
+    #[serde(skip_serializing_if = "Outside::is_empty")]
+    pub metadata: Outside,
+    /// How it is encrypted: `AES256`, `aws:kms`, or as it came; empty when not stated.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub encryption: String,
+    /// The key of that encryption, where one is named.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub kms_key: String,
+    /// Object Lock: until when it cannot be deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Retention>,
+    /// Whether it is held without an end.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub legal_hold: bool,
+    /// Calls that the credentials may not make for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub denied: Vec<String>,
+}
+
+/// Object Lock of a version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Retention {
+    /// GOVERNANCE, which some may lift, or COMPLIANCE, which nobody can.
+    pub mode: String,
+    /// Until when.
+    pub until: Time,
+}
+
+/// The subject of a version or of what is said of it.
+pub fn subject(bucket: &str, key: &str, version_id: &str) -> String {
+    format!("s3:{bucket}/{key}?versionId={version_id}")
+}
+
+/// Bucket, key and version id of a subject.
+pub fn place(subject: &str) -> Option<(&str, &str, &str)> {
+    let (object, version_id) = subject.strip_prefix("s3:")?.rsplit_once("?versionId=")?;
+    let (bucket, key) = object.split_once('/')?;
+    Some((bucket, key, version_id))
 }
 
 /// A delete marker: the object is hidden, and can be shown again by removing the marker.
@@ -62,7 +121,7 @@ pub struct Tags {
     pub tags: Outside,
 }
 
-/// Settings of a bucket. A member is null when its reply was not there.
+/// Settings of a bucket, as `aws s3api` prints them: an empty object where nothing is set. A member is null when it was not read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Bucket {
@@ -80,4 +139,10 @@ pub struct Bucket {
     pub object_lock: Option<Value>,
     /// Lifecycle rules, as stated.
     pub lifecycle: Option<Value>,
+    /// Rules of replication, as stated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replication: Option<Value>,
+    /// Where access is logged, as stated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logging: Option<Value>,
 }

@@ -104,6 +104,7 @@ kinds! {
     ArtifactVersion "artifact.version" State,
     ArtifactDeleteMarker "artifact.delete_marker" State,
     ArtifactTags "artifact.tags" State,
+    ArtifactDetail "artifact.detail" State,
     RegisterRevision "register.revision" State,
     RegisterSystem "register.system" State,
     RegisterDecision "register.decision" State,

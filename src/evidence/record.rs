@@ -175,6 +175,9 @@ pub struct SourceRun {
     /// and tells them not again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inputs: Option<String>,
+    /// Listings of buckets that came to their end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub listings: Vec<Listing>,
     /// Faults, at most 100, located.
     pub faults: Vec<Fault>,
     /// Faults in all.
@@ -195,6 +198,25 @@ pub struct SourceRun {
     pub requests: Vec<String>,
     /// Version of this program.
     pub version: String,
+}
+
+/// Everything that lay in a bucket below a prefix: nothing else was there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Listing {
+    /// `s3://BUCKET/PREFIX`
+    pub place: String,
+    /// When the listing began; what came or went until its end may be missing.
+    pub from: Option<Time>,
+    /// Pages that were read.
+    pub pages: u64,
+    /// Versions listed.
+    pub versions: u64,
+    /// Delete markers listed.
+    pub markers: u64,
+    /// SHA-256 over all of them, a chain in the order of key and version id: the lower-case hex of each digest begins the next,
+    /// followed by `[key,version id,etag,size]` in canonical JSON, with `null` for both of a delete marker.
+    pub digest: String,
 }
 
 /// For every input: read = kept + quarantined + refused.

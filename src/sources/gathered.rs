@@ -1,6 +1,6 @@
 //! What one look gave: evidence, counts that add up, located faults, and what was not seen.
 
-use crate::evidence::record::{Audits, Counts, Fault};
+use crate::evidence::record::{Audits, Counts, Fault, Listing};
 use crate::evidence::{Evidence, Kind, Time, lossless, sha256_hex};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +21,8 @@ pub struct Gathered {
     pub objects: BTreeSet<String>,
     /// Of a cluster: kinds of objects that the look lists whole.
     pub kinds: BTreeSet<String>,
+    /// Listings of buckets that came to their end.
+    pub listings: Vec<Listing>,
     /// read = kept + quarantined + refused.
     pub counts: Counts,
     /// What is wrong and where, at most 100.

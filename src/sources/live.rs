@@ -1,6 +1,7 @@
 //! Live sources: passes in steps, each of which is committed with its cursor.
 
 use super::{Context, Gathered, aws, kubernetes, terraform};
+use crate::act::SourceKind;
 use crate::evidence::{Evidence, Kind, Time};
 use std::time::Duration;
 
@@ -8,6 +9,8 @@ use std::time::Duration;
 pub enum Live<'a> {
     /// Flow logs in S3 or CloudWatch Logs.
     Aws(aws::Pass<'a>),
+    /// Model artifacts in S3.
+    Artifacts(Box<aws::artifacts::Pass<'a>>),
     /// A cluster.
     Cluster(kubernetes::Cluster<'a>),
     /// An organization in HCP Terraform.
@@ -19,7 +22,10 @@ impl<'a> Live<'a> {
     ///
     /// # Errors
     /// Why it cannot be reached or read.
-    pub fn open(context: &'a Context<'a>, start: Start) -> Result<Live<'a>, String> {
+    pub fn open(kind: SourceKind, context: &'a Context<'a>, start: Start) -> Result<Live<'a>, String> {
+        if kind == SourceKind::ModelArtifacts {
+            return Ok(Live::Artifacts(Box::new(aws::artifacts::Pass::open(context, start)?)));
+        }
         if context.source.location.starts_with("kube:") {
             return Ok(Live::Cluster(kubernetes::Cluster::open(context, start)?));
         }
@@ -33,7 +39,7 @@ impl<'a> Live<'a> {
     pub fn unit(&self) -> Option<&'static str> {
         match self {
             Live::Aws(pass) => Some(pass.unit()),
-            Live::Cluster(_) | Live::Organization(_) => None,
+            Live::Artifacts(_) | Live::Cluster(_) | Live::Organization(_) => None,
         }
     }
 
@@ -44,6 +50,7 @@ impl<'a> Live<'a> {
     pub fn step(&mut self, record: &dyn Record) -> Result<Step, String> {
         match self {
             Live::Aws(pass) => pass.step(record),
+            Live::Artifacts(pass) => pass.step(record),
             Live::Cluster(pass) => pass.step(),
             Live::Organization(pass) => pass.step(record),
         }
@@ -56,6 +63,7 @@ impl<'a> Live<'a> {
     pub fn waiting(self, record: &dyn Record) -> Result<String, String> {
         match self {
             Live::Aws(pass) => pass.waiting(record),
+            Live::Artifacts(pass) => pass.waiting(),
             Live::Cluster(pass) => pass.waiting(),
             Live::Organization(pass) => pass.waiting(),
         }

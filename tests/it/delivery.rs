@@ -10,16 +10,16 @@ use std::path::Path;
 use tempfile::TempDir;
 
 /// AWS on loopback, with a bucket `flow` that keeps versions.
-struct Aws {
+pub(crate) struct Aws {
     folder: TempDir,
-    server: Server,
+    pub(crate) server: Server,
 }
 
 /// A delivered object: its key below the bucket, and its text.
 type Object = (String, String);
 
 impl Aws {
-    fn start() -> Aws {
+    pub(crate) fn start() -> Aws {
         let folder = tempfile::tempdir().unwrap();
         let server = Server::start("aws_server.py", folder.path());
         let aws = Aws { folder, server };
@@ -31,7 +31,7 @@ impl Aws {
         aws
     }
 
-    fn boto(&self, script: &str) -> String {
+    pub(crate) fn boto(&self, script: &str) -> String {
         boto(&self.server, script)
     }
 
@@ -45,11 +45,11 @@ impl Aws {
     }
 
     /// The next requests that match meet these faults, `TIMES KIND PATTERN` each.
-    fn faults(&self, lines: &str) {
+    pub(crate) fn faults(&self, lines: &str) {
         std::fs::write(self.folder.path().join("faults"), lines).unwrap();
     }
 
-    fn asked(&self, pattern: &str) -> usize {
+    pub(crate) fn asked(&self, pattern: &str) -> usize {
         let asked = std::fs::read_to_string(self.folder.path().join("asked")).unwrap();
         asked.lines().filter(|l| l.contains(pattern)).count()
     }

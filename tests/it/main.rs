@@ -4,6 +4,7 @@
 
 mod anchors;
 mod architecture;
+mod artifacts;
 mod bad_input;
 mod bundle;
 mod cluster;

@@ -3,6 +3,7 @@
 The file `faults` in the given folder holds a line per fault, `TIMES KIND PATTERN`: the next TIMES requests whose
 `METHOD PATH?QUERY TARGET` matches the regular expression meet it, or the FIRST-LAST ones of them. The file `asked` gets a line per request."""
 
+import html
 import http.client
 import http.server
 import json
@@ -14,6 +15,7 @@ import re
 import sys
 import threading
 import time
+import urllib.parse
 
 os.environ["MOTO_S3_DEFAULT_MAX_KEYS"] = "5"
 from moto.server import ThreadedMotoServer  # noqa: E402  the limit is read at import
@@ -30,6 +32,7 @@ REFUSALS = {
     "expired": (400, "ExpiredToken", "The provided token has expired."),
     "kms": (403, "AccessDenied", "User: arn:aws:iam::111122223333:user/a is not authorized to perform: kms:Decrypt on "
             "resource: arn:aws:kms:eu-central-1:111122223333:key/k because no identity-based policy allows it"),
+    "vanished": (404, "NoSuchKey", "The specified key does not exist."),
     "denied": (403, "AccessDenied", "Access Denied"),
 }
 
@@ -79,7 +82,13 @@ class Between(http.server.BaseHTTPRequestHandler):
             signed = {"Authorization": self.headers["Authorization"]}
             self.forward("PUT", self.path.split("?")[0], b"2 - eni-1 - - - - - - - 1790000000 1790000060 - NODATA\n", signed)
         path = re.sub("(?<=[?&])continuation-token=[^&]*&?", "", self.path) if kind == "endless" else self.path
-        status, headers, text = self.forward(self.command, path, body, dict(self.headers))
+        asked = urllib.parse.parse_qs(urllib.parse.urlsplit(path).query, keep_blank_values=True)
+        if "versions" in asked and self.command == "GET":
+            status, headers, text = self.versions(path.split("?")[0], {k: v[0] for k, v in asked.items()})
+        else:
+            status, headers, text = self.forward(self.command, path, body, dict(self.headers))
+        # moto names the root of this reply after the call.
+        text = re.sub(b"GetBucketVersioning(Response|Result|Output)", b"VersioningConfiguration", text)
         if kind == "checksum":
             headers["x-amz-checksum-crc32"] = "AAAAAA=="
         if kind == "endless":
@@ -87,11 +96,51 @@ class Between(http.server.BaseHTTPRequestHandler):
                           b"<IsTruncated>true</IsTruncated><NextContinuationToken>again</NextContinuationToken>", text)
             if "FilterLogEvents" in target:
                 text = json.dumps({**json.loads(text), "nextToken": "again"}).encode()
+        if kind == "stuck":  # the next page begins where this one does
+            here = re.search(b"<KeyMarker>(.*?)</KeyMarker>", text)
+            text = re.sub(b"<NextKeyMarker>.*?</NextKeyMarker>(<NextVersionIdMarker>.*?</NextVersionIdMarker>)?",
+                          b"<NextKeyMarker>" + (here[1] if here else b"") + b"</NextKeyMarker>", text)
         part = {"cut": random.randrange(max(1, len(text))), "stall": len(text) // 2}.get(kind)
         self.answer(status, headers, text, part)
         if kind == "stall":
             self.wfile.flush()
             time.sleep(120)
+
+    def versions(self, bucket, asked):
+        """ListObjectVersions as S3 pages it: moto loses a version behind a key marker alone, and does not encode keys."""
+        prefix = urllib.parse.quote(asked.get("prefix", ""))
+        signed = {"Authorization": self.headers["Authorization"]}
+        status, headers, text = self.forward("GET", f"{bucket}?versions&max-keys=1000&prefix={prefix}", b"", signed)
+        found = re.findall(b"<(Version|DeleteMarker)>(.*?)</\\1>", text, re.DOTALL)
+        if status != 200:
+            return status, headers, text
+        items = [(html.unescape(re.search(b"<Key>(.*?)</Key>", inner)[1].decode()),
+                  re.search(b"<VersionId>(.*?)</VersionId>", inner)[1].decode(), tag.decode(), inner.decode())
+                 for tag, inner in found]
+        items.sort(key=lambda i: i[0].encode())
+        after, version = asked.get("key-marker", ""), asked.get("version-id-marker")
+        rest = [i for i in items if i[0].encode() > after.encode()]
+        if version:
+            same = [i for i in items if i[0] == after]
+            place = next(n for n, i in enumerate(same) if i[1] == version)
+            rest = same[place + 1:] + rest
+        encoded = (lambda key: urllib.parse.quote_plus(key, safe="/")) if asked.get("encoding-type") == "url" else html.escape
+        if "delimiter" in asked:
+            below = [i[0][len(asked.get("prefix", "")):] for i in rest]
+            folders = sorted({asked.get("prefix", "") + b.split("/")[0] + "/" for b in below if "/" in b})
+            body = "".join(f"<CommonPrefixes><Prefix>{encoded(f)}</Prefix></CommonPrefixes>" for f in folders)
+            rest = []
+        else:
+            page = rest[:int(os.environ["MOTO_S3_DEFAULT_MAX_KEYS"])]
+            body = "".join(f"<{tag}>{re.sub('<Key>.*?</Key>', lambda _: f'<Key>{encoded(key)}</Key>', inner)}</{tag}>"
+                           for key, _, tag, inner in page)
+        more = len(rest) > 5
+        if more:
+            body += f"<NextKeyMarker>{encoded(page[-1][0])}</NextKeyMarker><NextVersionIdMarker>{page[-1][1]}</NextVersionIdMarker>"
+        kind = "<EncodingType>url</EncodingType>" if asked.get("encoding-type") == "url" else ""
+        body = (f"<?xml version='1.0'?><ListVersionsResult><KeyMarker>{encoded(after)}</KeyMarker>{kind}"
+                f"<IsTruncated>{str(more).lower()}</IsTruncated>{body}</ListVersionsResult>")
+        return 200, {"Content-Type": "application/xml"}, body.encode()
 
     def forward(self, method, path, body, headers):
         to = http.client.HTTPConnection("127.0.0.1", PORT)

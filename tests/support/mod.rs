@@ -1,6 +1,7 @@
 //! Worlds for tests: the demo estate in a folder of its own, lived through; processes; bytes changed by hand.
 
 pub(crate) mod kube_api;
+pub(crate) mod s3_versions;
 pub(crate) mod tfe_api;
 pub(crate) mod tls;
 

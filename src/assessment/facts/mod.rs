@@ -76,6 +76,8 @@ pub struct Facts {
     pub network: NetworkFacts,
     /// Object versions.
     pub versions: States<artifacts::Version>,
+    /// What a listing does not say of object versions.
+    pub details: States<artifacts::Detail>,
     /// Delete markers.
     pub markers: States<artifacts::DeleteMarker>,
     /// Object tags.
@@ -116,6 +118,12 @@ pub(super) fn push<T: DeserializeOwned>(states: &mut States<T>, placed: &Placed)
 }
 
 impl Facts {
+    /// The checksum of a whole object that S3 stated for a version, as it was known at a time.
+    pub fn checksum(&self, version: &artifacts::Version, at: Time) -> Option<&str> {
+        let subject = artifacts::subject(&version.bucket, &version.key, &version.version_id);
+        self.details.of(&subject, at)?.value.checksum.as_deref()
+    }
+
     /// Adds one entry.
     pub fn fold(&mut self, placed: &Placed) {
         self.size = placed.seq + 1;
@@ -123,6 +131,7 @@ impl Facts {
         match placed.entry.kind {
             Kind::ArtifactVersion => push(&mut self.versions, placed),
             Kind::ArtifactDeleteMarker => push(&mut self.markers, placed),
+            Kind::ArtifactDetail => push(&mut self.details, placed),
             Kind::ArtifactTags => push(&mut self.object_tags, placed),
             Kind::ArtifactBucket => push(&mut self.buckets, placed),
             Kind::RegisterRevision => push(&mut self.revisions, placed),

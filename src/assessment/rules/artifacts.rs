@@ -202,7 +202,7 @@ pub(super) fn stored(case: &Case<'_>) -> Vec<Judged> {
             2
         } else if files.is_empty() {
             3
-        } else if contradictory(&files) {
+        } else if contradictory(case, &files) {
             5
         } else if start.is_none() {
             6
@@ -229,10 +229,10 @@ pub(super) fn stored(case: &Case<'_>) -> Vec<Judged> {
 }
 
 /// Whether two sets of one version hold the same file name with different checksums.
-fn contradictory(files: &BTreeMap<&str, Vec<&Seen<Version>>>) -> bool {
+fn contradictory(case: &Case<'_>, files: &BTreeMap<&str, Vec<&Seen<Version>>>) -> bool {
     let mut sums: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (key, versions) in files {
-        let sum = versions.last().and_then(|v| v.value.checksum.as_deref());
+        let sum = versions.last().and_then(|v| case.facts.checksum(&v.value, case.estate.at));
         if let (Some(name), Some(sum)) = (key.rsplit('/').next(), sum) {
             sums.entry(name).or_default().insert(sum);
         }

@@ -145,7 +145,7 @@ fn confirmation(case: &Case<'_>, record: &Record) -> Held {
     }
     let wanted = record.version_id.as_ref();
     let same = listed.iter().find(|v| wanted == Some(&v.value.version_id));
-    match same.and_then(|v| v.value.checksum.as_deref()).and_then(|c| c.strip_prefix("SHA256:")) {
+    match same.and_then(|v| case.facts.checksum(&v.value, at)).and_then(|c| c.strip_prefix("SHA256:")) {
         Some(sum) if Some(hex_of(sum)) == record.sha256 => Held::Confirmed,
         Some(_) => Held::Contradicted,
         None => Held::Unknown,

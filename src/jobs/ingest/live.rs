@@ -28,7 +28,7 @@ pub(super) fn live(
     let (now, before) = (start.now, before.unwrap_or_default());
     let context = context(desk, store, kind, source)?;
     let (started, limit) = (Instant::now(), start.limit);
-    let mut pass = match Live::open(&context, start) {
+    let mut pass = match Live::open(kind, &context, start) {
         Ok(pass) => pass,
         Err(why) => return failed(desk, store, kind, status, why),
     };
@@ -75,14 +75,14 @@ fn start(desk: &Desk, source: &Source, cursor: Option<&str>) -> Start {
 ///
 /// # Errors
 /// Why it cannot be reached, or the ledger's reason.
-pub fn waiting(desk: &Desk, context: &Context<'_>) -> Result<String, String> {
+pub fn waiting(desk: &Desk, kind: SourceKind, context: &Context<'_>) -> Result<String, String> {
     let source = context.source;
     let told = |e: JobError| e.to_string();
     if !desk.config.ledger.path.exists() {
-        return Live::open(context, start(desk, source, None))?.waiting(&Nothing);
+        return Live::open(kind, context, start(desk, source, None))?.waiting(&Nothing);
     }
     let store = desk.store().map_err(told)?;
     let before = cursor(&store, source).map_err(told)?;
     let start = start(desk, source, before.as_deref());
-    Live::open(context, start)?.waiting(&OfSource(&store, source))
+    Live::open(kind, context, start)?.waiting(&OfSource(&store, source))
 }

@@ -184,8 +184,10 @@ fn context<'a>(
 ) -> Result<Context<'a>, JobError> {
     let mut context = Context::new(source, selected(desk, store, source)?);
     context.changes = desk.changes.get(&source.name).cloned();
-    if kind == SourceKind::Sentinel && !source.is_folder() {
+    if !source.is_folder() {
         context.look = cursor(store, source)?.unwrap_or_default();
+    }
+    if kind == SourceKind::Sentinel && !source.is_folder() {
         context.notices = desk.hints.notices(&source.name);
         let marked = |mark| marked(store, source, mark);
         context.runs = Unsettled { open: marked(OPEN)?, lacking: marked(LACKING)?, denied: marked(DENIED)? };
@@ -261,6 +263,7 @@ fn run_of(kind: SourceKind, look: &str, at: Option<Time>, gathered: &Gathered) -
         unwatched: gathered.unwatched.clone(),
         audits: gathered.audits.clone(),
         inputs: gathered.inputs.clone(),
+        listings: gathered.listings.clone(),
         faults: gathered.faults.clone(),
         fault_count: gathered.fault_count,
         error: nothing_kept.then(|| "nothing of the look could be read".into()),

@@ -1,9 +1,9 @@
 //! S3 model artifacts, from replies as the AWS command line prints them: `BUCKET/list-object-versions.json`,
-//! `BUCKET/get-bucket-versioning.json`, `BUCKET/get-object-tagging/KEY.json` and so on.
+//! `BUCKET/get-bucket-versioning.json`, `BUCKET/get-object-tagging/KEY.json` and so on. What a bucket says live comes as evidence.
 
 use super::Gathered;
 use crate::config::Source;
-use crate::evidence::artifacts::{Bucket, DeleteMarker, Tags, Version};
+use crate::evidence::artifacts::{Bucket, DeleteMarker, Detail, Retention, Tags, Version, subject};
 use crate::evidence::{Evidence, Kind, Outside, Time, outside_json};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +14,8 @@ pub struct Parser<'a> {
     at: Time,
     out: Gathered,
     buckets: BTreeMap<String, Bucket>,
-    checksums: BTreeMap<(String, String, String), String>,
+    /// By bucket, key and version id.
+    details: BTreeMap<(String, String, String), Detail>,
     versions: Vec<Version>,
     markers: u64,
     unfinished: BTreeSet<String>,
@@ -25,13 +26,13 @@ pub struct Parser<'a> {
 impl<'a> Parser<'a> {
     /// A parser of a look taken at a time.
     pub fn new(source: &'a Source, at: Time) -> Parser<'a> {
-        let (out, buckets, checksums) = (Gathered::default(), BTreeMap::new(), BTreeMap::new());
+        let (out, buckets, details) = (Gathered::default(), BTreeMap::new(), BTreeMap::new());
         Parser {
             source,
             at,
             out,
             buckets,
-            checksums,
+            details,
             versions: Vec::new(),
             markers: 0,
             unfinished: BTreeSet::new(),
@@ -67,6 +68,12 @@ impl<'a> Parser<'a> {
             "list-object-versions" => self.listing(path, &bucket, &reply),
             "get-object-tagging" => self.tagging(path, &bucket, &call.key, &reply),
             "get-object-attributes" => self.attributes(path, &bucket, &call.key, &reply),
+            "head-object" => self.head(&bucket, &call.key, &reply),
+            "get-object-retention" => self.retention(path, &bucket, &call.key, &reply),
+            "get-object-legal-hold" => {
+                let hold = reply["LegalHold"]["Status"] == "ON";
+                self.of(&bucket, &call.key, &reply).legal_hold = hold;
+            }
             setting => self.setting(setting, &bucket, &reply),
         }
     }
@@ -103,7 +110,6 @@ impl<'a> Parser<'a> {
             size: item["Size"].as_u64().unwrap_or(0),
             stored: item["LastModified"].as_str().and_then(|t| t.parse().ok()),
             storage_class: item["StorageClass"].as_str().unwrap_or_default().to_owned(),
-            checksum: None,
         });
     }
 
@@ -147,17 +153,48 @@ impl<'a> Parser<'a> {
             );
             return;
         }
-        self.out.keep(1);
-        if checksum["ChecksumType"] == "COMPOSITE" {
-            return;
-        }
         let known = ["SHA256", "SHA512", "SHA1", "CRC64NVME", "CRC32C", "CRC32"];
         let found =
             known.iter().find_map(|a| Some(format!("{a}:{}", checksum[format!("Checksum{a}")].as_str()?)));
-        if let Some(found) = found {
-            let version = reply["VersionId"].as_str().unwrap_or("null").to_owned();
-            self.checksums.insert((bucket.to_owned(), key.to_owned(), version), found);
-        }
+        let is_of_parts = checksum["ChecksumType"] == "COMPOSITE";
+        let parts = reply["ObjectParts"]["TotalPartsCount"].as_u64();
+        let detail = self.of(bucket, key, reply);
+        detail.parts = parts;
+        *(if is_of_parts { &mut detail.checksum_of_parts } else { &mut detail.checksum }) = found;
+    }
+
+    fn head(&mut self, bucket: &str, key: &str, reply: &Value) {
+        let text = |name: &str| reply[name].as_str().unwrap_or_default().to_owned();
+        let until = reply["ObjectLockRetainUntilDate"].as_str().and_then(|t| t.parse().ok());
+        let mode = reply["ObjectLockMode"].as_str().map(str::to_owned);
+        let detail = self.of(bucket, key, reply);
+        detail.metadata = Outside::of(reply.get("Metadata"));
+        (detail.encryption, detail.kms_key) = (text("ServerSideEncryption"), text("SSEKMSKeyId"));
+        detail.retention = mode.zip(until).map(|(mode, until)| Retention { mode, until });
+        detail.legal_hold = reply["ObjectLockLegalHoldStatus"] == "ON";
+    }
+
+    fn retention(&mut self, path: &str, bucket: &str, key: &str, reply: &Value) {
+        let stated = &reply["Retention"];
+        let until = stated["RetainUntilDate"].as_str().and_then(|t| t.parse().ok());
+        let Some((mode, until)) = stated["Mode"].as_str().map(str::to_owned).zip(until) else {
+            self.out.quarantine(path, "Retention", "has no Mode or no RetainUntilDate that is a time".into());
+            return;
+        };
+        self.of(bucket, key, reply).retention = Some(Retention { mode, until });
+    }
+
+    /// What is known of the version that a reply is about.
+    fn of(&mut self, bucket: &str, key: &str, reply: &Value) -> &mut Detail {
+        self.out.keep(1);
+        let version_id = reply["VersionId"].as_str().unwrap_or("null").to_owned();
+        let place = (bucket.to_owned(), key.to_owned(), version_id);
+        self.details.entry(place).or_insert_with_key(|(bucket, key, version_id)| Detail {
+            bucket: bucket.clone(),
+            key: key.clone(),
+            version_id: version_id.clone(),
+            ..Detail::default()
+        })
     }
 
     fn setting(&mut self, call: &str, bucket: &str, reply: &Value) {
@@ -174,6 +211,8 @@ impl<'a> Parser<'a> {
             "get-bucket-encryption" => state.encryption = stated,
             "get-public-access-block" => state.public_access_block = stated,
             "get-object-lock-configuration" => state.object_lock = stated,
+            "get-bucket-replication" => state.replication = stated,
+            "get-bucket-logging" => state.logging = stated,
             _ => state.lifecycle = stated,
         }
     }
@@ -184,10 +223,12 @@ impl<'a> Parser<'a> {
 
     /// What the look gave.
     pub fn finish(mut self) -> Gathered {
-        for mut version in std::mem::take(&mut self.versions) {
-            let place = (version.bucket.clone(), version.key.clone(), version.version_id.clone());
-            version.checksum = self.checksums.get(&place).cloned();
-            self.state(Kind::ArtifactVersion, subject(&place.0, &place.1, &place.2), &version);
+        for version in std::mem::take(&mut self.versions) {
+            let at = subject(&version.bucket, &version.key, &version.version_id);
+            self.state(Kind::ArtifactVersion, at, &version);
+        }
+        for ((bucket, key, version_id), detail) in std::mem::take(&mut self.details) {
+            self.state(Kind::ArtifactDetail, subject(&bucket, &key, &version_id), &detail);
         }
         for (name, bucket) in std::mem::take(&mut self.buckets) {
             self.state(Kind::ArtifactBucket, format!("s3:{name}"), &bucket);
@@ -221,11 +262,16 @@ impl Call {
             "list-object-versions",
             "get-object-tagging",
             "get-object-attributes",
+            "get-object-retention",
+            "get-object-legal-hold",
+            "head-object",
             "get-bucket-versioning",
             "get-bucket-encryption",
             "get-public-access-block",
             "get-object-lock-configuration",
             "get-bucket-lifecycle-configuration",
+            "get-bucket-replication",
+            "get-bucket-logging",
         ];
         let stem = path.strip_suffix(".json")?;
         let parts: Vec<&str> = stem.split('/').collect();
@@ -237,8 +283,4 @@ impl Call {
         })?;
         Some(Call { bucket: parts[..i].join("/"), name, key: parts[i + 1..].join("/") })
     }
-}
-
-fn subject(bucket: &str, key: &str, version: &str) -> String {
-    format!("s3:{bucket}/{key}?versionId={version}")
 }

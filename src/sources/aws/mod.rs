@@ -1,5 +1,6 @@
 //! Transport to AWS: how a client is made, and errors in one line. What comes back goes to the parsers.
 
+pub mod artifacts;
 mod delivered;
 mod inventory;
 mod pass;

@@ -1,0 +1,160 @@
+//! What a listing does not say of a version: checksums, tags, metadata, encryption, and how long it is locked.
+
+use super::super::why;
+use super::listing::Place;
+use crate::evidence::artifacts::{Detail, Retention, Tags};
+use crate::evidence::{Outside, Time};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::get_object_attributes::GetObjectAttributesOutput;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::types::{Checksum, ChecksumType, ObjectAttributes, ObjectLockLegalHoldStatus};
+
+/// Requests that a version takes.
+pub(super) const REQUESTS: u64 = 3;
+
+/// What was read of a version.
+pub(super) enum Read {
+    /// Its details, its tags where they may be read, and what may not: the call and the reason.
+    Detail(Box<Detail>, Option<Tags>, Vec<(&'static str, String)>),
+    /// It went between the listing and this.
+    Vanished,
+    /// Why it cannot be read now.
+    Failed(String),
+}
+
+/// Why a call gave nothing.
+enum Lack {
+    Denied(String),
+    Vanished,
+    Failed(String),
+}
+
+impl Place {
+    /// Everything of a version.
+    pub(super) async fn detail(&self, key: &str, version_id: &str) -> Read {
+        let mut detail = Detail {
+            bucket: self.bucket.clone(),
+            key: key.to_owned(),
+            version_id: version_id.to_owned(),
+            ..Detail::default()
+        };
+        let (attributes, head, tags) = tokio::join!(
+            self.attributes(key, version_id),
+            self.head(key, version_id),
+            self.tags(key, version_id)
+        );
+        let mut denied = Vec::new();
+        let mut note = |call: &'static str, lack: Lack| match lack {
+            Lack::Denied(why) => {
+                denied.push((call, why));
+                None
+            }
+            Lack::Vanished => Some(Read::Vanished),
+            Lack::Failed(why) => Some(Read::Failed(why)),
+        };
+        match attributes {
+            Ok(reply) => checksums(&mut detail, &reply),
+            Err(lack) => {
+                if let Some(read) = note("GetObjectAttributes", lack) {
+                    return read;
+                }
+            }
+        }
+        match head {
+            Ok(reply) => headers(&mut detail, &reply),
+            Err(lack) => {
+                if let Some(read) = note("HeadObject", lack) {
+                    return read;
+                }
+            }
+        }
+        let tags = match tags {
+            Ok(tags) => Some(tags),
+            Err(lack) => match note("GetObjectTagging", lack) {
+                Some(read) => return read,
+                None => None,
+            },
+        };
+        detail.denied = denied.iter().map(|(call, _)| (*call).to_owned()).collect();
+        Read::Detail(Box::new(detail), tags, denied)
+    }
+
+    async fn attributes(&self, key: &str, version_id: &str) -> Result<GetObjectAttributesOutput, Lack> {
+        let request =
+            self.client.get_object_attributes().bucket(&self.bucket).key(key).version_id(version_id);
+        let asked = [ObjectAttributes::Checksum, ObjectAttributes::ObjectParts];
+        let reply = request.set_object_attributes(Some(asked.to_vec())).send().await;
+        reply.map_err(|e| lack(&self.of("GetObjectAttributes", key), &e))
+    }
+
+    async fn head(&self, key: &str, version_id: &str) -> Result<HeadObjectOutput, Lack> {
+        let request = self.client.head_object().bucket(&self.bucket).key(key).version_id(version_id);
+        request.send().await.map_err(|e| lack(&self.of("HeadObject", key), &e))
+    }
+
+    async fn tags(&self, key: &str, version_id: &str) -> Result<Tags, Lack> {
+        let request = self.client.get_object_tagging().bucket(&self.bucket).key(key).version_id(version_id);
+        let reply = request.send().await.map_err(|e| lack(&self.of("GetObjectTagging", key), &e))?;
+        let pairs = reply.tag_set().iter().map(|t| (t.key().to_owned(), t.value().to_owned()));
+        Ok(Tags {
+            gone: false,
+            bucket: self.bucket.clone(),
+            key: key.to_owned(),
+            version_id: version_id.to_owned(),
+            tags: Outside(pairs.collect()),
+        })
+    }
+
+    fn of(&self, call: &str, key: &str) -> String {
+        format!("{call} s3://{}/{key}", self.bucket)
+    }
+}
+
+fn lack<E>(asked: &str, error: &SdkError<E>) -> Lack
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let status = error.raw_response().map(|r| r.status().as_u16());
+    match (status, error.code().unwrap_or_default()) {
+        // A reply to HEAD has no body that says more.
+        (Some(403), _) => Lack::Denied(why(asked, error)),
+        (Some(404 | 405), _) => Lack::Vanished,
+        _ => Lack::Failed(why(asked, error)),
+    }
+}
+
+/// The checksum of the whole object, or of its parts: one over parts says nothing of another division.
+fn checksums(detail: &mut Detail, reply: &GetObjectAttributesOutput) {
+    detail.parts =
+        reply.object_parts().and_then(|p| p.total_parts_count()).and_then(|n| u64::try_from(n).ok());
+    let Some(stated) = reply.checksum() else { return };
+    let checksum = strongest(stated).map(|(name, sum)| format!("{name}:{sum}"));
+    let is_of_parts = stated.checksum_type() == Some(&ChecksumType::Composite)
+        || checksum
+            .as_ref()
+            .is_some_and(|c| c.rsplit_once('-').is_some_and(|(_, n)| n.parse::<u64>().is_ok()));
+    *(if is_of_parts { &mut detail.checksum_of_parts } else { &mut detail.checksum }) = checksum;
+}
+
+fn strongest(stated: &Checksum) -> Option<(&'static str, &str)> {
+    let all = [
+        ("SHA256", stated.checksum_sha256()),
+        ("SHA1", stated.checksum_sha1()),
+        ("CRC64NVME", stated.checksum_crc64_nvme()),
+        ("CRC32C", stated.checksum_crc32_c()),
+        ("CRC32", stated.checksum_crc32()),
+    ];
+    all.into_iter().find_map(|(name, sum)| Some((name, sum?)))
+}
+
+fn headers(detail: &mut Detail, reply: &HeadObjectOutput) {
+    let metadata = reply.metadata().into_iter().flatten();
+    detail.metadata = Outside(metadata.map(|(k, v)| (k.clone(), v.clone())).collect());
+    detail.encryption = reply.server_side_encryption().map(|e| e.as_str().to_owned()).unwrap_or_default();
+    detail.kms_key = reply.ssekms_key_id().unwrap_or_default().to_owned();
+    let until = reply.object_lock_retain_until_date().and_then(|t| t.to_millis().ok());
+    let mode = reply.object_lock_mode().map(|m| m.as_str().to_owned());
+    detail.retention =
+        mode.zip(until).map(|(mode, until)| Retention { mode, until: Time::from_millis(until) });
+    detail.legal_hold = reply.object_lock_legal_hold_status() == Some(&ObjectLockLegalHoldStatus::On);
+}
