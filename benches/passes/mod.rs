@@ -10,6 +10,14 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
+/// Credentials of a service that asks for none.
+pub(crate) const AWS: [(&str, &str); 4] = [
+    ("AWS_ACCESS_KEY_ID", "test"),
+    ("AWS_SECRET_ACCESS_KEY", "test"),
+    ("AWS_EC2_METADATA_DISABLED", "true"),
+    ("AWS_CONFIG_FILE", "/nonexistent"),
+];
+
 /// A folder with a config and a key.
 pub(crate) fn estate(config: &str) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -32,7 +40,7 @@ pub(crate) fn row(name: &str, dir: &Path, goal: &str) {
     let mut said = String::new();
     let m = measured(UsageWho::RUSAGE_CHILDREN, || {
         let program = std::env::current_exe().unwrap();
-        let done = Command::new(program).arg("pass").arg(dir).output().unwrap();
+        let done = Command::new(program).arg("pass").arg(dir).envs(AWS).output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         said = String::from_utf8(done.stdout).unwrap();
     });

@@ -8,6 +8,7 @@ facts; `expected.json` says which system each one sits on. Every value is made u
 """
 
 import argparse
+import base64
 import gzip
 import hashlib
 import json
@@ -113,7 +114,7 @@ class Estate:
             "tag_lost_again": n("tag_lost_again", 20, 24), "owner_lost": n("owner_lost", 9, 16),
             "override_told": n("override_told", 17, 22), "override_mute": n("override_mute", 25, 28),
             "erased": 29, "owner_mended": 29, "gap": n("gap", 10, 26), "skip": n("skip", 12, 27),
-            "public": [27, 28], "left_out": n("left_out", 20, 26), "stray": n("stray", 26, 29) if self.seed != 2026 else 29,
+            "public": [27, 28], "rewritten": n("rewritten", 6, 24), "left_out": n("left_out", 20, 26), "stray": n("stray", 26, 29) if self.seed != 2026 else 29,
         }
         self.stray_night = self.night["stray"]
         self.violations = 57 if self.seed == 2026 else n("violations", 30, 80)
@@ -435,7 +436,7 @@ class Estate:
 
     def artifacts(self, night, at):
         base = f"looks/artifacts/{look_name(at)}/{self.bucket}"
-        versions, markers, tags = [], [], []
+        versions, markers, tags, sums = [], [], [], []
         for role in self.registered:
             if role == "unstored":
                 sets = [("v0.9.0", self.begin - timedelta(days=90))]
@@ -451,6 +452,14 @@ class Estate:
                     versions.append({"Key": key, "VersionId": self.d.token(label, 32), "IsLatest": not gone,
                                      "LastModified": stamp(stored), "ETag": f'"{self.d.hexes(label, 32)}"',
                                      "Size": self.d.number(label, 1000, 90000000), "StorageClass": "STANDARD"})
+                    sums.append((key, label))
+                    if role == "recruiting" and night >= self.night["rewritten"] and file == "model.onnx":
+                        versions[-1]["IsLatest"] = False
+                        again = f"{label}/again"
+                        versions.append({**versions[-1], "VersionId": self.d.token(again, 32), "IsLatest": True,
+                                         "ETag": f'"{self.d.hexes(again, 32)}"', "LastModified": stamp(
+                                             self.looks[self.night["rewritten"]] - timedelta(hours=self.d.number(again, 2, 20)))})
+                        sums.append((key, again))
                     if gone:
                         erased = self.looks[self.night["erased"]] - timedelta(hours=self.d.number("erased/h", 6, 18))
                         markers.append({"Key": key, "VersionId": self.d.token("marker", 32), "IsLatest": True,
@@ -469,6 +478,12 @@ class Estate:
             {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}, "BucketKeyEnabled": True}]}})
         self.write(f"{base}/get-public-access-block.json", {"PublicAccessBlockConfiguration": {
             "BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True}})
+        for key, label in sums:
+            folder = "get-object-attributes" + ("-2" if label.endswith("/again") else "")
+            self.write(f"{base}/{folder}/{key}.json", {
+                "VersionId": self.d.token(label, 32), "ETag": self.d.hexes(label, 32), "Checksum": {
+                    "ChecksumSHA256": base64.b64encode(bytes.fromhex(self.d.hexes(f"{label}/sha256", 64))).decode(),
+                    "ChecksumType": "FULL_OBJECT"}})
         for key, version, level in tags:
             self.write(f"{base}/get-object-tagging/{key}.json",
                        {"VersionId": version, "TagSet": [{"Key": "AI-Risk-Level", "Value": level}]})
@@ -732,6 +747,8 @@ seed = {self.seed}
             fact("unapproved registry", "model-registry-approved", "vision", "not-satisfied"),
             fact("no stored artifact", "deployed-version-has-artifact", "unstored", "not-satisfied"),
             fact("artifact deleted", "artifact-deleted-while-deployed", "erased", "not-satisfied"),
+            fact("other bytes behind a version", "artifact-unchanged-while-deployed", "recruiting", "not-satisfied"),
+            fact("bytes of the first day", "artifact-unchanged-while-deployed", "credit", "satisfied"),
             fact("no record for Art. 50", "transparency-notice-recorded", "generative", "not-satisfied"),
             fact("override with a reason", "override-accountable", "credit", "satisfied"),
             fact("override without a reason", "override-accountable", "vision", "not-satisfied"),

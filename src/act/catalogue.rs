@@ -76,6 +76,10 @@ pub struct Defaults {
     pub habit_days: i64,
     /// See `habit_days`.
     pub max_overrides: u64,
+    /// Levels whose artifact buckets need a managed key of KMS as their default encryption.
+    pub require_kms_for: Vec<Level>,
+    /// Keys that may be that default; none: any.
+    pub allowed_keys: Vec<String>,
     /// Seconds of delivery delay per source kind.
     pub delay: BTreeMap<SourceKind, i64>,
     /// Seconds after which a source is stale, back from its horizon.

@@ -110,7 +110,7 @@ impl S3Versions {
                 "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
             }
             () if has("logging") => "<BucketLoggingStatus/>",
-            () if path.matches('/').count() > 1 => "",
+            () if path.trim_start_matches('/').split_once('/').is_some_and(|(_, key)| !key.is_empty()) => "",
             () => {
                 return (
                     404,

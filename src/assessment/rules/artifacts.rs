@@ -93,7 +93,7 @@ pub(super) fn in_use_since(case: &Case<'_>, system: &System) -> Option<Time> {
 }
 
 /// Files of an artifact set that were still there at a time: key to all its versions, oldest first.
-fn set<'a>(
+pub(super) fn set<'a>(
     case: &Case<'a>,
     system: &System,
     version: &str,
@@ -118,7 +118,7 @@ fn set<'a>(
 }
 
 /// Looks of the artifact sources that fall into a span: how many, and whether all were complete.
-fn looks(case: &Case<'_>, from: Time, to: Time) -> (usize, bool) {
+pub(super) fn looks(case: &Case<'_>, from: Time, to: Time) -> (usize, bool) {
     let sources = case.estate.sources(crate::act::SourceKind::ModelArtifacts);
     let looks = sources.filter_map(|c| case.facts.own.looks.get(&c.source)).flatten();
     let within: Vec<_> = looks.filter(|l| l.value.looked_at.is_some_and(|t| t >= from && t <= to)).collect();
@@ -238,31 +238,4 @@ fn contradictory(case: &Case<'_>, files: &BTreeMap<&str, Vec<&Seen<Version>>>) -
         }
     }
     sums.values().any(|s| s.len() > 1)
-}
-
-pub(super) fn versioning(case: &Case<'_>) -> Vec<Judged> {
-    let Some(system) = case.system else { return Vec::new() };
-    let buckets: BTreeSet<&str> = system.artifacts.values().flatten().map(|(b, _)| b.as_str()).collect();
-    let at = case.estate.at;
-    let judge = |bucket: &str| {
-        let state = case.facts.buckets.at(at).map(|(_, b)| b).find(|b| b.value.bucket == bucket);
-        let prefixes = || system.artifacts.values().flatten().filter(|(b, _)| b == bucket);
-        let null = case.facts.versions.at(at).map(|(_, v)| v).find(|v| {
-            v.value.bucket == bucket
-                && v.value.version_id == "null"
-                && prefixes().any(|(_, p)| v.value.key.starts_with(p.as_str()))
-        });
-        let setting = state.and_then(|s| s.value.versioning.as_deref());
-        let line = match (setting, null) {
-            (Some("Suspended" | "Never"), _) => 1,
-            (_, Some(_)) => 2,
-            (Some("Enabled"), None) => 4,
-            _ => 5,
-        };
-        let history = case.facts.own.looks.iter().filter(|(s, _)| state.is_some_and(|b| b.source == **s));
-        let looks = history.flat_map(|(_, l)| l).filter(|l| l.value.complete).count();
-        let note = format!("versioning {}, {looks} complete looks", setting.unwrap_or("not read"));
-        Judged::line(bucket, line).note(note).evidence(state.map(|s| s.seq)).evidence(null.map(|n| n.seq))
-    };
-    buckets.into_iter().map(judge).collect()
 }

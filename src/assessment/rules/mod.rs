@@ -4,6 +4,8 @@
 //! and which entries show it. To add a control: a catalogue entry, a function, a line in `judge`, a scenario.
 
 mod artifacts;
+mod buckets;
+mod bytes;
 mod cluster;
 mod egress;
 mod gates;
@@ -103,7 +105,9 @@ pub(super) fn judge(case: &Case<'_>) -> Vec<Judged> {
         "policy-weakened-with-review" => weakened::with_review(case),
         "gate-reperformed" => both(gates::reperformed(case), policies::reperformed(case)),
         "gate-not-vacuous" => both(gates::not_vacuous(case), policies::not_vacuous(case)),
-        "artifact-versioning-enabled" => artifacts::versioning(case),
+        "artifact-versioning-enabled" => buckets::versioning(case),
+        "artifact-bucket-protected" => buckets::protected(case),
+        "artifact-unchanged-while-deployed" => bytes::unchanged(case),
         "artifact-deleted-while-deployed" => artifacts::deleted(case),
         "deployed-version-has-artifact" => artifacts::stored(case),
         "flow-logs-audit-trail" => network::audit_trail(case),
