@@ -38,6 +38,12 @@ pub struct Detail {
     pub key: String,
     /// Version id.
     pub version_id: String,
+    /// ETag of the bytes that this is about, without quotes.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub etag: String,
+    /// Whether S3 was asked for checksums, and answered.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub attributes: bool,
     /// Checksum of the whole object in the form `SHA256:base64`, where S3 states one.
     pub checksum: Option<String>,
     /// Checksum over checksums of parts: it says nothing of an object that is divided otherwise.

@@ -236,3 +236,70 @@ fn a_listing_that_was_killed_is_taken_up_and_nothing_is_told_twice() {
     let gone = pass(&world);
     assert_eq!((there(&world).len(), gone.entries), (23_000, 1_000 + 10 * 2));
 }
+
+#[test]
+fn details_that_failed_are_read_by_the_next_pass_and_what_cannot_be_asked_is_no_gap() {
+    let aws = estate();
+    let world = world(&url(&aws), "s3://flow/models", "");
+    pass(&world);
+    aws.boto("s3.put_object(Bucket='flow', Key='models/e/v1/new.bin', Body=b'new')");
+    aws.faults("99 500 e/v1/new.bin");
+    let status = pass(&world);
+    assert!(status.not_seen.iter().any(|g| g.contains("models/e/v1/new.bin")), "{status:?}");
+    let of_new = || {
+        entries(&world, "artifact.detail").into_iter().filter(|(s, _)| s.contains("/e/v1/new.bin")).count()
+    };
+    assert_eq!(of_new(), 0);
+    aws.faults("");
+    assert_eq!((pass(&world).not_seen.len(), of_new()), (0, 1), "though nothing is new in the listing");
+    // An object that is encrypted with its owner's key cannot be asked.
+    aws.boto("s3.put_object(Bucket='flow', Key='models/g/v1/own.bin', Body=b'own')");
+    aws.faults("99 invalid g/v1/own.bin");
+    let status = pass(&world);
+    assert_eq!((status.not_seen.len(), &status.failed), (0, &None), "{status:?}");
+    assert!(
+        status.faults.iter().any(|f| f.file.contains("/g/v1/own.bin") && f.what.contains("InvalidRequest")),
+        "{status:?}"
+    );
+    assert_eq!(pass(&world).entries, 0);
+}
+
+#[test]
+fn a_delete_marker_takes_the_place_of_a_version_null() {
+    let aws = Aws::start();
+    aws.boto(
+        "s3.create_bucket(Bucket='old', CreateBucketConfiguration={'LocationConstraint': 'eu-central-1'})\n\
+         s3.put_object(Bucket='old', Key='models/a/v1/m.bin', Body=b'bytes')",
+    );
+    let world = world(&url(&aws), "s3://old", "");
+    pass(&world);
+    assert_eq!(there(&world).keys().map(|(_, v)| v.as_str()).collect::<Vec<_>>(), ["null"]);
+    assert_eq!(entries(&world, "artifact.bucket")[0].1["versioning"], "Never");
+    // moto does not replace it: a server that does is told what S3 says.
+    aws.faults("9 replaced-null versions");
+    pass(&world);
+    let last = |kind: &str| entries(&world, kind).pop().unwrap().1;
+    assert_eq!(
+        (&last("artifact.version")["gone"], &last("artifact.delete_marker")["latest"]),
+        (&json!(true), &json!(true))
+    );
+    assert_eq!(last("artifact.detail")["gone"], true);
+    assert_eq!(
+        listing(&world)["digest"],
+        digest(&there(&world).into_iter().filter(|(_, v)| v[0].is_null()).collect())
+    );
+}
+
+#[test]
+fn a_listing_of_another_place_is_not_taken_up() {
+    let server = S3Versions::start(24_000);
+    let world = world(&server.url, "s3://models/models", "detail_requests = 0");
+    server.answers(Some(7 + 2 + 21));
+    assert!(pass(&world).failed.is_some());
+    server.answers(None);
+    let text = std::fs::read_to_string(world.config()).unwrap();
+    std::fs::write(world.config(), text.replace("s3://models/models", "s3://models")).unwrap();
+    server.asked();
+    pass(&world);
+    assert!(server.asked().0 >= 24, "from the first key");
+}

@@ -32,6 +32,7 @@ REFUSALS = {
     "expired": (400, "ExpiredToken", "The provided token has expired."),
     "kms": (403, "AccessDenied", "User: arn:aws:iam::111122223333:user/a is not authorized to perform: kms:Decrypt on "
             "resource: arn:aws:kms:eu-central-1:111122223333:key/k because no identity-based policy allows it"),
+    "invalid": (400, "InvalidRequest", "The object was stored using a form of Server Side Encryption."),
     "vanished": (404, "NoSuchKey", "The specified key does not exist."),
     "denied": (403, "AccessDenied", "Access Denied"),
 }
@@ -96,6 +97,9 @@ class Between(http.server.BaseHTTPRequestHandler):
                           b"<IsTruncated>true</IsTruncated><NextContinuationToken>again</NextContinuationToken>", text)
             if "FilterLogEvents" in target:
                 text = json.dumps({**json.loads(text), "nextToken": "again"}).encode()
+        if kind == "replaced-null":  # a delete marker takes the place of a version "null"
+            text = re.sub(rb"<(ETag|Size|StorageClass)>.*?</\1>", b"", text)
+            text = text.replace(b"<Version>", b"<DeleteMarker>").replace(b"</Version>", b"</DeleteMarker>")
         if kind == "stuck":  # the next page begins where this one does
             here = re.search(b"<KeyMarker>(.*?)</KeyMarker>", text)
             text = re.sub(b"<NextKeyMarker>.*?</NextKeyMarker>(<NextVersionIdMarker>.*?</NextVersionIdMarker>)?",

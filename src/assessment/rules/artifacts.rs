@@ -1,7 +1,7 @@
 //! Rules that tie model versions in production to stored files.
 
 use super::super::estate::{System, model_version};
-use super::super::facts::Seen;
+use super::super::facts::{Look, Seen};
 use super::super::findings::Case;
 use super::cluster::in_production;
 use super::{Judged, utc};
@@ -102,8 +102,9 @@ pub(super) fn set<'a>(
     let Some(prefixes) = system.artifacts.get(version) else { return BTreeMap::new() };
     let mut files: BTreeMap<&str, Vec<&Seen<Version>>> = BTreeMap::new();
     for history in case.facts.versions.0.values() {
-        let removed = history.iter().find(|s| s.gone).is_some_and(|g| g.at <= from);
-        for state in history.iter().filter(|s| !s.gone && s.at <= case.estate.at && !removed) {
+        // What was removed before is no part of it; a version "null" may come again.
+        let removed = history.iter().rposition(|s| s.gone && s.at <= from).map_or(0, |i| i + 1);
+        for state in history[removed..].iter().filter(|s| !s.gone && s.at <= case.estate.at) {
             let v = &state.value;
             if prefixes
                 .iter()
@@ -121,8 +122,11 @@ pub(super) fn set<'a>(
 pub(super) fn looks(case: &Case<'_>, from: Time, to: Time) -> (usize, bool) {
     let sources = case.estate.sources(crate::act::SourceKind::ModelArtifacts);
     let looks = sources.filter_map(|c| case.facts.own.looks.get(&c.source)).flatten();
-    let within: Vec<_> = looks.filter(|l| l.value.looked_at.is_some_and(|t| t >= from && t <= to)).collect();
-    (within.iter().filter(|l| l.value.complete).count(), within.iter().all(|l| l.value.complete))
+    let within: Vec<&Look> =
+        looks.filter(|l| l.value.looked_at.is_some_and(|t| t >= from && t <= to)).collect();
+    // A step of a pass that goes on is no gap.
+    let lacks = |l: &&Look| !(l.value.complete || l.value.gaps.is_empty() && l.value.error.is_none());
+    (within.iter().filter(|l| l.value.complete).count(), !within.iter().any(lacks))
 }
 
 pub(super) fn deleted(case: &Case<'_>) -> Vec<Judged> {
@@ -228,13 +232,14 @@ pub(super) fn stored(case: &Case<'_>) -> Vec<Judged> {
     serving(case, system).into_iter().map(judge).collect()
 }
 
-/// Whether two sets of one version hold the same file name with different checksums.
+/// Whether two sets of one version hold the same file name with different checksums of one kind.
 fn contradictory(case: &Case<'_>, files: &BTreeMap<&str, Vec<&Seen<Version>>>) -> bool {
-    let mut sums: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut sums: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
     for (key, versions) in files {
         let sum = versions.last().and_then(|v| case.facts.checksum(&v.value, case.estate.at));
-        if let (Some(name), Some(sum)) = (key.rsplit('/').next(), sum) {
-            sums.entry(name).or_default().insert(sum);
+        if let (Some(name), Some((kind, sum))) = (key.rsplit('/').next(), sum.and_then(|s| s.split_once(':')))
+        {
+            sums.entry((name, kind)).or_default().insert(sum);
         }
     }
     sums.values().any(|s| s.len() > 1)

@@ -7,18 +7,33 @@ use super::artifacts::{Deployment, deployments, looks, set};
 use super::{Judged, utc};
 use crate::act::Level;
 use crate::evidence::Time;
-use crate::evidence::artifacts::{Version, subject};
+use crate::evidence::artifacts::{Detail, Version, subject};
 
 /// What is known of the bytes of a version.
 #[derive(Clone, PartialEq)]
 enum Sum {
-    /// A checksum of the whole object, or one over parts with their number.
-    Stated(String),
+    /// A checksum of the whole object, `SHA256:…`.
+    Whole(String),
+    /// One over parts, with their number.
+    OfParts(String),
     /// S3 states none.
     Absent,
     Denied,
     /// Nobody asked yet.
     Unread,
+}
+
+impl Sum {
+    /// Whether two versions have the same bytes; none when their checksums do not tell it.
+    fn same(&self, other: &Sum) -> Option<bool> {
+        let kind = |sum: &str| sum.split(':').next().map(str::to_owned);
+        match (self, other) {
+            (Sum::Whole(a), Sum::Whole(b)) if kind(a) == kind(b) => Some(a == b),
+            // Another checksum over parts may be another division.
+            (Sum::OfParts(a), Sum::OfParts(b)) if a == b => Some(true),
+            _ => None,
+        }
+    }
 }
 
 /// A change of a set while it was deployed.
@@ -38,11 +53,17 @@ pub(super) fn unchanged(case: &Case<'_>) -> Vec<Judged> {
 fn of_version(case: &Case<'_>, system: &System, version: &str, d: &Deployment) -> Option<Judged> {
     let (from, to) = (d.start.unwrap_or(case.estate.window), d.end.unwrap_or(case.estate.at));
     let files = set(case, system, version, from);
-    let (mut changes, mut sums) = (Vec::new(), Vec::new());
+    let (mut changes, mut sums, mut is_open) = (Vec::new(), Vec::new(), false);
     for (key, versions) in &files {
-        let (standing, later) = divided(case, versions, from, to);
-        sums.extend(standing.map(|s| sum(case, &s.value)));
-        changes.extend(later.iter().filter_map(|l| change(case, key, standing, l)));
+        let (standing, mut later) = divided(case, versions, from, to);
+        later.extend(beneath(case, versions, standing, from, to));
+        sums.extend(standing.into_iter().chain(later.iter().copied()).map(|v| sum(case, &v.value)));
+        for version in later {
+            match change(case, key, standing, version) {
+                Ok(change) => changes.extend(change),
+                Err(()) => is_open = true,
+            }
+        }
     }
     let (complete, whole) = looks(case, from.max(case.estate.window), to);
     let strict =
@@ -57,7 +78,7 @@ fn of_version(case: &Case<'_>, system: &System, version: &str, d: &Deployment) -
         5
     } else if d.start.is_none() {
         6
-    } else if sums.contains(&Sum::Unread) {
+    } else if is_open || sums.contains(&Sum::Unread) {
         8
     } else {
         7
@@ -66,7 +87,7 @@ fn of_version(case: &Case<'_>, system: &System, version: &str, d: &Deployment) -
         1 => changes.iter().map(|c| c.what.as_str()).collect::<Vec<_>>().join("; "),
         2 | 3 => "S3 states no checksum of some files".into(),
         4 => "checksums may not be read".into(),
-        8 => "checksums of some files were not read yet".into(),
+        8 => "checksums of some files were not read yet, or cannot be compared".into(),
         _ => format!("{} files with their checksums, listed at {complete} looks", files.len()),
     };
     let details = files.values().flatten().filter_map(|v| Some(detail(case, &v.value)?.0));
@@ -75,60 +96,94 @@ fn of_version(case: &Case<'_>, system: &System, version: &str, d: &Deployment) -
     (!files.is_empty()).then_some(judged)
 }
 
-/// The version of a key that stood when the deployment began, and those that were stored during it.
-fn divided<'v, 'a>(
-    case: &Case<'_>,
-    versions: &'v [&'a Seen<Version>],
+/// The version of a key that stood when the deployment began, and those that came during it.
+fn divided<'a>(
+    case: &Case<'a>,
+    versions: &[&'a Seen<Version>],
     from: Time,
     to: Time,
-) -> (Option<&'a Seen<Version>>, Vec<&'v &'a Seen<Version>>) {
+) -> (Option<&'a Seen<Version>>, Vec<&'a Seen<Version>>) {
     let begin = from.plus_seconds(case.catalogue.defaults.clock_skew_seconds);
-    let stored = |v: &Seen<Version>| v.value.stored.unwrap_or(v.at);
-    let standing = versions.iter().rfind(|v| stored(v) <= begin).copied();
-    let later = versions.iter().filter(|v| stored(v) > begin && stored(v) <= to);
-    (standing, later.collect())
+    // An upload in parts dates from its beginning: what a look did not show came after it.
+    let is_later = |v: &&&Seen<Version>| {
+        let looks = case.facts.own.looks.get(&v.source).into_iter().flatten().filter(|l| l.value.complete);
+        let mut times = looks.filter_map(|l| l.value.looked_at);
+        v.value.stored.unwrap_or(v.at) > begin || times.any(|t| t >= begin && t < v.at)
+    };
+    let standing = versions.iter().rfind(|v| !is_later(v)).copied();
+    let later = versions.iter().filter(|v| is_later(v) && v.value.stored.unwrap_or(v.at) <= to);
+    (standing, later.copied().collect())
 }
 
-/// What a version that was stored during a deployment changed; none where its bytes are those that stood.
+/// The version that lay beneath the one that stood, where that one was deleted while it was deployed: then it shows again.
+fn beneath<'a>(
+    case: &Case<'a>,
+    versions: &[&'a Seen<Version>],
+    standing: Option<&'a Seen<Version>>,
+    from: Time,
+    to: Time,
+) -> Option<&'a Seen<Version>> {
+    let standing = standing?;
+    let gone = |v: &Version| {
+        let history = case.facts.versions.0.get(&subject(&v.bucket, &v.key, &v.version_id));
+        history.and_then(|h| h.iter().find(|s| s.gone && s.at > from && s.at <= to))
+    };
+    gone(&standing.value)?;
+    let is_before = |v: &&&Seen<Version>| v.value.stored < standing.value.stored;
+    versions.iter().rfind(|v| is_before(v) && gone(&v.value).is_none()).copied()
+}
+
+/// What a version that shows during a deployment changed; none where its bytes are those that stood. The error: nothing tells it.
 fn change(
     case: &Case<'_>,
     key: &str,
     standing: Option<&Seen<Version>>,
     later: &Seen<Version>,
-) -> Option<Change> {
+) -> Result<Option<Change>, ()> {
     let when = utc(later.value.stored.unwrap_or(later.at));
-    let what = match standing {
-        None => format!("{key} came on {when}"),
-        Some(_) if later.value.version_id == "null" => {
-            format!("{key} was written on {when} without a version")
-        }
-        Some(s) => match (sum(case, &s.value), sum(case, &later.value)) {
-            (Sum::Stated(a), Sum::Stated(b)) if a == b => return None,
-            (Sum::Stated(_), Sum::Stated(_)) => format!("{key} has other bytes since {when}"),
-            _ if s.value.size != later.value.size => {
-                format!("{key} has {} bytes since {when}, before {}", later.value.size, s.value.size)
+    let change = |what: String| Ok(Some(Change { entry: later.seq, what }));
+    let Some(stood) = standing else { return change(format!("{key} came on {when}")) };
+    if later.value.stored < stood.value.stored {
+        return match sum(case, &stood.value).same(&sum(case, &later.value)) {
+            Some(true) => Ok(None),
+            Some(false) => {
+                change(format!("{key} shows the bytes of {when} again: the version that stood is gone"))
             }
-            // The same size and no checksums: the sum that lacks decides.
-            _ => return None,
-        },
-    };
-    Some(Change { entry: later.seq, what })
+            None => Err(()),
+        };
+    }
+    if later.value.version_id == "null" {
+        return change(format!("{key} was written on {when} without a version"));
+    }
+    match sum(case, &stood.value).same(&sum(case, &later.value)) {
+        Some(true) => Ok(None),
+        Some(false) => change(format!("{key} has other bytes since {when}")),
+        None if stood.value.size != later.value.size => {
+            change(format!("{key} has {} bytes since {when}, before {}", later.value.size, stood.value.size))
+        }
+        None => Err(()),
+    }
 }
 
 fn sum(case: &Case<'_>, version: &Version) -> Sum {
     let Some((_, detail)) = detail(case, version) else { return Sum::Unread };
-    let of_parts = || Some(format!("{} of {} parts", detail.checksum_of_parts.as_ref()?, detail.parts?));
-    match detail.checksum.clone().or_else(of_parts) {
-        Some(sum) => Sum::Stated(sum),
-        None if detail.denied.iter().any(|call| call == "GetObjectAttributes") => Sum::Denied,
-        None => Sum::Absent,
+    // A version "null" is written over, and its details are of what was there before.
+    let is_other = !detail.etag.is_empty() && detail.etag != version.etag;
+    let of_parts = detail.checksum_of_parts.as_ref().zip(detail.parts);
+    match (&detail.checksum, of_parts) {
+        _ if is_other => Sum::Unread,
+        (Some(whole), _) => Sum::Whole(whole.clone()),
+        (None, Some((sum, parts))) => Sum::OfParts(format!("{sum} of {parts} parts")),
+        _ if !detail.attributes => Sum::Denied,
+        _ => Sum::Absent,
     }
 }
 
-/// Details of a version, with the entry that says so.
-fn detail<'a>(case: &Case<'a>, version: &Version) -> Option<(u64, &'a crate::evidence::artifacts::Detail)> {
-    let subject = subject(&version.bucket, &version.key, &version.version_id);
-    let history = case.facts.details.0.get(&subject)?;
+/// Details of a version with what was asked of its checksum, and the entry that says so.
+fn detail<'a>(case: &Case<'a>, version: &Version) -> Option<(u64, &'a Detail)> {
+    let history = case.facts.details.0.get(&subject(&version.bucket, &version.key, &version.version_id))?;
+    let tells = |d: &Detail| d.attributes || d.denied.iter().any(|call| call == "GetObjectAttributes");
     // Details of what is gone are still those of what was there.
-    history.iter().rfind(|s| !s.gone && s.at <= case.estate.at).map(|s| (s.seq, &s.value))
+    let told = history.iter().rfind(|s| !s.gone && s.at <= case.estate.at && tells(&s.value));
+    told.map(|s| (s.seq, &s.value))
 }

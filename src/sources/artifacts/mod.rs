@@ -16,6 +16,8 @@ pub struct Parser<'a> {
     buckets: BTreeMap<String, Bucket>,
     /// By bucket, key and version id.
     details: BTreeMap<(String, String, String), Detail>,
+    /// Latest version of each key that is listed.
+    latest: BTreeMap<(String, String), String>,
     versions: Vec<Version>,
     markers: u64,
     unfinished: BTreeSet<String>,
@@ -33,6 +35,7 @@ impl<'a> Parser<'a> {
             out,
             buckets,
             details,
+            latest: BTreeMap::new(),
             versions: Vec::new(),
             markers: 0,
             unfinished: BTreeSet::new(),
@@ -101,6 +104,9 @@ impl<'a> Parser<'a> {
 
     fn version(&mut self, bucket: &str, key: &str, version_id: &str, item: &Value) {
         self.out.keep(1);
+        if item["IsLatest"] == true {
+            self.latest.insert((bucket.to_owned(), key.to_owned()), version_id.to_owned());
+        }
         self.versions.push(Version {
             gone: false,
             bucket: bucket.to_owned(),
@@ -159,7 +165,7 @@ impl<'a> Parser<'a> {
         let is_of_parts = checksum["ChecksumType"] == "COMPOSITE";
         let parts = reply["ObjectParts"]["TotalPartsCount"].as_u64();
         let detail = self.of(bucket, key, reply);
-        detail.parts = parts;
+        (detail.parts, detail.attributes) = (parts, true);
         *(if is_of_parts { &mut detail.checksum_of_parts } else { &mut detail.checksum }) = found;
     }
 
@@ -187,7 +193,8 @@ impl<'a> Parser<'a> {
     /// What is known of the version that a reply is about.
     fn of(&mut self, bucket: &str, key: &str, reply: &Value) -> &mut Detail {
         self.out.keep(1);
-        let version_id = reply["VersionId"].as_str().unwrap_or("null").to_owned();
+        // Some replies name no version: then they are of the latest one.
+        let version_id = reply["VersionId"].as_str().unwrap_or_default().to_owned();
         let place = (bucket.to_owned(), key.to_owned(), version_id);
         self.details.entry(place).or_insert_with_key(|(bucket, key, version_id)| Detail {
             bucket: bucket.clone(),
@@ -221,15 +228,33 @@ impl<'a> Parser<'a> {
         self.out.evidence.push(Evidence::state(kind, &self.source.name, subject, self.at, payload));
     }
 
+    /// Details of versions; those that name none are of the latest one that the look lists.
+    fn details(&mut self) {
+        let mut all: BTreeMap<(String, String, String), Detail> = BTreeMap::new();
+        for ((bucket, key, named), detail) in std::mem::take(&mut self.details) {
+            let latest = self.latest.get(&(bucket.clone(), key.clone())).map_or("null", String::as_str);
+            let version_id = if named.is_empty() { latest.to_owned() } else { named };
+            let detail = Detail { version_id: version_id.clone(), ..detail };
+            let known = all.entry((bucket, key, version_id)).or_insert_with(|| detail.clone());
+            if *known != detail {
+                known.retention = known.retention.take().or(detail.retention);
+                known.legal_hold |= detail.legal_hold;
+                known.checksum = known.checksum.take().or(detail.checksum);
+                known.attributes |= detail.attributes;
+            }
+        }
+        for ((bucket, key, version_id), detail) in all {
+            self.state(Kind::ArtifactDetail, subject(&bucket, &key, &version_id), &detail);
+        }
+    }
+
     /// What the look gave.
     pub fn finish(mut self) -> Gathered {
         for version in std::mem::take(&mut self.versions) {
             let at = subject(&version.bucket, &version.key, &version.version_id);
             self.state(Kind::ArtifactVersion, at, &version);
         }
-        for ((bucket, key, version_id), detail) in std::mem::take(&mut self.details) {
-            self.state(Kind::ArtifactDetail, subject(&bucket, &key, &version_id), &detail);
-        }
+        self.details();
         for (name, bucket) in std::mem::take(&mut self.buckets) {
             self.state(Kind::ArtifactBucket, format!("s3:{name}"), &bucket);
         }

@@ -19,6 +19,19 @@ const BODIES: u32 = 3;
 /// The slowest that a body may come, in bytes a second, beside a minute for whatever its size.
 const SLOWEST: u64 = 65_536;
 
+/// What S3 says of the request or of who asks, and not of the object.
+pub(super) const PASSING: [&str; 9] = [
+    "ExpiredToken",
+    "InvalidToken",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "RequestTimeTooSkewed",
+    "RequestTimeout",
+    "RequestExpired",
+    "SlowDown",
+    "TooManyRequests",
+];
+
 /// One bucket.
 #[derive(Clone, Debug)]
 pub struct Bucket {
@@ -161,18 +174,6 @@ fn unfetched(asked: &str, error: &SdkError<GetObjectError>) -> Unfetched {
         let why = format!("{asked}: replaced between listing and fetching; the next pass reads the new one");
         return Unfetched { why, is_final: true };
     }
-    // What S3 says of the request or of who asks, and not of the object.
-    const PASSING: [&str; 9] = [
-        "ExpiredToken",
-        "InvalidToken",
-        "InvalidAccessKeyId",
-        "SignatureDoesNotMatch",
-        "RequestTimeTooSkewed",
-        "RequestTimeout",
-        "RequestExpired",
-        "SlowDown",
-        "TooManyRequests",
-    ];
     let refused = error.raw_response().is_some_and(|r| r.status().is_client_error());
     let is_final = refused && !error.code().is_some_and(|code| PASSING.contains(&code));
     Unfetched { why: why(asked, error), is_final }

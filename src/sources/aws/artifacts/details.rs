@@ -1,5 +1,6 @@
 //! What a listing does not say of a version: checksums, tags, metadata, encryption, and how long it is locked.
 
+use super::super::s3::PASSING;
 use super::super::why;
 use super::listing::Place;
 use crate::evidence::artifacts::{Detail, Retention, Tags};
@@ -14,17 +15,26 @@ pub(super) const REQUESTS: u64 = 3;
 
 /// What was read of a version.
 pub(super) enum Read {
-    /// Its details, its tags where they may be read, and what may not: the call and the reason.
-    Detail(Box<Detail>, Option<Tags>, Vec<(&'static str, String)>),
+    /// Its details, its tags where they may be read, and what may not.
+    Detail(Box<Detail>, Option<Tags>, Vec<Refused>),
     /// It went between the listing and this.
     Vanished,
     /// Why it cannot be read now.
     Failed(String),
 }
 
+/// A call that S3 does not answer for a version.
+pub(super) struct Refused {
+    pub call: &'static str,
+    pub why: String,
+    /// Whether it is the object that cannot be asked so, and not the credentials that may not.
+    pub is_of_object: bool,
+}
+
 /// Why a call gave nothing.
 enum Lack {
     Denied(String),
+    Refused(String),
     Vanished,
     Failed(String),
 }
@@ -46,7 +56,11 @@ impl Place {
         let mut denied = Vec::new();
         let mut note = |call: &'static str, lack: Lack| match lack {
             Lack::Denied(why) => {
-                denied.push((call, why));
+                denied.push(Refused { call, why, is_of_object: false });
+                None
+            }
+            Lack::Refused(why) => {
+                denied.push(Refused { call, why, is_of_object: true });
                 None
             }
             Lack::Vanished => Some(Read::Vanished),
@@ -75,7 +89,7 @@ impl Place {
                 None => None,
             },
         };
-        detail.denied = denied.iter().map(|(call, _)| (*call).to_owned()).collect();
+        detail.denied = denied.iter().map(|r| r.call.to_owned()).collect();
         Read::Detail(Box::new(detail), tags, denied)
     }
 
@@ -116,15 +130,18 @@ where
 {
     let status = error.raw_response().map(|r| r.status().as_u16());
     match (status, error.code().unwrap_or_default()) {
+        (_, code) if PASSING.contains(&code) => Lack::Failed(why(asked, error)),
         // A reply to HEAD has no body that says more.
         (Some(403), _) => Lack::Denied(why(asked, error)),
         (Some(404 | 405), _) => Lack::Vanished,
+        (Some(400..500), _) => Lack::Refused(why(asked, error)),
         _ => Lack::Failed(why(asked, error)),
     }
 }
 
 /// The checksum of the whole object, or of its parts: one over parts says nothing of another division.
 fn checksums(detail: &mut Detail, reply: &GetObjectAttributesOutput) {
+    detail.attributes = true;
     detail.parts =
         reply.object_parts().and_then(|p| p.total_parts_count()).and_then(|n| u64::try_from(n).ok());
     let Some(stated) = reply.checksum() else { return };
@@ -148,6 +165,7 @@ fn strongest(stated: &Checksum) -> Option<(&'static str, &str)> {
 }
 
 fn headers(detail: &mut Detail, reply: &HeadObjectOutput) {
+    detail.etag = reply.e_tag().unwrap_or_default().trim_matches('"').to_owned();
     let metadata = reply.metadata().into_iter().flatten();
     detail.metadata = Outside(metadata.map(|(k, v)| (k.clone(), v.clone())).collect());
     detail.encryption = reply.server_side_encryption().map(|e| e.as_str().to_owned()).unwrap_or_default();

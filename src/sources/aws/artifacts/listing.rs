@@ -12,6 +12,8 @@ use std::collections::VecDeque;
 /// Parts that are listed at once, and pages of each that wait for those before it.
 const AT_ONCE: usize = 4;
 const AHEAD: usize = 4;
+/// Pages that wait in all.
+const WAITING: usize = 16;
 
 /// A version of an object, or a delete marker.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,9 +107,12 @@ impl Listing {
 
     /// A page more of several parts.
     async fn round(&mut self) -> Result<(), String> {
+        let waiting: usize = self.spans.iter().map(|s| s.ready.len()).sum();
+        // The first one goes on whatever waits behind it.
+        let at_once = if waiting < WAITING { AT_ONCE } else { 1 };
         let due = |s: &&mut Span| !s.is_read && s.ready.len() < AHEAD;
         let place = &self.place;
-        let asked = self.spans.iter_mut().filter(due).take(AT_ONCE).map(|span| async move {
+        let asked = self.spans.iter_mut().filter(due).take(at_once).map(|span| async move {
             let page = place.page(&span.next).await;
             (span, page)
         });

@@ -11,11 +11,11 @@ use crate::evidence::artifacts::{DeleteMarker, Version, place, subject};
 use crate::evidence::{Evidence, Kind, Time};
 use crate::sources::live::{Record, Start, Step};
 use crate::sources::{Context, Gathered};
-use details::{REQUESTS, Read};
+use details::{REQUESTS, Read, Refused};
 use futures_util::StreamExt;
 use listing::{Item, Listing, Place, Stored};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 use tally::Tally;
 
@@ -26,6 +26,9 @@ const LONGEST: Duration = Duration::from_secs(300);
 const TAKEN_UP: i64 = 86_400;
 /// Versions that are known in one part of a listing.
 const PART: usize = 20_000;
+/// Versions whose details are read in one go, and most of those that are read once more in a pass.
+const CHUNK: usize = 1_000;
+const AGAIN: usize = 5_000;
 /// Requests of a pass for what a listing does not say, where the config does not say it; how many are under way at once.
 const BUDGET: u64 = 6_000;
 const AT_ONCE: usize = 8;
@@ -42,7 +45,12 @@ struct Cursor {
     listing: Option<Tally>,
     /// Whether versions may be there of which no details were read.
     lacks: bool,
-    /// Subject of the last version whose details were read once more.
+    /// Whether reading some of them failed since the search for such versions began.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    failed: bool,
+    /// Subjects of the last versions whose details were looked for, and read once more.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    sought: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     again: String,
 }
@@ -63,8 +71,13 @@ pub struct Pass<'a> {
     /// Versions of keys that were listed, and up to which key the record was compared with them.
     closed: Vec<Item>,
     compared: String,
+    /// Subjects that the listing no longer shows, and that are not told yet.
+    gone: VecDeque<(Kind, String)>,
     budget: u64,
     begun: bool,
+    is_listed: bool,
+    /// Whether details were looked for of all versions that have none.
+    is_sought: bool,
 }
 
 impl<'a> Pass<'a> {
@@ -78,9 +91,10 @@ impl<'a> Pass<'a> {
         let client = s3::client(&session.config, &context.source.access());
         let place = Place { client, bucket: name.to_owned(), prefix };
         let mut cursor: Cursor = serde_json::from_str(&context.look).unwrap_or_default();
+        let here = format!("s3://{}/{}", place.bucket, place.prefix);
         let is_fresh = |t: &Tally| t.begun.is_some_and(|at| start.now.since(at).as_secs() < TAKEN_UP);
-        let tally = cursor.listing.take().filter(is_fresh);
-        let tally = tally.unwrap_or_else(|| Tally::begin(start.now));
+        let tally = cursor.listing.take().filter(|t| t.place == here && is_fresh(t));
+        let tally = tally.unwrap_or_else(|| Tally::begin(here, start.now));
         Ok(Pass {
             context,
             session,
@@ -94,7 +108,10 @@ impl<'a> Pass<'a> {
             open: Vec::new(),
             closed: Vec::new(),
             budget: context.source.detail_requests.unwrap_or(BUDGET),
+            gone: VecDeque::new(),
             begun: false,
+            is_listed: false,
+            is_sought: false,
         })
     }
 
@@ -109,25 +126,39 @@ impl<'a> Pass<'a> {
             let bounds = self.bounds(record)?;
             self.listing = Some(Listing::new(self.place.clone(), &self.tally.after, &bounds));
         }
-        let mut is_listed = false;
-        while !is_listed && out.evidence.len() < STEP && started.elapsed() < LONGEST {
-            is_listed = self.read(&mut out)?;
-            self.compare(record, &mut out, is_listed)?;
+        while !self.is_listed && out.evidence.len() < STEP && started.elapsed() < LONGEST {
+            if self.gone.is_empty() {
+                self.is_listed = self.read(&mut out)?;
+                self.compare(record, &mut out)?;
+            }
+            self.tell_gone(&mut out);
         }
-        if is_listed {
-            self.lacking(record, &mut out)?;
-            self.once_more(record, &mut out)?;
-            let listing = self.tally.listing(format!("s3://{}/{}", self.place.bucket, self.place.prefix));
+        let mut is_done = self.is_listed && self.gone.is_empty();
+        if is_done {
+            is_done = self.sweep(record, &mut out)?;
+        } else {
+            self.tell_gone(&mut out);
+        }
+        // One that is at its end is found so again, should the rest of the pass break off.
+        self.cursor.listing = (!is_done).then(|| self.tally.clone());
+        if is_done {
+            let listing = self.tally.listing();
             out.read = format!("{} versions, {} delete markers", listing.versions, listing.markers);
             out.listings.push(listing);
         } else {
             out.read = format!("versions up to \"{}\"", self.tally.after);
-            self.cursor.listing = Some(self.tally.clone());
         }
-        self.cursor.listing = self.cursor.listing.take().filter(|_| !is_listed);
         out.identity.clone_from(&self.session.identity);
         let look = serde_json::to_string(&self.cursor).unwrap_or_default();
-        Ok(Step { look, gathered: out, last: is_listed })
+        Ok(Step { look, gathered: out, last: is_done })
+    }
+
+    /// Tells some of what is gone.
+    fn tell_gone(&mut self, out: &mut Gathered) {
+        let room = STEP.saturating_sub(out.evidence.len()).min(self.gone.len());
+        let name = &self.context.source.name;
+        let told = self.gone.drain(..room);
+        out.evidence.extend(told.map(|(kind, subject)| Evidence::gone(kind, name, subject, self.now)));
     }
 
     fn posture(&self, out: &mut Gathered) {
@@ -139,7 +170,7 @@ impl<'a> Pass<'a> {
 
     /// Keys at which a listing is divided: those of versions that are known.
     fn bounds(&self, record: &dyn Record) -> Result<Vec<String>, String> {
-        let end = self.beginning(&format!("{}\u{10ffff}", self.place.prefix));
+        let end = self.end();
         let (mut from, mut bounds) = (self.beginning(&self.place.prefix), BTreeSet::new());
         loop {
             let known = record.present(Kind::ArtifactVersion, &from, &end, PART)?;
@@ -180,7 +211,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Compares what was listed with the record: what is new or another one, and what is gone.
-    fn compare(&mut self, record: &dyn Record, out: &mut Gathered, is_end: bool) -> Result<(), String> {
+    fn compare(&mut self, record: &dyn Record, out: &mut Gathered) -> Result<(), String> {
         let (mut listed, mut new) = (BTreeSet::new(), Vec::new());
         for item in std::mem::take(&mut self.closed) {
             let evidence = self.evidence(&item);
@@ -190,11 +221,13 @@ impl<'a> Pass<'a> {
                 }
                 out.evidence.push(evidence.clone());
             }
-            listed.insert(evidence.subject);
+            listed.insert((item.stored.is_none(), evidence.subject));
         }
-        for (kind, subject) in self.shown(record, is_end)? {
-            if !listed.contains(&subject) {
-                out.evidence.push(Evidence::gone(kind, &self.context.source.name, subject, self.now));
+        for (kind, subject) in self.shown(record, self.is_listed)? {
+            // A delete marker "null" takes the place of a version "null".
+            let place = (kind == Kind::ArtifactDeleteMarker, subject);
+            if !listed.contains(&place) {
+                self.gone.push_back((kind, place.1));
             }
         }
         self.compared.clone_from(&self.tally.after);
@@ -239,7 +272,7 @@ impl<'a> Pass<'a> {
         }
         let begin = self.beginning(if from.is_empty() { &self.place.prefix } else { from });
         let mut ranges = vec![if is_end {
-            (begin, self.beginning(&format!("{}\u{10ffff}", self.place.prefix)))
+            (begin, self.end())
         } else {
             (begin, self.beginning(&format!("{to}?versionId>")))
         }];
@@ -284,9 +317,11 @@ impl<'a> Pass<'a> {
         let (name, at) = (&self.context.source.name, self.now);
         match read {
             Read::Detail(detail, tags, denied) => {
-                for (call, why) in denied {
-                    let known = out.gaps.iter().any(|gap| gap.starts_with(call));
-                    if !known {
+                for Refused { call, why, is_of_object } in denied {
+                    let is_told = out.gaps.iter().any(|gap| gap.starts_with(call));
+                    if is_of_object {
+                        out.fault(&subject, call, why);
+                    } else if !is_told {
                         out.gap(format!("{why}; not in the record: what {call} tells"));
                     }
                 }
@@ -296,59 +331,70 @@ impl<'a> Pass<'a> {
             }
             Read::Vanished => out.fault(&subject, "", "went between the listing and its details".into()),
             Read::Failed(why) => {
-                self.cursor.lacks = true;
+                self.cursor.failed = true;
                 out.gap(why);
             }
         }
     }
 
-    /// Details of versions that have none.
-    fn lacking(&mut self, record: &dyn Record, out: &mut Gathered) -> Result<(), String> {
-        if !std::mem::take(&mut self.cursor.lacks) {
-            return Ok(());
-        }
-        let told: BTreeSet<String> = out
-            .evidence
-            .iter()
-            .filter(|e| e.kind == Kind::ArtifactDetail)
-            .map(|e| e.subject.clone())
-            .collect();
-        let (mut from, end) =
-            (self.beginning(&self.place.prefix), self.beginning(&format!("{}\u{10ffff}", self.place.prefix)));
+    /// Details beside the listing, as far as the requests of this pass go: of versions that have none, then of some once more, as tags
+    /// and locks change without a new version. Tells whether it is done.
+    fn sweep(&mut self, record: &dyn Record, out: &mut Gathered) -> Result<bool, String> {
         while self.budget >= REQUESTS {
-            let versions = record.present(Kind::ArtifactVersion, &from, &end, PART)?;
-            let Some(last) = versions.last() else { return Ok(()) };
-            let next = format!("{last}\0");
-            let known = record.present(Kind::ArtifactDetail, &from, &next, usize::MAX)?;
-            let known: BTreeSet<&String> = known.iter().chain(&told).collect();
-            let lacking = versions.iter().filter(|s| !known.contains(s));
-            let lacking: Vec<_> =
-                lacking.filter_map(|s| place(s)).map(|(_, k, v)| (k.to_owned(), v.to_owned())).collect();
-            from = next;
-            self.detail(lacking, out);
+            if out.evidence.len() >= STEP {
+                return Ok(false);
+            }
+            if self.cursor.lacks && !self.is_sought {
+                self.lacking(record, out)?;
+            } else {
+                self.once_more(record, out)?;
+                break;
+            }
         }
-        self.cursor.lacks = true;
+        if self.cursor.sought.is_empty() {
+            self.cursor.lacks |= std::mem::take(&mut self.cursor.failed);
+        }
+        Ok(true)
+    }
+
+    /// Details of versions that have none, a part of the bucket at a time.
+    fn lacking(&mut self, record: &dyn Record, out: &mut Gathered) -> Result<(), String> {
+        let begin = self.beginning(&self.place.prefix);
+        let from = format!("{}\0", self.cursor.sought).max(begin);
+        let versions = record.present(Kind::ArtifactVersion, &from, &self.end(), PART)?;
+        let last = versions.last().cloned().unwrap_or_default();
+        let known = record.present(Kind::ArtifactDetail, &from, &format!("{last}\0"), usize::MAX)?;
+        let known: BTreeSet<&String> = known.iter().collect();
+        let told: BTreeSet<&str> = told(out).collect();
+        let lacks = |s: &&String| !known.contains(s) && !told.contains(s.as_str());
+        let most = usize::try_from(self.budget / REQUESTS).unwrap_or(usize::MAX).min(CHUNK);
+        let lacking: Vec<String> = versions.iter().filter(lacks).take(most).cloned().collect();
+        let is_all = lacking.len() < most;
+        self.is_sought = is_all && versions.len() < PART;
+        self.cursor.sought = if is_all { last } else { lacking.last().cloned().unwrap_or_default() };
+        self.detail(lacking.iter().filter_map(|s| owned(s)).collect(), out);
+        if self.is_sought {
+            self.cursor.sought.clear();
+            self.cursor.lacks = std::mem::take(&mut self.cursor.failed);
+        }
         Ok(())
     }
 
-    /// With the requests that are left: details of some versions once more, as tags and locks change without a new version.
+    /// Details of some versions once more, in turns.
     fn once_more(&mut self, record: &dyn Record, out: &mut Gathered) -> Result<(), String> {
-        let most = usize::try_from(self.budget / REQUESTS).unwrap_or(usize::MAX);
-        if most == 0 {
-            return Ok(());
-        }
-        let (begin, end) =
-            (self.beginning(&self.place.prefix), self.beginning(&format!("{}\u{10ffff}", self.place.prefix)));
-        let from = format!("{}\0", self.cursor.again).max(begin);
-        let versions = record.present(Kind::ArtifactDetail, &from, &end, most)?;
+        let most = usize::try_from(self.budget / REQUESTS).unwrap_or(usize::MAX).min(AGAIN);
+        let from = format!("{}\0", self.cursor.again).max(self.beginning(&self.place.prefix));
+        let versions = record.present(Kind::ArtifactDetail, &from, &self.end(), most)?;
         self.cursor.again = versions.last().cloned().filter(|_| versions.len() == most).unwrap_or_default();
-        let gone: BTreeSet<&str> =
-            out.evidence.iter().filter(|e| e.payload["gone"] == true).map(|e| e.subject.as_str()).collect();
-        let there = versions.iter().filter(|s| !gone.contains(s.as_str()));
-        let versions: Vec<_> =
-            there.filter_map(|s| place(s)).map(|(_, k, v)| (k.to_owned(), v.to_owned())).collect();
-        self.detail(versions, out);
+        let told: BTreeSet<&str> = told(out).collect();
+        let again = versions.iter().filter(|s| !told.contains(s.as_str())).filter_map(|s| owned(s)).collect();
+        self.detail(again, out);
         Ok(())
+    }
+
+    /// Behind every subject of the place.
+    fn end(&self) -> String {
+        self.beginning(&format!("{}\u{10ffff}", self.place.prefix))
     }
 
     /// What a pass would read, in words.
@@ -364,4 +410,14 @@ impl<'a> Pass<'a> {
         let denied = gaps.iter().map(|gap| format!("; {gap}")).collect::<String>();
         Ok(format!("s3://{}/{} shows {count} versions{more}{denied}", self.place.bucket, self.place.prefix))
     }
+}
+
+/// Subjects whose details a step tells, or tells to be gone.
+fn told(out: &Gathered) -> impl Iterator<Item = &str> {
+    out.evidence.iter().filter(|e| e.kind == Kind::ArtifactDetail).map(|e| e.subject.as_str())
+}
+
+/// Key and version id of a subject.
+fn owned(subject: &str) -> Option<(String, String)> {
+    place(subject).map(|(_, key, version_id)| (key.to_owned(), version_id.to_owned()))
 }

@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Tally {
+    /// `s3://BUCKET/PREFIX`
+    pub place: String,
     /// When it began; none before.
     pub begun: Option<Time>,
     /// The last key of which every version was listed.
@@ -23,8 +25,8 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Nothing yet.
-    pub(super) fn begin(now: Time) -> Tally {
-        Tally { begun: Some(now), ..Tally::default() }
+    pub(super) fn begin(place: String, now: Time) -> Tally {
+        Tally { place, begun: Some(now), ..Tally::default() }
     }
 
     /// Counts pages.
@@ -52,9 +54,9 @@ impl Tally {
     }
 
     /// The listing, once it is at its end.
-    pub(super) fn listing(&self, place: String) -> Listing {
+    pub(super) fn listing(&self) -> Listing {
         Listing {
-            place,
+            place: self.place.clone(),
             from: self.begun,
             pages: self.pages,
             versions: self.versions,
