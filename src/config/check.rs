@@ -273,7 +273,7 @@ mod tests {
         assert!(refused(&at("flow_logs", "ftp://b")).contains("flow_logs.location of \"a\""));
         assert!(refused(&at("flow_logs", "s3://")).contains("s3://BUCKET/PREFIX"));
         assert!(refused(&at("gatekeeper", "s3://b")).contains("kube:CONTEXT"));
-        assert!(refused(&at("model_artifacts", "ftp://b")).contains("\"file:DIR\" here"));
+        assert!(refused(&at("model_artifacts", "ftp://b")).contains("\"s3://BUCKET/PREFIX\""));
         assert!(refused(&at("sentinel", "http://tfe.example.com")).contains("over TLS alone"));
         assert!(refused(&at("sentinel", "http://127.0.0.1.example.com")).contains("over TLS alone"));
         assert!(refused(&at("sentinel", "https://app.terraform.io")).contains("organization"));
