@@ -179,11 +179,11 @@ impl Gate<'_> {
 fn gates<'a>(case: &Case<'a>) -> Vec<Gate<'a>> {
     let pack = &case.catalogue.pack;
     let of_run = |(facts, run): Applied<'a>| {
-        let outcomes = last(facts);
+        let (outcomes, limit) = (last(facts), limit(case, run));
         let gate = |policy: &'a Policy| {
             let outcome =
                 of_policy(&outcomes, &policy.name).into_iter().max_by_key(|o| (o.value.failed(), o.seq))?;
-            let ours = judgement(pack, &policy.control, &run.value, limit(case, run))?;
+            let ours = judgement(pack, &policy.control, &run.value, limit)?;
             Some(Gate { policy, run, outcome, ours })
         };
         pack.policies.iter().filter_map(gate).collect::<Vec<_>>()

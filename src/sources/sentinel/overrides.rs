@@ -7,6 +7,7 @@ use super::{checks, host};
 use crate::config::Source;
 use crate::evidence::sentinel::Override;
 use crate::evidence::{Evidence, Kind, Private, Time};
+use crate::sources::Notice;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -150,23 +151,25 @@ fn trail_event<'d>(docs: &'d Docs, stage: &str, run: &str, at: Option<Time>) -> 
     let events = || docs.trail.iter().filter(|e| is_override(e));
     let of_stage = events().find(|e| e["resource"]["id"] == stage);
     let when = |e: &Value| e["timestamp"].as_str().and_then(|t| t.parse::<Time>().ok());
-    let away = |e: &&Value| when(e).map_or(i64::MAX, |t| if at.is_none() { 0 } else { distance(t, at) });
-    let of_run = || events().filter(|e| named_run(e) == Some(run)).min_by_key(away);
-    of_stage.or_else(|| of_run().filter(|e| away(e) <= TRAIL_NEAR))
+    let of_run = || events().filter(|e| named_run(e) == Some(run)).min_by_key(|e| distance(when(e), at));
+    of_stage.or_else(|| of_run().filter(|e| distance(when(e), at) <= TRAIL_NEAR))
 }
 
 /// Who changed a run at the time of an override, as a notification says: the id of the user, or the name where that was not read.
 fn notified(docs: &Docs, run: &str, at: Option<Time>) -> Option<String> {
+    at?;
     let of_run = docs.notices.iter().filter(|n| n.run == run);
-    let name = &of_run.min_by_key(|n| distance(n.at, at)).filter(|n| distance(n.at, at) <= NEAR)?.by;
+    let away = |n: &&Notice| distance(Some(n.at), at);
+    let name = &of_run.min_by_key(away).filter(|n| away(n) <= NEAR)?.by;
     let is_named = |user: &Value| user["attributes"]["username"] == **name;
     let known = docs.all("users").find(|(_, user, _)| is_named(user));
     Some(known.map_or_else(|| name.clone(), |(id, ..)| id.clone()))
 }
 
-/// Milliseconds between two times.
-fn distance(time: Time, at: Option<Time>) -> i64 {
-    at.map_or(i64::MAX, |at| (time.millis() - at.millis()).abs())
+/// Milliseconds between when something happened and an override; none where nobody tells when that was.
+fn distance(when: Option<Time>, at: Option<Time>) -> i64 {
+    let Some(at) = at else { return 0 };
+    when.map_or(i64::MAX, |when| (when.millis() - at.millis()).abs())
 }
 
 /// Where was looked for who and why. The audit trail tells nothing of what is older than its events.
@@ -198,10 +201,7 @@ pub(in super::super) fn named_run(event: &Value) -> Option<&str> {
 fn override_event<'d>(docs: &'d Docs, run: &str, at: Option<Time>) -> Option<(&'d Value, &'d str)> {
     let events = docs.all("run-events").filter(|(_, _, p)| path_part(p, "runs") == Some(run));
     let when = |e: &Value| e["attributes"]["created-at"].as_str().and_then(|t| t.parse::<Time>().ok());
-    let away = |e: &Value| match at {
-        Some(_) => when(e).map_or(i64::MAX, |t| distance(t, at)),
-        None => 0,
-    };
+    let away = |e: &Value| distance(when(e), at);
     let fits = |e: &Value| {
         let is_named = e["attributes"]["action"].as_str().is_some_and(|x| x.contains("overrid"));
         away(e) <= NEAR && (is_named || at.is_some() && related(e, "comment").is_some())

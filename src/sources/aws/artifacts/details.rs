@@ -15,12 +15,19 @@ pub(super) const REQUESTS: u64 = 3;
 
 /// What was read of a version.
 pub(super) enum Read {
-    /// Its details, its tags where they may be read, and what may not.
-    Detail(Box<Detail>, Option<Tags>, Vec<Refused>),
+    /// What is said of it.
+    Told(Box<Told>),
     /// It went between the listing and this.
     Vanished,
     /// Why it cannot be read now.
     Failed(String),
+}
+
+/// Details of a version, its tags where they may be read, and what may not.
+pub(super) struct Told {
+    pub detail: Detail,
+    pub tags: Option<Tags>,
+    pub refused: Vec<Refused>,
 }
 
 /// A call that S3 does not answer for a version.
@@ -39,58 +46,51 @@ enum Lack {
     Failed(String),
 }
 
+/// What a call gave; none where it is refused, which is noted. The error is what is said of the version instead of its details.
+fn answered<T>(
+    call: &'static str,
+    reply: Result<T, Lack>,
+    refused: &mut Vec<Refused>,
+) -> Result<Option<T>, Read> {
+    let (why, is_of_object) = match reply {
+        Ok(reply) => return Ok(Some(reply)),
+        Err(Lack::Vanished) => return Err(Read::Vanished),
+        Err(Lack::Failed(why)) => return Err(Read::Failed(why)),
+        Err(Lack::Denied(why)) => (why, false),
+        Err(Lack::Refused(why)) => (why, true),
+    };
+    refused.push(Refused { call, why, is_of_object });
+    Ok(None)
+}
+
 impl Place {
     /// Everything of a version.
     pub(super) async fn detail(&self, key: &str, version_id: &str) -> Read {
+        self.whole(key, version_id).await.unwrap_or_else(|read| read)
+    }
+
+    async fn whole(&self, key: &str, version_id: &str) -> Result<Read, Read> {
+        let (attributes, head, tags) = tokio::join!(
+            self.attributes(key, version_id),
+            self.head(key, version_id),
+            self.tags(key, version_id)
+        );
         let mut detail = Detail {
             bucket: self.bucket.clone(),
             key: key.to_owned(),
             version_id: version_id.to_owned(),
             ..Detail::default()
         };
-        let (attributes, head, tags) = tokio::join!(
-            self.attributes(key, version_id),
-            self.head(key, version_id),
-            self.tags(key, version_id)
-        );
-        let mut denied = Vec::new();
-        let mut note = |call: &'static str, lack: Lack| match lack {
-            Lack::Denied(why) => {
-                denied.push(Refused { call, why, is_of_object: false });
-                None
-            }
-            Lack::Refused(why) => {
-                denied.push(Refused { call, why, is_of_object: true });
-                None
-            }
-            Lack::Vanished => Some(Read::Vanished),
-            Lack::Failed(why) => Some(Read::Failed(why)),
-        };
-        match attributes {
-            Ok(reply) => checksums(&mut detail, &reply),
-            Err(lack) => {
-                if let Some(read) = note("GetObjectAttributes", lack) {
-                    return read;
-                }
-            }
+        let mut refused = Vec::new();
+        if let Some(reply) = answered("GetObjectAttributes", attributes, &mut refused)? {
+            checksums(&mut detail, &reply);
         }
-        match head {
-            Ok(reply) => headers(&mut detail, &reply),
-            Err(lack) => {
-                if let Some(read) = note("HeadObject", lack) {
-                    return read;
-                }
-            }
+        if let Some(reply) = answered("HeadObject", head, &mut refused)? {
+            headers(&mut detail, &reply);
         }
-        let tags = match tags {
-            Ok(tags) => Some(tags),
-            Err(lack) => match note("GetObjectTagging", lack) {
-                Some(read) => return read,
-                None => None,
-            },
-        };
-        detail.denied = denied.iter().map(|r| r.call.to_owned()).collect();
-        Read::Detail(Box::new(detail), tags, denied)
+        let tags = answered("GetObjectTagging", tags, &mut refused)?;
+        detail.denied = refused.iter().map(|r| r.call.to_owned()).collect();
+        Ok(Read::Told(Box::new(Told { detail, tags, refused })))
     }
 
     async fn attributes(&self, key: &str, version_id: &str) -> Result<GetObjectAttributesOutput, Lack> {

@@ -11,7 +11,7 @@ use crate::evidence::artifacts::{DeleteMarker, Version, place, subject};
 use crate::evidence::{Evidence, Kind, Time};
 use crate::sources::live::{Record, Start, Step};
 use crate::sources::{Context, Gathered};
-use details::{REQUESTS, Read, Refused};
+use details::{REQUESTS, Read, Refused, Told};
 use futures_util::StreamExt;
 use listing::{Item, Listing, Place, Stored};
 use serde::{Deserialize, Serialize};
@@ -126,19 +126,15 @@ impl<'a> Pass<'a> {
             let bounds = self.bounds(record)?;
             self.listing = Some(Listing::new(self.place.clone(), &self.tally.after, &bounds));
         }
-        while !self.is_listed && out.evidence.len() < STEP && started.elapsed() < LONGEST {
+        let is_read = |pass: &Self| pass.is_listed && pass.gone.is_empty();
+        while !is_read(self) && out.evidence.len() < STEP && started.elapsed() < LONGEST {
             if self.gone.is_empty() {
                 self.is_listed = self.read(&mut out)?;
                 self.compare(record, &mut out)?;
             }
             self.tell_gone(&mut out);
         }
-        let mut is_done = self.is_listed && self.gone.is_empty();
-        if is_done {
-            is_done = self.sweep(record, &mut out)?;
-        } else {
-            self.tell_gone(&mut out);
-        }
+        let is_done = is_read(self) && self.sweep(record, &mut out)?;
         // One that is at its end is found so again, should the rest of the pass break off.
         self.cursor.listing = (!is_done).then(|| self.tally.clone());
         if is_done {
@@ -316,8 +312,9 @@ impl<'a> Pass<'a> {
     fn took(&mut self, subject: String, read: Read, out: &mut Gathered) {
         let (name, at) = (&self.context.source.name, self.now);
         match read {
-            Read::Detail(detail, tags, denied) => {
-                for Refused { call, why, is_of_object } in denied {
+            Read::Told(told) => {
+                let Told { detail, tags, refused } = *told;
+                for Refused { call, why, is_of_object } in refused {
                     let is_told = out.gaps.iter().any(|gap| gap.starts_with(call));
                     if is_of_object {
                         out.fault(&subject, call, why);
@@ -325,7 +322,7 @@ impl<'a> Pass<'a> {
                         out.gap(format!("{why}; not in the record: what {call} tells"));
                     }
                 }
-                out.evidence.push(Evidence::state(Kind::ArtifactDetail, name, subject.clone(), at, &*detail));
+                out.evidence.push(Evidence::state(Kind::ArtifactDetail, name, subject.clone(), at, &detail));
                 let tags = tags.map(|tags| Evidence::state(Kind::ArtifactTags, name, subject, at, &tags));
                 out.evidence.extend(tags);
             }
