@@ -171,7 +171,8 @@ class Between(http.server.BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
             self.close_connection = True
         self.end_headers()
-        self.wfile.write(text[:part])
+        if self.command != "HEAD":  # bytes after such a reply would be taken for the next one
+            self.wfile.write(text[:part])
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_any
 
