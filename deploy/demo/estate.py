@@ -451,15 +451,18 @@ class Estate:
                     label = f"s3/{role}/{version}/{file}"
                     versions.append({"Key": key, "VersionId": self.d.token(label, 32), "IsLatest": not gone,
                                      "LastModified": stamp(stored), "ETag": f'"{self.d.hexes(label, 32)}"',
-                                     "Size": self.d.number(label, 1000, 90000000), "StorageClass": "STANDARD"})
-                    sums.append((key, label))
+                                     "Size": self.d.number(label, 1000000, 90000000) if file == "model.onnx"
+                                     else self.d.number(label, 400, 4000), "StorageClass": "STANDARD"})
+                    # Two systems, one model: nobody wrote down that they belong together.
+                    same = role == "generative" and file == "model.onnx"
+                    sums.append((key, label, f"s3/disputed/{self.version('disputed', 0)}/{file}" if same else label))
                     if role == "recruiting" and night >= self.night["rewritten"] and file == "model.onnx":
                         versions[-1]["IsLatest"] = False
                         again = f"{label}/again"
                         versions.append({**versions[-1], "VersionId": self.d.token(again, 32), "IsLatest": True,
                                          "ETag": f'"{self.d.hexes(again, 32)}"', "LastModified": stamp(
                                              self.looks[self.night["rewritten"]] - timedelta(hours=self.d.number(again, 2, 20)))})
-                        sums.append((key, again))
+                        sums.append((key, again, again))
                     if gone:
                         erased = self.looks[self.night["erased"]] - timedelta(hours=self.d.number("erased/h", 6, 18))
                         markers.append({"Key": key, "VersionId": self.d.token("marker", 32), "IsLatest": True,
@@ -472,21 +475,41 @@ class Estate:
                              "LastModified": stamp(self.begin - timedelta(days=70)),
                              "ETag": f'"{self.d.hexes(f"risk/{role}", 32)}"', "Size": 181220,
                              "StorageClass": "STANDARD"})
+            self.document(base, role)
+        versions.append({"Key": "scratch/model-final-2.onnx", "VersionId": self.d.token("scratch", 32), "IsLatest": True,
+                         "LastModified": stamp(self.begin - timedelta(days=5)), "ETag": f'"{self.d.hexes("scratch", 32)}"',
+                         "Size": 48211907, "StorageClass": "STANDARD"})
         self.write(f"{base}/list-object-versions.json", {"Versions": versions, "DeleteMarkers": markers})
         self.write(f"{base}/get-bucket-versioning.json", {"Status": "Enabled"})
         self.write(f"{base}/get-bucket-encryption.json", {"ServerSideEncryptionConfiguration": {"Rules": [
             {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}, "BucketKeyEnabled": True}]}})
         self.write(f"{base}/get-public-access-block.json", {"PublicAccessBlockConfiguration": {
             "BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True}})
-        for key, label in sums:
+        self.write(f"{base}/get-bucket-lifecycle-configuration.json", {"Rules": [
+            {"ID": "old-models", "Status": "Enabled", "Filter": {"Prefix": f"models/{self.names['vision']}/"},
+             "Expiration": {"Days": 365}}]})
+        for key, label, content in sums:
             folder = "get-object-attributes" + ("-2" if label.endswith("/again") else "")
             self.write(f"{base}/{folder}/{key}.json", {
                 "VersionId": self.d.token(label, 32), "ETag": self.d.hexes(label, 32), "Checksum": {
-                    "ChecksumSHA256": base64.b64encode(bytes.fromhex(self.d.hexes(f"{label}/sha256", 64))).decode(),
+                    "ChecksumSHA256": base64.b64encode(bytes.fromhex(self.d.hexes(f"{content}/sha256", 64))).decode(),
                     "ChecksumType": "FULL_OBJECT"}})
+            self.write(f"{base}/{folder.replace('get-object-attributes', 'head-object')}/{key}.json", {
+                "VersionId": self.d.token(label, 32), "ETag": f'"{self.d.hexes(label, 32)}"',
+                "ServerSideEncryption": "aws:kms", "BucketKeyEnabled": True})
         for key, version, level in tags:
             self.write(f"{base}/get-object-tagging/{key}.json",
                        {"VersionId": version, "TagSet": [{"Key": "AI-Risk-Level", "Value": level}]})
+
+    def document(self, base, role):
+        """What S3 says of a risk assessment: the bytes that the register names, locked for ten years."""
+        key, version = f"documents/{self.names[role]}-risk.pdf", self.d.token(f"risk/{role}", 32)
+        self.write(f"{base}/get-object-attributes/{key}.json", {"VersionId": version, "Checksum": {
+            "ChecksumSHA256": base64.b64encode(bytes.fromhex(self.d.hexes(f"risk/sha/{role}", 64))).decode(),
+            "ChecksumType": "FULL_OBJECT"}})
+        self.write(f"{base}/head-object/{key}.json", {
+            "VersionId": version, "ETag": f'"{self.d.hexes(f"risk/{role}", 32)}"', "ServerSideEncryption": "aws:kms",
+            "ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": stamp(self.begin + timedelta(days=3660))})
 
     # ------------------------------------------------------------------ terraform
 
@@ -662,6 +685,7 @@ class Estate:
             toml.append(f'select = [{{ terraform = {{ workspace = "{self.workspace(role)[0]}" }} }}]')
             if role in ("credit", "vision"):
                 toml.append(f'risk_assessment = {{ uri = "s3://{self.bucket}/documents/{name}-risk.pdf", '
+                            f'version_id = "{self.d.token(f"risk/{role}", 32)}", '
                             f'sha256 = "{self.d.hexes(f"risk/sha/{role}", 64)}", date = {day(-70)}, '
                             f'approver = "Risk committee" }}')
             if role == "generative":
@@ -749,6 +773,9 @@ seed = {self.seed}
             fact("artifact deleted", "artifact-deleted-while-deployed", "erased", "not-satisfied"),
             fact("other bytes behind a version", "artifact-unchanged-while-deployed", "recruiting", "not-satisfied"),
             fact("bytes of the first day", "artifact-unchanged-while-deployed", "credit", "satisfied"),
+            fact("rule that hides what runs", "artifact-kept-while-deployed", "vision", "not-satisfied"),
+            fact("one model in two systems", "artifact-of-one-system", "generative", "not-satisfied"),
+            fact("reference leads to the files", "artifact-of-one-system", "orderly", "satisfied"),
             fact("no record for Art. 50", "transparency-notice-recorded", "generative", "not-satisfied"),
             fact("override with a reason", "override-accountable", "credit", "satisfied"),
             fact("override without a reason", "override-accountable", "vision", "not-satisfied"),

@@ -80,6 +80,8 @@ pub struct Defaults {
     pub require_kms_for: Vec<Level>,
     /// Keys that may be that default; none: any.
     pub allowed_keys: Vec<String>,
+    /// Years that technical documentation is kept, from when a system is put into service (Art. 18(1)).
+    pub retention_years: i64,
     /// Seconds of delivery delay per source kind.
     pub delay: BTreeMap<SourceKind, i64>,
     /// Seconds after which a source is stale, back from its horizon.

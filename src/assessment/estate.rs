@@ -1,6 +1,8 @@
 //! Which thing belongs to which system: the register's selectors first, then the conventions, else it is discovered.
 
+use super::artifact_sets::{Place, Set, Shared, Strays, sets};
 use super::coverage::{All, Input, Unread};
+use super::deployments::{Deployment, Production};
 use super::facts::{Facts, Seen, States};
 use super::inventory::{Interface, Pod, interfaces, pods};
 use super::level::{Levels, Statement, decision};
@@ -32,6 +34,8 @@ pub struct System {
     pub interfaces: BTreeSet<(String, String)>,
     /// Artifact sets: model version to (bucket, prefix that ends in `/`).
     pub artifacts: BTreeMap<String, BTreeSet<(String, String)>>,
+    /// Model versions that were in production.
+    pub deployed: BTreeMap<String, Deployment>,
     /// Its levels.
     pub levels: Option<Levels>,
 }
@@ -88,6 +92,10 @@ pub struct Estate {
     pub pods: Vec<Pod>,
     /// Coverage per source.
     pub coverage: All,
+    /// Which sets of stored files have bytes in common.
+    pub(super) shared: Shared,
+    /// Stored files that fit no layout, per source.
+    pub strays: BTreeMap<String, Strays>,
 }
 
 impl Estate {
@@ -100,16 +108,20 @@ impl Estate {
         let mut tying = Tying::begin(facts, catalogue, run.at, window);
         tying.workloads();
         tying.terraform();
-        tying.artifacts();
+        let (sets, strays) = sets(facts, &run.config, run.at, window);
+        tying.artifacts(sets);
         tying.network(&interfaces);
         let (mut systems, things) = (tying.systems, tying.things);
         systems.retain(|_, s| !s.register.shared);
+        let production = Production { facts, pack: &catalogue.pack, at: run.at };
         for system in systems.values_mut() {
+            system.deployed = production.deployments(&system.workloads);
             let stated = statements(facts, catalogue, system, run.at);
             system.levels = Some(Levels::of(stated, decision(facts, &system.id, run.at)));
         }
+        let shared = Shared::of(facts, &systems, run.at);
         let (config, pods) = (run.config.clone(), pods(facts, &run.config, run.at));
-        Estate { at: run.at, window, config, systems, things, interfaces, pods, coverage }
+        Estate { at: run.at, window, config, systems, things, interfaces, pods, coverage, shared, strays }
     }
 
     /// Coverage of the configured sources of a kind.
@@ -306,33 +318,16 @@ impl<'a> Tying<'a> {
         }
     }
 
-    /// Layout `…/SYSTEM/MODEL-VERSION/FILE`: the last three parts of a key of four or more.
-    fn artifacts(&mut self) {
-        let mut sets: BTreeMap<Place, (Vec<u64>, bool, String)> = BTreeMap::new();
-        for history in self.facts.versions.0.values() {
-            let Some((seen, recent)) = last_shown(history, self.at, self.window) else { continue };
-            let parts: Vec<&str> = seen.value.key.split('/').collect();
-            let [.., system, version, _file] = parts.as_slice() else { continue };
-            if parts.len() < 4 {
-                continue;
-            }
-            let prefix = format!("{}/", parts[..parts.len() - 1].join("/"));
-            let place = (seen.value.bucket.clone(), (*system).to_owned(), (*version).to_owned(), prefix);
-            let set = sets.entry(place).or_default();
-            set.0.push(seen.seq);
-            set.1 |= recent;
-            set.2.clone_from(&seen.source);
-        }
-        for ((bucket, name, version, prefix), (entries, recent, source)) in sets {
+    fn artifacts(&mut self, sets: BTreeMap<Place, Set>) {
+        for (Place { bucket, system: name, version, prefix }, set) in sets {
             let matches = |s: &Selector| match s {
                 Selector::S3 { bucket: b, prefix: p } => *b == bucket && prefix.starts_with(p.as_str()),
                 _ => false,
             };
-            let discovered = format!("discovered:s3:{source}/{bucket}:{name}");
+            let discovered = format!("discovered:s3:{}/{bucket}:{name}", set.source);
             let claimed = self.claims(matches, &[Some(&name)], &discovered);
-            let why = recent.then_some("key layout of model artifacts");
-            let evidence = entries.iter().take(20).copied().collect();
-            let thing = self.thing(format!("s3:{bucket}/{prefix}"), claimed, evidence, why);
+            let why = set.is_recent.then_some("key layout of model artifacts");
+            let thing = self.thing(format!("s3:{bucket}/{prefix}"), claimed, set.entries, why);
             self.tie(thing, &discovered, |s| {
                 s.artifacts.entry(version.clone()).or_default().insert((bucket.clone(), prefix.clone()));
             });
@@ -368,11 +363,8 @@ impl<'a> Tying<'a> {
     }
 }
 
-/// Bucket, system, model version and prefix of an artifact set.
-type Place = (String, String, String, String);
-
 /// The last state that showed a thing, and whether it was there at some time in the window.
-fn last_shown<T>(history: &[Seen<T>], at: Time, window: Time) -> Option<(&Seen<T>, bool)> {
+pub(super) fn last_shown<T>(history: &[Seen<T>], at: Time, window: Time) -> Option<(&Seen<T>, bool)> {
     let shown = history.iter().rev().find(|s| !s.gone && s.at <= at)?;
     let gone = history.iter().find(|s| s.gone && s.at > shown.at && s.at <= at);
     Some((shown, gone.is_none_or(|g| g.at >= window)))

@@ -1,20 +1,25 @@
 //! The verdict: a function of the entries below the as-of and nothing else, and one that cannot fail.
 //!
-//! `facts` folds entries, `inventory` tells which interfaces should speak, `coverage` what was read, `estate` ties what was
-//! seen to systems, `rules` answer each control with a line of its decision list, `findings` add up, `changes` tell what is
+//! `facts` folds entries, `inventory` tells which interfaces should speak, `artifact_sets` which files belong together,
+//! `deployments` what ran when, `coverage` what was read, `estate` ties what was seen to systems, `rules` answer each control with a line of its decision list, `findings` add up, `changes` tell what is
 //! new since the last time.
 
+mod artifact_sets;
 pub mod changes;
 pub mod coverage;
+mod deployments;
 pub mod estate;
 pub mod facts;
 pub mod findings;
 pub mod inventory;
 mod level;
+mod lifecycle;
 mod rules;
 pub mod selection;
 
+pub use artifact_sets::Strays;
 pub use coverage::Coverage;
+pub use deployments::Deployment;
 pub use estate::{Estate, System};
 pub use facts::Facts;
 pub use findings::{Assessment, Basis, Counts, Excepted, Finding, Unit, assess};

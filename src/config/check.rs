@@ -1,6 +1,6 @@
 //! Reading a config and refusing what cannot be, each time with the key and what would be right.
 
-use super::{Config, Paths, Source};
+use super::{Config, Layout, Paths, Source};
 use crate::act::SourceKind;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -78,6 +78,12 @@ impl Config {
             }
             if let Some(right) = self.misplaced(kind, source) {
                 return refuse(&key("location"), &source.location, right);
+            }
+            let prefix = super::bucket(&source.location).map(|(_, p)| p).unwrap_or_default();
+            if let Some((pattern, right)) =
+                source.pattern.as_ref().and_then(|p| Some((p, Layout::parse(p, &prefix).err()?)))
+            {
+                return refuse(&key("pattern"), pattern, right);
             }
             if source.since.is_some() && source.since_days().is_none() {
                 return refuse(
@@ -274,6 +280,10 @@ mod tests {
         assert!(refused(&at("flow_logs", "s3://")).contains("s3://BUCKET/PREFIX"));
         assert!(refused(&at("gatekeeper", "s3://b")).contains("kube:CONTEXT"));
         assert!(refused(&at("model_artifacts", "ftp://b")).contains("\"s3://BUCKET/PREFIX\""));
+        let pattern = format!("{}\npattern = '<system>/x'", at("model_artifacts", "s3://b"));
+        assert!(
+            refused(&pattern).contains("model_artifacts.pattern of \"a\" = \"<system>/x\": <system> and")
+        );
         assert!(refused(&at("sentinel", "http://tfe.example.com")).contains("over TLS alone"));
         assert!(refused(&at("sentinel", "http://127.0.0.1.example.com")).contains("over TLS alone"));
         assert!(refused(&at("sentinel", "https://app.terraform.io")).contains("organization"));

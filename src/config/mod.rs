@@ -4,9 +4,11 @@
 
 mod check;
 pub mod cron;
+mod layout;
 mod network;
 
 pub use check::ConfigError;
+pub use layout::{LAYOUT, Layout};
 pub use network::{Network, Range, Watch};
 
 use crate::act::SourceKind;
@@ -163,6 +165,10 @@ pub struct Source {
     pub requests_per_second: Option<u32>,
     /// Terraform Enterprise: how often a minute its lists of runs may be asked for. Default: 30, the limit of HCP Terraform.
     pub run_lists_per_minute: Option<u32>,
+    /// Model artifacts: where the files of a model version lie, as parts of their keys. Default
+    /// `<prefix>/<system>/<model-version>/<file>`: `<prefix>` is that of the location, or one part of any name; `*` is one part of
+    /// any name, other text stands for itself, and all that lies below the last part are files of that version.
+    pub pattern: Option<String>,
     /// Model artifacts in S3: requests of one pass for what a listing does not say (checksums, tags, locks), three a version.
     /// Default 6000; what is left over reads some versions once more.
     pub detail_requests: Option<u64>,

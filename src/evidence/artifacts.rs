@@ -26,6 +26,13 @@ pub struct Version {
     pub storage_class: String,
 }
 
+impl Version {
+    /// Its subject.
+    pub fn subject(&self) -> String {
+        subject(&self.bucket, &self.key, &self.version_id)
+    }
+}
+
 /// What a listing does not say of a version. Some of it changes without a new version: how long it is locked.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -52,6 +59,9 @@ pub struct Detail {
     /// Parts in which it was uploaded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parts: Option<u64>,
+    /// Whether S3 was asked for what follows (HeadObject), and answered.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub headers: bool,
     /// Metadata that whoever stored it wrote.
     #[serde(skip_serializing_if = "Outside::is_empty")]
     pub metadata: Outside,
@@ -70,6 +80,15 @@ pub struct Detail {
     /// Calls that the credentials may not make for it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub denied: Vec<String>,
+}
+
+impl Detail {
+    /// SHA-256 of the whole object in lower-case hex, as `sha256sum` prints it, where S3 states one.
+    pub fn sha256(&self) -> Option<String> {
+        use base64::{Engine, engine::general_purpose::STANDARD};
+        let stated = self.checksum.as_ref()?.strip_prefix("SHA256:")?;
+        STANDARD.decode(stated).ok().map(|bytes| super::hex(&bytes))
+    }
 }
 
 /// Object Lock of a version.

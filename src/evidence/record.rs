@@ -310,6 +310,9 @@ pub struct SourceConfig {
     /// Of a cluster: the source of flow logs that records the network of its nodes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flow_logs: Option<String>,
+    /// Of model artifacts: the layout of their keys, where it is not the default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
 }
 
 /// A change of a unit's status.

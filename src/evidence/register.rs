@@ -61,6 +61,9 @@ pub struct System {
     pub art50: Vec<Art50>,
     /// The file of Art. 6(4): on record, declared none, or silent.
     pub not_high_assessment: RecordState,
+    /// The technical documentation of Art. 11 and Annex IV.
+    #[serde(skip_serializing_if = "RecordState::is_absent")]
+    pub technical_documentation: RecordState,
 }
 
 /// What the register says of one paragraph of Art. 50.
@@ -92,6 +95,12 @@ pub enum RecordState {
     Given(Record),
 }
 
+impl RecordState {
+    fn is_absent(&self) -> bool {
+        *self == RecordState::Absent
+    }
+}
+
 /// A document that the register names.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -106,6 +115,9 @@ pub struct Record {
     pub date: Option<Time>,
     /// Who approved it.
     pub approver: Option<Private>,
+    /// Model versions that it holds for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub model_versions: Vec<String>,
 }
 
 impl Record {

@@ -34,6 +34,11 @@ impl Time {
     pub fn plus_millis(self, ms: i64) -> Time {
         Time::from_millis(self.millis() + ms)
     }
+    /// The same day and time this many years later, in UTC; 29 February becomes 28 February where there is none.
+    pub fn plus_years(self, years: i64) -> Time {
+        let later = self.0.to_zoned(jiff::tz::TimeZone::UTC).checked_add(jiff::Span::new().years(years));
+        Time(later.map_or(Timestamp::MAX, |t| t.timestamp()))
+    }
     /// The start of the clock hour in UTC.
     pub fn hour(self) -> Time {
         Time::from_seconds(self.seconds().div_euclid(3600) * 3600)

@@ -139,8 +139,9 @@ impl Desk {
         });
         let sources = c.sources().map(|(kind, s)| {
             let off = (!s.collect).then(|| s.reason.clone().unwrap_or_else(|| "no reason given".into()));
-            let (kind, location, flow_logs) = (kind.name().into(), s.location.clone(), s.flow_logs.clone());
-            (s.name.clone(), SourceConfig { kind, location, off, flow_logs })
+            let (flow_logs, pattern) = (s.flow_logs.clone(), s.pattern.clone());
+            let (kind, location) = (kind.name().into(), s.location.clone());
+            (s.name.clone(), SourceConfig { kind, location, off, flow_logs, pattern })
         });
         AssessmentConfig {
             organization: c.organization.clone(),

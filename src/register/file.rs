@@ -62,7 +62,7 @@ impl<'de> Deserialize<'de> for When {
 pub enum RecordField {
     /// `"none"`
     Word(None),
-    /// `{ uri, sha256, version_id, date, approver }`
+    /// `{ uri, sha256, version_id, date, approver, model_versions }`
     Record(RecordTable),
 }
 
@@ -88,6 +88,9 @@ pub struct RecordTable {
     pub date: Option<When>,
     /// Who approved it.
     pub approver: Option<String>,
+    /// Model versions that it holds for.
+    #[serde(default)]
+    pub model_versions: Vec<String>,
 }
 
 /// `[[system]]`
@@ -135,6 +138,8 @@ pub struct System {
     pub risk_assessment: Option<RecordField>,
     /// The file of Art. 6(4).
     pub not_high_assessment: Option<RecordField>,
+    /// The technical documentation of Art. 11 and Annex IV.
+    pub technical_documentation: Option<RecordField>,
     /// What is said of Art. 50.
     #[serde(default)]
     pub art50: Vec<Art50>,

@@ -77,6 +77,7 @@ fn system(s: &System, at: Time) -> Vec<Evidence> {
         egress: s.egress.clone(),
         art50: s.art50.iter().map(art50).collect(),
         not_high_assessment: record(s.not_high_assessment.as_ref()),
+        technical_documentation: record(s.technical_documentation.as_ref()),
     };
     let mut items = vec![Evidence::state(Kind::RegisterSystem, SOURCE, subject.clone(), at, &item)];
     if s.risk_assessment.is_some() {
@@ -125,6 +126,7 @@ fn record(field: Option<&RecordField>) -> payload::RecordState {
             version_id: r.version_id.clone(),
             date: r.date.map(|w| w.0),
             approver: private(r.approver.as_deref()),
+            model_versions: r.model_versions.clone(),
         }),
     }
 }

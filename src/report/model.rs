@@ -160,8 +160,30 @@ pub struct Coverage {
     pub late: Vec<Gap>,
     /// Listings that are shorter than the total they state.
     pub truncated: Vec<String>,
+    /// Stored files that fit no layout; null where none does not.
+    pub outside_layout: Option<OutsideLayout>,
     /// Looks in the window.
     pub looks: Vec<Look>,
+}
+
+/// Stored files of which nobody can say which model version they are.
+#[derive(Clone, Debug, Serialize)]
+pub struct OutsideLayout {
+    /// The layout.
+    pub layout: String,
+    /// How many keys.
+    pub count: u64,
+    /// The first of them.
+    pub keys: Vec<Stray>,
+}
+
+/// A stored file that fits no layout.
+#[derive(Clone, Debug, Serialize)]
+pub struct Stray {
+    /// `s3://BUCKET/KEY`
+    pub uri: String,
+    /// The entry that shows it.
+    pub entry: u64,
 }
 
 /// One thing that is missing.
@@ -306,8 +328,10 @@ pub struct System {
     pub workloads: Vec<Workload>,
     /// Runs that were applied in the window.
     pub runs: Vec<Run>,
-    /// Stored model files per version.
+    /// Stored model files per version, at most 50 versions; those that ran first.
     pub artifacts: Vec<ArtifactSet>,
+    /// Further versions.
+    pub more_artifacts: u64,
 }
 
 /// Levels of a system.
@@ -484,13 +508,19 @@ pub struct Run {
 pub struct ArtifactSet {
     /// Model version.
     pub version: String,
-    /// Files: key, version id, size, whether it is hidden.
+    /// When it was in production, for people.
+    pub in_production: String,
+    /// Its files, at most the 20 largest.
     pub files: Vec<File>,
+    /// Further versions of files.
+    pub more: u64,
 }
 
-/// A stored file.
+/// A stored file: one version of a key.
 #[derive(Clone, Debug, Serialize)]
 pub struct File {
+    /// Bucket.
+    pub bucket: String,
     /// Key.
     pub key: String,
     /// Version id.
@@ -501,6 +531,10 @@ pub struct File {
     pub stored: String,
     /// Whether a delete marker lies over it or it is gone.
     pub state: &'static str,
+    /// Checksum of the whole file, with its kind; null where none is known.
+    pub checksum: Option<String>,
+    /// Until when it cannot be deleted, for people; null where no lock was seen.
+    pub locked: Option<String>,
     /// Entry.
     pub entry: u64,
 }

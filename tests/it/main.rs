@@ -19,6 +19,7 @@ mod gates;
 mod inventory;
 mod ledger;
 mod mail;
+mod models;
 mod organization;
 mod pages;
 mod policies;

@@ -5,7 +5,7 @@ pub(crate) mod s3_versions;
 pub(crate) mod tfe_api;
 pub(crate) mod tls;
 
-use actledger::assessment::Facts;
+use actledger::assessment::{Assessment, Facts};
 use actledger::config::Config;
 use actledger::daemon;
 use actledger::evidence::record::AssessmentRun;
@@ -308,12 +308,8 @@ pub(crate) fn boto(server: &Server, script: &str) -> String {
     stdout(&done)
 }
 
-/// Id, status, reason and note of each unit of a control, for a system and by the desk's clock.
-pub(crate) fn judged(
-    desk: &Desk,
-    system: &str,
-    control: &str,
-) -> Vec<(String, &'static str, String, String)> {
+/// Everything below the head of the ledger, judged by the desk's clock.
+pub(crate) fn assessed(desk: &Desk) -> Assessment {
     let store = desk.store().unwrap();
     let mut facts = Facts::default();
     store.verified(u64::MAX, |p| facts.fold(p)).unwrap().unwrap();
@@ -326,7 +322,16 @@ pub(crate) fn judged(
         config: desk.assessment_config(),
         verdicts: String::new(),
     };
-    let judged = actledger::assessment::assess(&facts, &desk.catalogue, &run);
+    actledger::assessment::assess(&facts, &desk.catalogue, &run)
+}
+
+/// Id, status, reason and note of each unit of a control, for a system and by the desk's clock.
+pub(crate) fn judged(
+    desk: &Desk,
+    system: &str,
+    control: &str,
+) -> Vec<(String, &'static str, String, String)> {
+    let judged = assessed(desk);
     let of_control =
         judged.findings.iter().filter(|f| f.control == control && f.system.as_deref() == Some(system));
     let units = of_control.flat_map(|f| &f.units);

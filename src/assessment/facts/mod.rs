@@ -11,10 +11,11 @@ pub use own::{Look, Own, UnitState};
 pub use terraform::{RunFacts, Terraform};
 
 use crate::evidence::register::{Decision, Exception, Revision, RiskAssessment, Statement, System};
-use crate::evidence::{Kind, Private, Time, artifacts};
+use crate::evidence::{Kind, Outside, Private, Time, artifacts};
 use crate::ledger::entry::Placed;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// A payload with its place in the ledger.
 #[derive(Clone, Debug)]
@@ -56,6 +57,15 @@ impl<T> States<T> {
             let last = history.iter().rev().find(|s| s.at <= time)?;
             (!last.gone).then_some((subject.as_str(), last))
         })
+    }
+    /// Histories of the subjects that begin so.
+    pub fn below<'s, 'b>(
+        &'s self,
+        beginning: &'b str,
+    ) -> impl Iterator<Item = (&'s str, &'s [Seen<T>])> + use<'s, 'b, T> {
+        let from = self.0.range::<str, _>((Bound::Included(beginning), Bound::Unbounded));
+        from.take_while(move |(subject, _)| subject.starts_with(beginning))
+            .map(|(s, h)| (s.as_str(), h.as_slice()))
     }
     /// The last state of a subject at a time, gone or not.
     pub fn of(&self, subject: &str, time: Time) -> Option<&Seen<T>> {
@@ -118,10 +128,20 @@ pub(super) fn push<T: DeserializeOwned>(states: &mut States<T>, placed: &Placed)
 }
 
 impl Facts {
+    /// Tags of a version, where they were read.
+    pub fn tags(&self, version: &artifacts::Version, at: Time) -> Option<&Outside> {
+        let tags = self.object_tags.of(&version.subject(), at);
+        tags.filter(|t| !t.gone).map(|t| &t.value.tags)
+    }
+
+    /// What a listing does not say of a version, as it was known at a time.
+    pub fn detail(&self, version: &artifacts::Version, at: Time) -> Option<&Seen<artifacts::Detail>> {
+        self.details.of(&version.subject(), at)
+    }
+
     /// The checksum of a whole object that S3 stated for a version, as it was known at a time.
     pub fn checksum(&self, version: &artifacts::Version, at: Time) -> Option<&str> {
-        let subject = artifacts::subject(&version.bucket, &version.key, &version.version_id);
-        self.details.of(&subject, at)?.value.checksum.as_deref()
+        self.detail(version, at)?.value.checksum.as_deref()
     }
 
     /// Adds one entry.

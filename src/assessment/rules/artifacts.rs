@@ -1,5 +1,6 @@
 //! Rules that tie model versions in production to stored files.
 
+use super::super::deployments::Deployment;
 use super::super::estate::{System, model_version};
 use super::super::facts::{Look, Seen};
 use super::super::findings::Case;
@@ -10,68 +11,6 @@ use crate::evidence::artifacts::Version;
 use crate::evidence::gatekeeper::Workload;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The span in which a model version is in production.
-#[derive(Clone, Debug)]
-pub(super) struct Deployment {
-    /// Version start; none when it lies before our first look and the cluster does not state it.
-    pub start: Option<Time>,
-    /// First look that no longer shows it.
-    pub end: Option<Time>,
-    /// Entries that show it.
-    pub entries: Vec<u64>,
-}
-
-/// Model versions that ran in production, with their span.
-pub(super) fn deployments(case: &Case<'_>, system: &System) -> BTreeMap<String, Deployment> {
-    let mut found: BTreeMap<String, Deployment> = BTreeMap::new();
-    for history in system.workloads.iter().filter_map(|s| case.facts.cluster.workloads.0.get(s)) {
-        for (version, one) in spans(case, history) {
-            match found.get_mut(&version) {
-                None => {
-                    found.insert(version, one);
-                }
-                // Of several workloads with one version, the earliest start and the latest end count.
-                Some(d) => {
-                    d.start = d.start.zip(one.start).map(|(a, b)| a.min(b));
-                    d.end = d.end.zip(one.end).map(|(a, b)| a.max(b));
-                    d.entries.extend(one.entries);
-                }
-            }
-        }
-    }
-    found
-}
-
-/// Model versions of one workload, with the span from their first start to their last end.
-fn spans(case: &Case<'_>, history: &[Seen<Workload>]) -> BTreeMap<String, Deployment> {
-    let mut found: BTreeMap<String, Deployment> = BTreeMap::new();
-    let first = history.first().map(|s| s.seq);
-    let mut running: Option<String> = None;
-    for state in history.iter().filter(|s| s.at <= case.estate.at) {
-        let version = running_version(case, state).map(str::to_owned);
-        if version != running {
-            if let Some(d) = running.as_ref().and_then(|old| found.get_mut(old)) {
-                d.end = Some(state.at);
-            }
-            running.clone_from(&version);
-        }
-        if let Some(version) = version {
-            let stated = state.value.version_starts.get(&version).copied();
-            let start = stated.or((Some(state.seq) != first).then_some(state.at));
-            let d = found.entry(version).or_insert(Deployment { start, end: None, entries: Vec::new() });
-            d.start = d.start.or(start);
-            d.end = None;
-            d.entries.push(state.seq);
-        }
-    }
-    found
-}
-
-fn running_version<'s>(case: &Case<'_>, state: &'s Seen<Workload>) -> Option<&'s str> {
-    let w = &state.value;
-    (!state.gone && w.replicas > 0 && in_production(case, state)).then(|| model_version(w)).flatten()
-}
-
 /// Workloads of the system that run in production now.
 pub(super) fn serving<'a>(case: &Case<'a>, system: &System) -> Vec<(&'a str, &'a Seen<Workload>)> {
     let at = |s: &Seen<Workload>| case.estate.horizon(&s.source);
@@ -81,8 +20,8 @@ pub(super) fn serving<'a>(case: &Case<'a>, system: &System) -> Vec<(&'a str, &'a
 }
 
 /// The earliest of put_into_service and the first version start in production.
-pub(super) fn in_use_since(case: &Case<'_>, system: &System) -> Option<Time> {
-    let started: Vec<Option<Time>> = deployments(case, system).into_values().map(|d| d.start).collect();
+pub(super) fn in_use_since(system: &System) -> Option<Time> {
+    let started: Vec<Option<Time>> = system.deployed.values().map(|d| d.start).collect();
     let known = started.iter().flatten().min().copied();
     match (known, system.register.put_into_service) {
         (Some(a), Some(b)) => Some(a.min(b)),
@@ -101,16 +40,12 @@ pub(super) fn set<'a>(
 ) -> BTreeMap<&'a str, Vec<&'a Seen<Version>>> {
     let Some(prefixes) = system.artifacts.get(version) else { return BTreeMap::new() };
     let mut files: BTreeMap<&str, Vec<&Seen<Version>>> = BTreeMap::new();
-    for history in case.facts.versions.0.values() {
-        // What was removed before is no part of it; a version "null" may come again.
-        let removed = history.iter().rposition(|s| s.gone && s.at <= from).map_or(0, |i| i + 1);
-        for state in history[removed..].iter().filter(|s| !s.gone && s.at <= case.estate.at) {
-            let v = &state.value;
-            if prefixes
-                .iter()
-                .any(|(bucket, prefix)| *bucket == v.bucket && v.key.starts_with(prefix.as_str()))
-            {
-                files.entry(v.key.as_str()).or_default().push(state);
+    for (bucket, prefix) in prefixes {
+        for (_, history) in case.facts.versions.below(&format!("s3:{bucket}/{prefix}")) {
+            // What was removed before is no part of it; a version "null" may come again.
+            let removed = history.iter().rposition(|s| s.gone && s.at <= from).map_or(0, |i| i + 1);
+            for state in history[removed..].iter().filter(|s| !s.gone && s.at <= case.estate.at) {
+                files.entry(state.value.key.as_str()).or_default().push(state);
             }
         }
     }
@@ -131,9 +66,8 @@ pub(super) fn looks(case: &Case<'_>, from: Time, to: Time) -> (usize, bool) {
 
 pub(super) fn deleted(case: &Case<'_>) -> Vec<Judged> {
     let Some(system) = case.system else { return Vec::new() };
-    let current =
-        deployments(case, system).into_iter().filter(|(_, d)| d.end.is_none_or(|e| e >= case.estate.window));
-    current.map(|(version, d)| deleted_version(case, system, &version, &d)).collect()
+    let current = system.deployed.iter().filter(|(_, d)| d.is_recent(case.estate.window));
+    current.map(|(version, d)| deleted_version(case, system, version, d)).collect()
 }
 
 fn in_set(files: &BTreeMap<&str, Vec<&Seen<Version>>>, bucket: &str, key: &str) -> bool {
@@ -189,14 +123,13 @@ fn deleted_version(case: &Case<'_>, system: &System, version: &str, d: &Deployme
 
 pub(super) fn stored(case: &Case<'_>) -> Vec<Judged> {
     let Some(system) = case.system else { return Vec::new() };
-    let deployed = deployments(case, system);
     let kinds = [crate::act::SourceKind::Gatekeeper, crate::act::SourceKind::ModelArtifacts];
     let stale = kinds.iter().flat_map(|k| case.estate.sources(*k)).any(|c| c.stale && c.off.is_none());
     let judge = |(subject, w): (&str, &Seen<Workload>)| {
         let Some(version) = model_version(&w.value) else {
             return Judged::line(subject, 1).evidence([w.seq]);
         };
-        let start = deployed.get(version).and_then(|d| d.start);
+        let start = system.deployed.get(version).and_then(|d| d.start);
         let files = set(case, system, version, start.unwrap_or(case.estate.window));
         let names: BTreeSet<&str> = files.keys().filter_map(|k| k.rsplit('/').next()).collect();
         let manifest = case.catalogue.pack.manifest_names.iter().any(|m| names.contains(m.as_str()));

@@ -1,9 +1,10 @@
 //! Rule about the bytes behind a model version: those of the first day, as long as it is deployed.
 
+use super::super::deployments::Deployment;
 use super::super::estate::System;
 use super::super::facts::Seen;
 use super::super::findings::Case;
-use super::artifacts::{Deployment, deployments, looks, set};
+use super::artifacts::{looks, set};
 use super::{Judged, utc};
 use crate::act::Level;
 use crate::evidence::Time;
@@ -45,9 +46,8 @@ struct Change {
 /// Whether every set kept its bytes.
 pub(super) fn unchanged(case: &Case<'_>) -> Vec<Judged> {
     let Some(system) = case.system else { return Vec::new() };
-    let current = deployments(case, system).into_iter();
-    let current = current.filter(|(_, d)| d.end.is_none_or(|e| e >= case.estate.window));
-    current.filter_map(|(version, d)| of_version(case, system, &version, &d)).collect()
+    let current = system.deployed.iter().filter(|(_, d)| d.is_recent(case.estate.window));
+    current.filter_map(|(version, d)| of_version(case, system, version, d)).collect()
 }
 
 fn of_version(case: &Case<'_>, system: &System, version: &str, d: &Deployment) -> Option<Judged> {

@@ -1,6 +1,7 @@
 //! Rules about workloads and the gates in front of them.
 
-use super::super::estate::{ai_workload, annotation, label};
+use super::super::deployments::Production;
+use super::super::estate::{ai_workload, annotation};
 use super::super::facts::Seen;
 use super::super::findings::{Case, in_force};
 use super::Judged;
@@ -12,10 +13,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) const IGNORE: &str = "admission.gatekeeper.sh/ignore";
 
+fn production_of<'a>(case: &Case<'a>) -> Production<'a> {
+    Production { facts: case.facts, pack: &case.catalogue.pack, at: case.estate.at }
+}
+
 /// The environment of a workload: its own label, else that of its namespace.
 pub(super) fn environment<'a>(case: &Case<'a>, w: &'a Seen<Workload>) -> Option<&'a str> {
-    let name = &case.catalogue.pack.production_label;
-    label(&w.value, name).or_else(|| namespace(case, w)?.value.labels.get(name))
+    production_of(case).environment(w)
 }
 
 fn namespace<'a>(case: &Case<'a>, w: &Seen<Workload>) -> Option<&'a Seen<Namespace>> {
@@ -23,8 +27,8 @@ fn namespace<'a>(case: &Case<'a>, w: &Seen<Workload>) -> Option<&'a Seen<Namespa
 }
 
 /// Every workload is in production unless its environment says otherwise.
-pub(super) fn in_production(case: &Case<'_>, w: &Seen<Workload>) -> bool {
-    case.catalogue.pack.is_production(environment(case, w))
+pub(super) fn in_production<'a>(case: &Case<'a>, w: &'a Seen<Workload>) -> bool {
+    production_of(case).holds(w)
 }
 
 /// AI workloads of the system that are there now.

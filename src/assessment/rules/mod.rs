@@ -7,9 +7,12 @@ mod artifacts;
 mod buckets;
 mod bytes;
 mod cluster;
+mod documents;
 mod egress;
 mod gates;
+mod kept;
 mod network;
+mod origin;
 mod policies;
 mod prohibited;
 mod register;
@@ -84,7 +87,8 @@ pub(super) fn judge(case: &Case<'_>) -> Vec<Judged> {
         "prohibited-not-running" => prohibited::not_running(case),
         "risk-level-declared" => register::level_declared(case),
         "risk-level-consistent" => register::level_consistent(case),
-        "risk-assessment-before-deployment" => register::risk_assessment(case),
+        "risk-assessment-before-deployment" => documents::risk_assessment(case),
+        "technical-documentation-kept" => documents::technical_documentation(case),
         "transparency-notice-recorded" => register::transparency(case),
         "unregistered-ai-workload" => register::unregistered(case),
         "gpu-instance-control" => terraform::gpu_instances(case),
@@ -109,6 +113,8 @@ pub(super) fn judge(case: &Case<'_>) -> Vec<Judged> {
         "artifact-bucket-protected" => buckets::protected(case),
         "artifact-unchanged-while-deployed" => bytes::unchanged(case),
         "artifact-deleted-while-deployed" => artifacts::deleted(case),
+        "artifact-kept-while-deployed" => kept::kept(case),
+        "artifact-of-one-system" => origin::of_one_system(case),
         "deployed-version-has-artifact" => artifacts::stored(case),
         "flow-logs-audit-trail" => network::audit_trail(case),
         "ml-port-segmentation" => network::segmentation(case),

@@ -1,12 +1,11 @@
 //! Rules that read the register first.
 
-use super::super::findings::{Basis, Case, Excepted};
+use super::super::findings::{Case, Excepted};
 use super::super::level::decision;
 use super::Judged;
-use super::artifacts::{deployments, in_use_since, serving};
+use super::documents::{Held, confirmation};
 use crate::act::{Level, Role, Route, SourceKind};
-use crate::evidence::Time;
-use crate::evidence::register::{Record, RecordState};
+use crate::evidence::register::RecordState;
 
 const DAY: i64 = 86_400;
 
@@ -93,75 +92,6 @@ pub(super) fn level_consistent(case: &Case<'_>) -> Vec<Judged> {
     vec![judged]
 }
 
-pub(super) fn risk_assessment(case: &Case<'_>) -> Vec<Judged> {
-    let Some(system) = case.system else { return Vec::new() };
-    let at = case.estate.at;
-    let found = case.facts.risk_assessments.at(at).map(|(_, r)| r).find(|r| r.value.system == system.id);
-    let entry = found.map(|f| f.seq).or(system.registered);
-    let since = in_use_since(case, system);
-    let used = system.register.put_into_service.is_some_and(|d| d <= at);
-    let unit = |line| Judged::line(&system.id, line).evidence(entry);
-    let recent = |d: &super::artifacts::Deployment| d.end.is_none_or(|e| e >= case.estate.window);
-    if !used && !deployments(case, system).values().any(recent) && serving(case, system).is_empty() {
-        return vec![unit(1)];
-    }
-    let Some(RecordState::Given(record)) = found.map(|f| &f.value.record) else {
-        let since = since.map_or_else(String::new, |t| format!(" since {}", day(t)));
-        return vec![unit(2).note(format!("in use{since}, no risk assessment on record"))];
-    };
-    let held = confirmation(case, record);
-    let line = match (held, record.date, since) {
-        _ if !record.complete() => 3,
-        (Held::Contradicted, ..) => 4,
-        (_, Some(date), Some(since)) if day(date) > day(since) => 6,
-        (_, _, None) => 7,
-        _ => 8,
-    };
-    let seen = held == Held::Confirmed && line == 8;
-    let note = format!("on record, dated {}", record.date.map_or_else(|| "-".into(), day));
-    vec![unit(line).note(note).basis(if seen { Basis::Seen } else { Basis::Declared })]
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Held {
-    Confirmed,
-    Contradicted,
-    Unknown,
-}
-
-/// What S3 shows of a record: confirmed by version id and checksum, contradicted when its key is not there or hidden.
-fn confirmation(case: &Case<'_>, record: &Record) -> Held {
-    let place = record.uri.as_deref().and_then(|u| u.strip_prefix("s3://")).and_then(|u| u.split_once('/'));
-    let Some((bucket, key)) = place else { return Held::Unknown };
-    let at = case.estate.at;
-    let here = |b: &str, k: &str| b == bucket && k == key;
-    let listed: Vec<_> =
-        case.facts.versions.at(at).map(|(_, v)| v).filter(|v| here(&v.value.bucket, &v.value.key)).collect();
-    let hidden =
-        case.facts.markers.at(at).any(|(_, m)| here(&m.value.bucket, &m.value.key) && m.value.latest);
-    let bucket_read = case.facts.versions.at(at).any(|(_, v)| v.value.bucket == bucket);
-    if bucket_read && (listed.is_empty() || hidden) {
-        return Held::Contradicted;
-    }
-    let wanted = record.version_id.as_ref();
-    let same = listed.iter().find(|v| wanted == Some(&v.value.version_id));
-    match same.and_then(|v| case.facts.checksum(&v.value, at)).and_then(|c| c.strip_prefix("SHA256:")) {
-        Some(sum) if Some(hex_of(sum)) == record.sha256 => Held::Confirmed,
-        Some(_) => Held::Contradicted,
-        None => Held::Unknown,
-    }
-}
-
-fn hex_of(base64: &str) -> String {
-    use base64::{Engine, engine::general_purpose::STANDARD};
-    crate::evidence::hex(&STANDARD.decode(base64).unwrap_or_default())
-}
-
-/// The calendar day of a time in UTC: dates without a time are compared by the day.
-pub(super) fn day(t: Time) -> String {
-    t.to_string().chars().take(10).collect()
-}
-
 pub(super) fn transparency(case: &Case<'_>) -> Vec<Judged> {
     let Some(system) = case.system else { return Vec::new() };
     let entry = system.registered;
@@ -197,7 +127,7 @@ fn transparency_line(case: &Case<'_>, paragraph: i64) -> usize {
         (_, Some(s), Some(false)) if s.reason.as_ref().is_some_and(|r| !r.trim().is_empty()) => 4,
         (_, _, Some(false)) => 5,
         (_, Some(s), Some(true)) => match &s.record {
-            RecordState::Given(r) if r.complete() && confirmation(case, r) != Held::Contradicted => {
+            RecordState::Given(r) if r.complete() && confirmation(case, r).0 != Held::Contradicted => {
                 if s.since.is_some_and(|t| t > case.estate.at) {
                     7
                 } else if s.since.is_some() {

@@ -43,8 +43,20 @@ impl<'a> Builder<'a> {
             gaps: c.gaps.iter().map(gap).collect(),
             late: c.late.iter().map(gap).collect(),
             truncated: c.truncated.clone(),
+            outside_layout: self.outside_layout(&c.source),
             looks: looks.iter().filter(|l| l.at >= self.s.assessment.estate.window).map(look).collect(),
         }
+    }
+
+    fn outside_layout(&self, source: &str) -> Option<m::OutsideLayout> {
+        let strays = self.s.assessment.estate.strays.get(source)?;
+        let layout = self.s.run.config.sources.get(source).and_then(|c| c.pattern.as_deref());
+        let keys = strays.keys.iter().map(|(uri, entry)| m::Stray { uri: uri.clone(), entry: *entry });
+        Some(m::OutsideLayout {
+            layout: layout.unwrap_or(crate::config::LAYOUT).to_owned(),
+            count: strays.count,
+            keys: keys.collect(),
+        })
     }
 
     pub(super) fn exceptions(&self) -> Vec<m::Exception> {

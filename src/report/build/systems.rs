@@ -4,7 +4,14 @@ use super::super::model as m;
 use super::{Builder, anchor, rank};
 use crate::act::{Level, Status};
 use crate::assessment::estate::model_version;
-use crate::assessment::{Counts, System};
+use crate::assessment::facts::Seen;
+use crate::assessment::{Counts, Deployment, System};
+use crate::evidence::artifacts::{DeleteMarker, Detail, Version, subject};
+use std::collections::BTreeSet;
+
+/// Artifact sets of a system that are printed, and files of each, the largest ones.
+const SETS: usize = 50;
+const FILES: usize = 20;
 
 impl<'a> Builder<'a> {
     pub(super) fn system(&self, x: &System) -> m::System {
@@ -34,6 +41,7 @@ impl<'a> Builder<'a> {
             workloads: self.workloads(x),
             runs: self.runs(x),
             artifacts: self.artifacts(x),
+            more_artifacts: x.artifacts.len().saturating_sub(SETS) as u64,
         }
     }
 
@@ -104,34 +112,71 @@ impl<'a> Builder<'a> {
         .collect()
     }
 
+    /// Which bytes were in production, and when: sets of files, those that ran first.
     pub(super) fn artifacts(&self, x: &System) -> Vec<m::ArtifactSet> {
-        let at = self.s.run.at;
-        let set = |(version, places): (&String, &std::collections::BTreeSet<(String, String)>)| {
-            let here = |b: &str, k: &str| {
-                places.iter().any(|(bucket, prefix)| bucket == b && k.starts_with(prefix.as_str()))
-            };
-            let hidden =
-                |k: &str| self.s.facts.markers.at(at).any(|(_, d)| d.value.key == k && d.value.latest);
-            let versions = self.s.facts.versions.0.values().filter_map(|h| {
-                let shown = h.iter().find(|s| !s.gone)?;
-                here(&shown.value.bucket, &shown.value.key).then(|| (shown, h.last().is_some_and(|l| l.gone)))
-            });
-            let files = versions.map(|(v, gone)| m::File {
-                key: v.value.key.clone(),
-                version_id: v.value.version_id.clone(),
-                size: v.value.size,
-                stored: v.value.stored.map_or_else(|| "-".into(), |t| self.zone.minute(t)),
-                state: if gone {
-                    "gone"
-                } else if hidden(&v.value.key) {
-                    "hidden by a delete marker"
-                } else {
-                    "listed"
-                },
-                entry: v.seq,
-            });
-            m::ArtifactSet { version: version.clone(), files: files.collect() }
+        let mut versions: Vec<_> = x.artifacts.iter().collect();
+        versions.sort_by_key(|(version, _)| !x.deployed.contains_key(*version));
+        let set = |(version, places): (&String, &BTreeSet<(String, String)>)| {
+            let mut files: Vec<_> =
+                places.iter().flat_map(|(bucket, prefix)| self.histories(bucket, prefix)).collect();
+            let count = files.len();
+            files.sort_by_key(|history| std::cmp::Reverse(history[0].value.size));
+            files.truncate(FILES);
+            files.sort_by_key(|history| (&history[0].value.key, history[0].value.stored));
+            m::ArtifactSet {
+                version: version.clone(),
+                in_production: self.in_production(x.deployed.get(version)),
+                files: files.into_iter().filter_map(|history| self.file(history)).collect(),
+                more: (count - count.min(FILES)) as u64,
+            }
         };
-        x.artifacts.iter().map(set).collect()
+        versions.into_iter().take(SETS).map(set).collect()
+    }
+
+    fn histories(&self, bucket: &str, prefix: &str) -> Vec<&'a [Seen<Version>]> {
+        self.s.facts.versions.below(&format!("s3:{bucket}/{prefix}")).map(|(_, history)| history).collect()
+    }
+
+    fn in_production(&self, deployed: Option<&Deployment>) -> String {
+        let Some(deployed) = deployed else { return "never seen in production".into() };
+        let from = deployed.start.map_or_else(|| "before our first look".into(), |t| self.zone.minute(t));
+        let to = deployed.end.map_or_else(|| "now".into(), |t| self.zone.minute(t));
+        format!("in production from {from} to {to}")
+    }
+
+    fn file(&self, history: &[Seen<Version>]) -> Option<m::File> {
+        let (facts, at) = (self.s.facts, self.s.run.at);
+        let shown = history.iter().find(|s| !s.gone)?;
+        let v = &shown.value;
+        let hidden = |(subject, _): (&str, &[Seen<DeleteMarker>])| {
+            facts.markers.of(subject, at).is_some_and(|m| !m.gone && m.value.latest)
+        };
+        let state = if history.last().is_some_and(|last| last.gone) {
+            "gone"
+        } else if facts.markers.below(&subject(&v.bucket, &v.key, "")).any(hidden) {
+            "hidden by a delete marker"
+        } else {
+            "listed"
+        };
+        // What is gone is shown with what was known of it.
+        let mut details = facts.details.0.get(&v.subject()).into_iter().flatten();
+        let detail = details.rfind(|d| !d.gone && d.at <= at).map(|d| &d.value);
+        let lock = |d: &Detail| match (&d.retention, d.legal_hold) {
+            (_, true) => Some("legal hold".to_owned()),
+            (Some(lock), false) => Some(format!("until {} ({})", self.zone.day(lock.until), lock.mode)),
+            (None, false) => None,
+        };
+        Some(m::File {
+            bucket: v.bucket.clone(),
+            key: v.key.clone(),
+            version_id: v.version_id.clone(),
+            size: v.size,
+            stored: v.stored.map_or_else(|| "-".into(), |t| self.zone.minute(t)),
+            state,
+            checksum: detail
+                .and_then(|d| d.sha256().map(|hex| format!("SHA256 {hex}")).or(d.checksum.clone())),
+            locked: detail.and_then(lock),
+            entry: shown.seq,
+        })
     }
 }

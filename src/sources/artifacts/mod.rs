@@ -174,6 +174,7 @@ impl<'a> Parser<'a> {
         let until = reply["ObjectLockRetainUntilDate"].as_str().and_then(|t| t.parse().ok());
         let mode = reply["ObjectLockMode"].as_str().map(str::to_owned);
         let detail = self.of(bucket, key, reply);
+        detail.headers = true;
         detail.metadata = Outside::of(reply.get("Metadata"));
         (detail.encryption, detail.kms_key) = (text("ServerSideEncryption"), text("SSEKMSKeyId"));
         detail.retention = mode.zip(until).map(|(mode, until)| Retention { mode, until });
@@ -187,7 +188,8 @@ impl<'a> Parser<'a> {
             self.out.quarantine(path, "Retention", "has no Mode or no RetainUntilDate that is a time".into());
             return;
         };
-        self.of(bucket, key, reply).retention = Some(Retention { mode, until });
+        let detail = self.of(bucket, key, reply);
+        (detail.headers, detail.retention) = (true, Some(Retention { mode, until }));
     }
 
     /// What is known of the version that a reply is about.
@@ -241,6 +243,7 @@ impl<'a> Parser<'a> {
                 known.legal_hold |= detail.legal_hold;
                 known.checksum = known.checksum.take().or(detail.checksum);
                 known.attributes |= detail.attributes;
+                known.headers |= detail.headers;
             }
         }
         for ((bucket, key, version_id), detail) in all {

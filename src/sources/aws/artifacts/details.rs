@@ -165,6 +165,7 @@ fn strongest(stated: &Checksum) -> Option<(&'static str, &str)> {
 }
 
 fn headers(detail: &mut Detail, reply: &HeadObjectOutput) {
+    detail.headers = true;
     detail.etag = reply.e_tag().unwrap_or_default().trim_matches('"').to_owned();
     let metadata = reply.metadata().into_iter().flatten();
     detail.metadata = Outside(metadata.map(|(k, v)| (k.clone(), v.clone())).collect());

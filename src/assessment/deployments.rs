@@ -1,0 +1,99 @@
+//! Which model versions of a system were in production, and when.
+
+use super::estate::{label, model_version};
+use super::facts::{Facts, Seen};
+use crate::act::Pack;
+use crate::evidence::Time;
+use crate::evidence::gatekeeper::Workload;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The span in which a model version is in production.
+#[derive(Clone, Debug)]
+pub struct Deployment {
+    /// Version start; none when it lies before our first look and the cluster does not state it.
+    pub start: Option<Time>,
+    /// First look that no longer shows it.
+    pub end: Option<Time>,
+    /// Entries that show it.
+    pub entries: Vec<u64>,
+}
+
+impl Deployment {
+    /// Whether it ran at some time since the beginning of a window.
+    pub fn is_recent(&self, window: Time) -> bool {
+        self.end.is_none_or(|end| end >= window)
+    }
+}
+
+/// What tells whether a workload is in production.
+#[derive(Clone, Copy)]
+pub(super) struct Production<'a> {
+    pub facts: &'a Facts,
+    pub pack: &'a Pack,
+    pub at: Time,
+}
+
+impl<'a> Production<'a> {
+    /// The environment of a workload: its own label, else that of its namespace.
+    pub(super) fn environment(&self, w: &'a Seen<Workload>) -> Option<&'a str> {
+        let namespace = || self.facts.cluster.namespace(&w.source, &w.value.namespace, self.at);
+        let name = &self.pack.production_label;
+        label(&w.value, name).or_else(|| namespace()?.value.labels.get(name))
+    }
+
+    /// Every workload is in production unless its environment says otherwise.
+    pub(super) fn holds(&self, w: &'a Seen<Workload>) -> bool {
+        self.pack.is_production(self.environment(w))
+    }
+
+    /// Model versions of workloads that ran in production, with their span.
+    pub(super) fn deployments(&self, workloads: &BTreeSet<String>) -> BTreeMap<String, Deployment> {
+        let mut found: BTreeMap<String, Deployment> = BTreeMap::new();
+        for history in workloads.iter().filter_map(|s| self.facts.cluster.workloads.0.get(s)) {
+            for (version, one) in self.spans(history) {
+                match found.get_mut(&version) {
+                    None => {
+                        found.insert(version, one);
+                    }
+                    // Of several workloads with one version, the earliest start and the latest end count.
+                    Some(d) => {
+                        d.start = d.start.zip(one.start).map(|(a, b)| a.min(b));
+                        d.end = d.end.zip(one.end).map(|(a, b)| a.max(b));
+                        d.entries.extend(one.entries);
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// Model versions of one workload, with the span from their first start to their last end.
+    fn spans(&self, history: &'a [Seen<Workload>]) -> BTreeMap<String, Deployment> {
+        let mut found: BTreeMap<String, Deployment> = BTreeMap::new();
+        let first = history.first().map(|s| s.seq);
+        let mut running: Option<String> = None;
+        for state in history.iter().filter(|s| s.at <= self.at) {
+            let version = self.running_version(state).map(str::to_owned);
+            if version != running {
+                if let Some(d) = running.as_ref().and_then(|old| found.get_mut(old)) {
+                    d.end = Some(state.at);
+                }
+                running.clone_from(&version);
+            }
+            if let Some(version) = version {
+                let stated = state.value.version_starts.get(&version).copied();
+                let start = stated.or((Some(state.seq) != first).then_some(state.at));
+                let d = found.entry(version).or_insert(Deployment { start, end: None, entries: Vec::new() });
+                d.start = d.start.or(start);
+                d.end = None;
+                d.entries.push(state.seq);
+            }
+        }
+        found
+    }
+
+    fn running_version(&self, state: &'a Seen<Workload>) -> Option<&'a str> {
+        let w = &state.value;
+        (!state.gone && w.replicas > 0 && self.holds(state)).then(|| model_version(w)).flatten()
+    }
+}

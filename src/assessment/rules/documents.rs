@@ -1,0 +1,205 @@
+//! Rules about documents that the register names: the risk assessment, and the technical documentation with how long it is kept.
+
+use super::super::estate::System;
+use super::super::facts::Seen;
+use super::super::findings::{Basis, Case};
+use super::Judged;
+use super::artifacts::{in_use_since, serving};
+use crate::evidence::Time;
+use crate::evidence::artifacts::{Version, subject};
+use crate::evidence::register::{Record, RecordState};
+
+/// The tag of objects that may be a risk assessment.
+const RISK_ASSESSMENT_TAG: (&str, &str) = ("evidence-type", "risk-assessment");
+
+/// The calendar day of a time in UTC: dates without a time are compared by the day.
+pub(super) fn day(t: Time) -> String {
+    t.to_string().chars().take(10).collect()
+}
+
+pub(super) fn risk_assessment(case: &Case<'_>) -> Vec<Judged> {
+    let Some(system) = case.system else { return Vec::new() };
+    let at = case.estate.at;
+    let found = case.facts.risk_assessments.at(at).map(|(_, r)| r).find(|r| r.value.system == system.id);
+    let entry = found.map(|f| f.seq).or(system.registered);
+    let since = in_use_since(system);
+    let used = system.register.put_into_service.is_some_and(|d| d <= at);
+    let unit = |line| Judged::line(&system.id, line).evidence(entry);
+    if !used
+        && !system.deployed.values().any(|d| d.is_recent(case.estate.window))
+        && serving(case, system).is_empty()
+    {
+        return vec![unit(1)];
+    }
+    let Some(RecordState::Given(record)) = found.map(|f| &f.value.record) else {
+        let since = since.map_or_else(String::new, |t| format!(" since {}", day(t)));
+        let found = candidates(case, system);
+        return vec![unit(2).note(format!("in use{since}, no risk assessment on record{found}"))];
+    };
+    let (held, object) = confirmation(case, record);
+    let line = match (held, record.date, since) {
+        _ if !record.complete() => 3,
+        (Held::Contradicted, ..) => 4,
+        (_, Some(date), Some(since)) if day(date) > day(since) => 6,
+        (_, _, None) => 7,
+        _ => 8,
+    };
+    let was_stored =
+        object.and_then(|o| o.value.stored).zip(since).is_some_and(|(stored, since)| stored <= since);
+    let seen = held == Held::Confirmed && line == 8 && was_stored;
+    let note =
+        format!("on record, dated {}{}", record.date.map_or_else(|| "-".into(), day), shown(held, object));
+    let judged = unit(line).note(note).evidence(object.map(|o| o.seq));
+    vec![judged.basis(if seen { Basis::Seen } else { Basis::Declared })]
+}
+
+/// Objects that are tagged as a risk assessment of the system, in words: nobody registered them.
+fn candidates(case: &Case<'_>, system: &System) -> String {
+    let (name, value) = RISK_ASSESSMENT_TAG;
+    let is_ours = |key: &str, tag: Option<&str>| {
+        tag == Some(system.id.as_str()) || key.split('/').any(|part| part == system.id)
+    };
+    let tagged = case.facts.object_tags.at(case.estate.at).map(|(_, t)| &t.value).filter(|t| {
+        t.tags.get(name) == Some(value) && is_ours(&t.key, t.tags.get(&case.catalogue.pack.system_tag))
+    });
+    tagged.map(|t| format!("; s3://{}/{} is tagged as one, and not registered", t.bucket, t.key)).collect()
+}
+
+/// What S3 shows of a record.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Held {
+    /// The version, with the bytes that the record names.
+    Confirmed,
+    /// The key is not there or hidden, or other bytes are.
+    Contradicted,
+    Unknown,
+}
+
+fn shown(held: Held, object: Option<&Seen<Version>>) -> String {
+    let stored =
+        object.and_then(|o| o.value.stored).map_or_else(String::new, |t| format!(", stored {}", day(t)));
+    match held {
+        Held::Confirmed => format!("; S3 shows these bytes{stored}"),
+        Held::Contradicted if object.is_some() => format!("; S3 shows other bytes{stored}"),
+        Held::Contradicted => "; S3 does not show it".into(),
+        Held::Unknown => "; its bytes were not compared".into(),
+    }
+}
+
+/// Whether S3 confirms a record by version id and SHA-256, and the version that it names, or the last one of its key.
+pub(super) fn confirmation<'a>(case: &Case<'a>, record: &Record) -> (Held, Option<&'a Seen<Version>>) {
+    let (facts, at) = (case.facts, case.estate.at);
+    let place = record.uri.as_deref().and_then(|u| u.strip_prefix("s3://")).and_then(|u| u.split_once('/'));
+    let Some((bucket, key)) = place else { return (Held::Unknown, None) };
+    let of_key = subject(bucket, key, "");
+    let there = |history: &'a [Seen<Version>]| history.iter().rfind(|s| s.at <= at).filter(|s| !s.gone);
+    let listed: Vec<_> = facts.versions.below(&of_key).filter_map(|(_, h)| there(h)).collect();
+    let is_hidden = facts
+        .markers
+        .below(&of_key)
+        .any(|(subject, _)| facts.markers.of(subject, at).is_some_and(|m| !m.gone && m.value.latest));
+    let wanted = match &record.version_id {
+        Some(id) => listed.iter().find(|v| v.value.version_id == *id),
+        None => listed.iter().max_by_key(|v| v.value.stored),
+    };
+    let Some(object) = wanted.copied() else {
+        let is_read =
+            facts.versions.below(&format!("s3:{bucket}/")).any(|(_, h)| h.iter().any(|s| s.at <= at));
+        return (if is_read { Held::Contradicted } else { Held::Unknown }, None);
+    };
+    let sum = facts.detail(&object.value, at).and_then(|d| d.value.sha256());
+    let held = match (sum, &record.sha256) {
+        _ if is_hidden => Held::Contradicted,
+        (Some(sum), Some(stated)) if sum == *stated => {
+            if record.version_id.is_some() {
+                Held::Confirmed
+            } else {
+                Held::Unknown
+            }
+        }
+        (Some(_), Some(_)) => Held::Contradicted,
+        _ => Held::Unknown,
+    };
+    (held, Some(object))
+}
+
+/// The technical documentation: whether it holds for what runs, and how long it is kept.
+pub(super) fn technical_documentation(case: &Case<'_>) -> Vec<Judged> {
+    let Some(system) = case.system else { return Vec::new() };
+    let both = |line: usize, note: &str| {
+        let unit =
+            |name| Judged::line(name, line).note(note).evidence(system.registered).basis(Basis::Declared);
+        vec![unit("documentation"), unit("keeping")]
+    };
+    let record = match &system.register.technical_documentation {
+        RecordState::Absent => return both(1, "the register names no technical documentation"),
+        RecordState::None => return both(2, "the register says that there is none"),
+        RecordState::Given(record) if !record.complete() => {
+            return both(2, "the record lacks uri, sha256, date or approver");
+        }
+        RecordState::Given(record) => record,
+    };
+    let (held, object) = confirmation(case, record);
+    if held == Held::Contradicted {
+        return both(2, shown(held, object).trim_start_matches("; "));
+    }
+    let seen = object.map(|o| o.seq);
+    [documentation(system, record, held), keeping(case, system, object)]
+        .map(|judged| judged.evidence(system.registered).evidence(seen))
+        .into()
+}
+
+fn documentation(system: &System, record: &Record, held: Held) -> Judged {
+    let mut running = system.deployed.iter().filter(|(_, d)| d.end.is_none()).map(|(version, _)| version);
+    let other = running.find(|v| !record.model_versions.contains(v));
+    let since = in_use_since(system);
+    let late = record.date.zip(since).is_some_and(|(date, since)| day(date) > day(since));
+    let line = match (other, since) {
+        (Some(_), _) => 3,
+        _ if late => 4,
+        (None, None) => 5,
+        (None, Some(_)) => 6,
+    };
+    let dated = record.date.map_or_else(|| "-".into(), day);
+    let note = match other {
+        Some(version) => format!("{version} runs, and the documentation does not name it"),
+        None => format!("on record, dated {dated}{}", shown(held, None)),
+    };
+    let seen = held == Held::Confirmed && line == 6;
+    Judged::line("documentation", line).note(note).basis(if seen { Basis::Seen } else { Basis::Declared })
+}
+
+fn keeping(case: &Case<'_>, system: &System, object: Option<&Seen<Version>>) -> Judged {
+    let years = case.catalogue.defaults.retention_years;
+    let unit = |line, note: String| Judged::line("keeping", line).note(note);
+    let Some(service) = system.register.put_into_service else {
+        return unit(7, "the register does not say since when it is in service".into())
+            .basis(Basis::Declared);
+    };
+    let until = service.plus_years(years);
+    let Some(object) = object else { return unit(9, "its object is in no bucket that is read".into()) };
+    let detail = case.facts.detail(&object.value, case.estate.at);
+    let lock = detail.and_then(|d| Some((d.seq, d.value.retention.as_ref()?)));
+    let early = super::kept::expires(case, object).filter(|e| e.at.is_none_or(|at| at < until));
+    match (early, lock) {
+        (Some(e), _) => unit(
+            8,
+            format!(
+                "rule {} would hide it{}, kept it must be until {}",
+                e.rule,
+                e.at.map_or_else(String::new, |at| format!(" on {}", day(at))),
+                day(until)
+            ),
+        ),
+        (None, Some((_, lock))) if lock.until < until => unit(
+            8,
+            format!("is set to be kept until {}; {years} years end on {}", day(lock.until), day(until)),
+        ),
+        (None, Some((entry, lock))) => {
+            unit(10, format!("is set to be kept until {} ({})", day(lock.until), lock.mode))
+                .evidence([entry])
+                .basis(Basis::Seen)
+        }
+        (None, None) => unit(9, "no lock was seen on it: anyone with the right may delete it".into()),
+    }
+}

@@ -1,0 +1,92 @@
+//! Rule about what is set up to take files away while their version runs: expiry rules, and locks that end.
+
+use super::super::deployments::Deployment;
+use super::super::estate::System;
+use super::super::facts::Seen;
+use super::super::findings::Case;
+use super::super::lifecycle::{Expiry, Stored, expiry};
+use super::Judged;
+use super::artifacts::set;
+use super::documents::day;
+use crate::evidence::artifacts::{Bucket, Version};
+
+/// Whether nothing is set up that takes a file of a version in production away.
+pub(super) fn kept(case: &Case<'_>) -> Vec<Judged> {
+    let Some(system) = case.system else { return Vec::new() };
+    let running = system.deployed.iter().filter(|(_, d)| d.end.is_none());
+    running.filter_map(|(version, d)| of_version(case, system, version, d)).collect()
+}
+
+fn of_version(case: &Case<'_>, system: &System, version: &str, d: &Deployment) -> Option<Judged> {
+    let at = case.estate.at;
+    let files = set(case, system, version, d.start.unwrap_or(case.estate.window));
+    let is_there =
+        |v: &&Seen<Version>| case.facts.versions.of(&v.value.subject(), at).is_some_and(|s| !s.gone);
+    let latest: Vec<&Seen<Version>> =
+        files.values().filter_map(|versions| versions.iter().copied().rfind(is_there)).collect();
+    let hidden: Vec<Hit> = latest.iter().filter_map(|file| hidden(case, file)).collect();
+    let unlocked: Vec<Hit> = latest.iter().filter_map(|file| unlocked(case, file)).collect();
+    let is_read = |file: &&Seen<Version>| settings(case, file).is_some_and(|b| b.value.lifecycle.is_some());
+    let is_known =
+        |file: &&Seen<Version>| case.facts.detail(&file.value, at).is_some_and(|d| d.value.headers);
+    let line = match () {
+        () if !hidden.is_empty() => 1,
+        () if !unlocked.is_empty() => 2,
+        () if !latest.iter().all(is_read) => 3,
+        () if !latest.iter().all(is_known) => 4,
+        () => 5,
+    };
+    let note = match line {
+        1 => first_and_more(&hidden),
+        2 => first_and_more(&unlocked),
+        3 => "the lifecycle rules of the bucket were not read".into(),
+        4 => "whether some files are locked was not read".into(),
+        _ => format!("{} files: no expiry rule is about them, and no lock on them ended", latest.len()),
+    };
+    let judged =
+        Judged::line(version, line).note(note).evidence(hidden.iter().chain(&unlocked).map(|h| h.entry));
+    let judged = judged.evidence(d.entries.iter().copied()).evidence(latest.iter().map(|v| v.seq));
+    (!latest.is_empty()).then_some(judged)
+}
+
+/// What takes a file away, and the entry that shows it.
+struct Hit {
+    entry: u64,
+    what: String,
+}
+
+fn first_and_more(hits: &[Hit]) -> String {
+    match hits {
+        [] => String::new(),
+        [only] => only.what.clone(),
+        [first, rest @ ..] => format!("{}; the same of {} more", first.what, rest.len()),
+    }
+}
+
+fn hidden(case: &Case<'_>, file: &Seen<Version>) -> Option<Hit> {
+    let expiry = expires(case, file)?;
+    let when = expiry.at.map_or_else(String::new, |at| format!(" on {}", day(at)));
+    let what = format!("rule {} would hide {}{when}", expiry.rule, file.value.key);
+    Some(Hit { entry: settings(case, file)?.seq, what })
+}
+
+fn unlocked(case: &Case<'_>, file: &Seen<Version>) -> Option<Hit> {
+    let detail = case.facts.detail(&file.value, case.estate.at).filter(|d| !d.value.legal_hold)?;
+    let lock = detail.value.retention.as_ref().filter(|lock| lock.until < case.estate.at)?;
+    Some(Hit {
+        entry: detail.seq,
+        what: format!("the lock of {} ended on {}", file.value.key, day(lock.until)),
+    })
+}
+
+/// The rule of its bucket that would hide a file.
+pub(super) fn expires(case: &Case<'_>, file: &Seen<Version>) -> Option<Expiry> {
+    let v = &file.value;
+    let tags = case.facts.tags(v, case.estate.at);
+    let stored = Stored { key: &v.key, size: v.size, tags, since: v.stored };
+    expiry(settings(case, file)?.value.lifecycle.as_ref()?, &stored)
+}
+
+fn settings<'a>(case: &Case<'a>, file: &Seen<Version>) -> Option<&'a Seen<Bucket>> {
+    case.facts.buckets.of(&format!("s3:{}", file.value.bucket), case.estate.at).filter(|b| !b.gone)
+}
