@@ -111,7 +111,7 @@ pub(super) struct SetId {
 #[derive(Clone, Debug)]
 pub(super) struct Largest {
     pub key: String,
-    pub checksum: Option<String>,
+    pub checksums: BTreeSet<String>,
     /// The entry that shows it.
     pub seq: u64,
 }
@@ -136,14 +136,14 @@ impl Shared {
                 .below(&beginning)
                 .filter_map(|(_, h)| h.iter().rfind(|s| s.at <= at && !s.gone));
             let Some(largest) = files.max_by_key(|s| (s.value.size, s.value.stored)) else { continue };
-            let checksum = facts.checksum(&largest.value, at).map(str::to_owned);
+            let checksums = facts.checksums(&largest.value, at);
             let set = SetId { system: system.clone(), bucket: bucket.clone(), prefix: prefix.clone() };
-            if let Some(sum) = &checksum {
+            for sum in &checksums {
                 shared.by_checksum.entry(sum.clone()).or_default().insert(set.clone());
             }
             shared
                 .largest
-                .insert(set, Largest { key: largest.value.key.clone(), checksum, seq: largest.seq });
+                .insert(set, Largest { key: largest.value.key.clone(), checksums, seq: largest.seq });
         }
         shared
     }

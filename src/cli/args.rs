@@ -60,6 +60,9 @@ pub(super) struct Ingest {
     /// From this time on.
     #[arg(long, value_name = "T", requires = "again")]
     pub from: Option<String>,
+    /// Reads buckets of model artifacts alone, and computes the SHA-256 of their files from the bytes, up to `hash_up_to`.
+    #[arg(long, conflicts_with = "again")]
+    pub hash: bool,
     /// One JSON document on stdout.
     #[arg(long)]
     pub json: bool,

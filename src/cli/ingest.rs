@@ -22,6 +22,7 @@ pub(super) fn run(desk: &Desk, options: &Ingest) -> Result<Ended, CliError> {
     let step = |name: &str, done, all| progress.step(name, done, all);
     let status = match again(desk, options)? {
         Some((source, from)) => jobs::ingest_again(desk, &mut store, &source, from, &step)?,
+        None if options.hash => jobs::ingest_hashing(desk, &mut store, &buckets(desk, options)?, &step)?,
         None => jobs::ingest(desk, &mut store, &options.names, &step)?,
     };
     progress.finish();
@@ -63,6 +64,19 @@ fn again(desk: &Desk, options: &Ingest) -> Result<Option<(Source, Time)>, CliErr
     let source = desk.config.flow_logs.iter().find(|s| s.name == *name);
     let source = source.ok_or_else(|| CliError::Usage(format!("{name} is no source of flow logs")))?;
     Ok(Some((source.clone(), from)))
+}
+
+/// Sources whose files are hashed: those that are named, or all.
+fn buckets(desk: &Desk, options: &Ingest) -> Result<Vec<Source>, CliError> {
+    let is_wanted = |s: &&Source| options.names.is_empty() || options.names.contains(&s.name);
+    let all = desk.config.model_artifacts.iter().filter(is_wanted).filter(|s| !s.is_folder() && s.collect);
+    let buckets: Vec<Source> = all.cloned().collect();
+    if buckets.is_empty() {
+        return Err(CliError::Usage(
+            "--hash reads files in S3, and no such bucket is configured here".into(),
+        ));
+    }
+    Ok(buckets)
 }
 
 fn row(s: &SourceStatus) -> Vec<String> {

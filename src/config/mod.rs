@@ -172,6 +172,8 @@ pub struct Source {
     /// Model artifacts in S3: requests of one pass for what a listing does not say (checksums, tags, locks), three a version.
     /// Default 6000; what is left over reads some versions once more.
     pub detail_requests: Option<u64>,
+    /// Model artifacts in S3: most bytes of a file whose SHA-256 `ingest --hash` computes. Default 1073741824.
+    pub hash_up_to: Option<u64>,
     /// Gatekeeper: the kubeconfig with the context of a `kube:` location. Default: `$KUBECONFIG`, else `~/.kube/config`.
     pub kubeconfig: Option<PathBuf>,
     /// Gatekeeper, HCP Terraform: how long the API may take for one answer. Default 60; a page comes in well under one.

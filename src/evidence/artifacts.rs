@@ -91,6 +91,34 @@ impl Detail {
     }
 }
 
+/// SHA-256 of a version's bytes, as this program computed it from them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Hash {
+    /// A complete listing no longer shows the version.
+    pub gone: bool,
+    /// Bucket.
+    pub bucket: String,
+    /// Key.
+    pub key: String,
+    /// Version id.
+    pub version_id: String,
+    /// ETag of the bytes that were read, without quotes.
+    pub etag: String,
+    /// How many they are.
+    pub size: u64,
+    /// Lower-case hex.
+    pub sha256: String,
+}
+
+impl Hash {
+    /// The same in the form of a [`Detail`]'s checksum.
+    pub fn checksum(&self) -> Option<String> {
+        use base64::{Engine, engine::general_purpose::STANDARD};
+        super::unhex(&self.sha256).map(|bytes| format!("SHA256:{}", STANDARD.encode(bytes)))
+    }
+}
+
 /// Object Lock of a version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Retention {

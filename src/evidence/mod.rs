@@ -30,6 +30,12 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// Bytes of hex; none where it is not.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    text.len().is_multiple_of(2).then(|| text.as_bytes().chunks(2).map(byte).collect())?
+}
+
 /// HMAC-SHA256.
 pub fn keyed(key: &[u8], data: &[u8]) -> [u8; 32] {
     #[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104)")]
@@ -105,6 +111,7 @@ kinds! {
     ArtifactDeleteMarker "artifact.delete_marker" State,
     ArtifactTags "artifact.tags" State,
     ArtifactDetail "artifact.detail" State,
+    ArtifactHash "artifact.hash" State,
     RegisterRevision "register.revision" State,
     RegisterSystem "register.system" State,
     RegisterDecision "register.decision" State,

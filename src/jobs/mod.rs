@@ -17,7 +17,7 @@ pub use assess::{AssessStatus, assess, intact};
 pub use desk::{Desk, DeskError, demo_nights, read_key};
 pub use export::{Exported, Request, export};
 pub use hints::Hints;
-pub use ingest::{IngestStatus, SourceStatus, ingest, ingest_again, register_now, waiting};
+pub use ingest::{IngestStatus, SourceStatus, ingest, ingest_again, ingest_hashing, register_now, waiting};
 pub use outbox::{MailStatus, compose, flush, queue};
 pub use refetch::{Refetched, refetch};
 pub use report::{

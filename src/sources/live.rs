@@ -3,6 +3,7 @@
 use super::{Context, Gathered, aws, kubernetes, terraform};
 use crate::act::SourceKind;
 use crate::evidence::{Evidence, Kind, Time};
+use serde_json::Value;
 use std::time::Duration;
 
 /// A pass over a live source.
@@ -81,6 +82,8 @@ pub struct Start {
     pub since: Option<Time>,
     /// Whether what was read with another selection is read once more.
     pub again: bool,
+    /// Whether the SHA-256 of stored files is computed.
+    pub hash: bool,
     /// How long the pass may take.
     pub limit: Duration,
 }
@@ -131,6 +134,12 @@ pub trait Record {
     /// # Errors
     /// See the trait.
     fn holds(&self, evidence: &Evidence) -> Result<bool, String>;
+
+    /// What the latest state of a subject says.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn state(&self, kind: Kind, subject: &str) -> Result<Option<Value>, String>;
 
     /// Subjects of a kind that are there, from one on and before another, in their order; at most so many.
     ///

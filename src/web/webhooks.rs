@@ -53,7 +53,7 @@ impl Webhooks {
             return StatusCode::NOT_FOUND;
         };
         let mac = Hmac::<Sha512>::new_from_slice(token.as_bytes()).map(|mac| mac.chain_update(body));
-        let given = unhex(signature).unwrap_or_default();
+        let given = crate::evidence::unhex(signature).unwrap_or_default();
         if !mac.is_ok_and(|mac| mac.verify_slice(&given).is_ok()) {
             return StatusCode::UNAUTHORIZED;
         }
@@ -102,11 +102,6 @@ fn notices(body: &[u8]) -> Vec<Notice> {
         })
     };
     said["notifications"].as_array().into_iter().flatten().filter_map(notice).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    text.len().is_multiple_of(2).then(|| text.as_bytes().chunks(2).map(byte).collect())?
 }
 
 #[cfg(test)]

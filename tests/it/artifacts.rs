@@ -29,7 +29,11 @@ struct Status {
 }
 
 fn pass(world: &World) -> Status {
-    let done = world.run_with(&AWS, &["ingest", "models", "--json"]);
+    ingest(world, &[])
+}
+
+fn ingest(world: &World, more: &[&str]) -> Status {
+    let done = world.run_with(&AWS, &[&["ingest", "models", "--json"], more].concat());
     let said = format!("{}{}", stdout(&done), stderr(&done));
     let told: Value = serde_json::from_slice(&done.stdout).unwrap_or_else(|_| panic!("{said}"));
     serde_json::from_value(told["sources"][0].clone()).unwrap_or_else(|_| panic!("{said}"))
@@ -262,6 +266,45 @@ fn details_that_failed_are_read_by_the_next_pass_and_what_cannot_be_asked_is_no_
         "{status:?}"
     );
     assert_eq!(pass(&world).entries, 0);
+}
+
+#[test]
+fn the_bytes_themselves_are_hashed_on_request() {
+    let aws = estate();
+    aws.boto("s3.put_object(Bucket='flow', Key='models/d/v1/large.bin', Body=b'x' * 300000)");
+    let world = world(&url(&aws), "s3://flow/models", "hash_up_to = 300000");
+    pass(&world);
+    let hashes = || {
+        let all = entries(&world, "artifact.hash").into_iter();
+        let (gone, there): (Vec<_>, Vec<_>) = all.partition(|(_, p)| p["gone"] == true);
+        there.len() - gone.len()
+    };
+    assert_eq!(hashes(), 0, "nobody asked");
+    // One breaks off on its way, one is refused for good, one goes.
+    let fetch = "\\S+x-id=GetObject[ &]";
+    aws.faults(&format!("1 cut v1/large{fetch}\n99 denied d/v2/{fetch}\n1 vanished d/v3/{fetch}"));
+    let status = ingest(&world, &["--hash"]);
+    assert!(
+        status.not_seen.iter().any(|g| g.contains("models/d/v2") && g.contains("its SHA-256")),
+        "{status:?}"
+    );
+    assert!(status.faults.iter().any(|f| f.file.contains("models/d/v3")), "{status:?}");
+    let large =
+        entries(&world, "artifact.hash").into_iter().find(|(s, _)| s.contains("large.bin")).unwrap().1;
+    let sum = hex(&Sha256::digest(vec![b'x'; 300_000]));
+    assert_eq!((&large["sha256"], &large["size"]), (&json!(sum), &json!(300_000)));
+    aws.faults("");
+    let again = ingest(&world, &["--hash"]);
+    assert_eq!((again.entries, hashes()), (2, 17), "what failed, and nothing twice");
+    // What is too large is left; what goes takes its hash with it.
+    aws.boto(
+        "s3.put_object(Bucket='flow', Key='models/d/v1/larger.bin', Body=b'x' * 300001)\n\
+         v = s3.list_object_versions(Bucket='flow', Prefix='models/d/v1/large.bin', MaxKeys=100)['Versions'][0]\n\
+         s3.delete_object(Bucket='flow', Key=v['Key'], VersionId=v['VersionId'])",
+    );
+    ingest(&world, &["--hash"]);
+    assert_eq!(hashes(), 16);
+    assert_eq!(pass(&world).entries, 0, "an ordinary pass leaves hashes as they are");
 }
 
 #[test]

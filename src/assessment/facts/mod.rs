@@ -14,7 +14,7 @@ use crate::evidence::register::{Decision, Exception, Revision, RiskAssessment, S
 use crate::evidence::{Kind, Outside, Private, Time, artifacts};
 use crate::ledger::entry::Placed;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 /// A payload with its place in the ledger.
@@ -88,6 +88,8 @@ pub struct Facts {
     pub versions: States<artifacts::Version>,
     /// What a listing does not say of object versions.
     pub details: States<artifacts::Detail>,
+    /// What was computed from the bytes of model artifacts.
+    pub hashes: States<artifacts::Hash>,
     /// Delete markers.
     pub markers: States<artifacts::DeleteMarker>,
     /// Object tags.
@@ -139,9 +141,16 @@ impl Facts {
         self.details.of(&version.subject(), at)
     }
 
-    /// The checksum of a whole object that S3 stated for a version, as it was known at a time.
-    pub fn checksum(&self, version: &artifacts::Version, at: Time) -> Option<&str> {
-        self.detail(version, at)?.value.checksum.as_deref()
+    /// The SHA-256 that was computed from a version's bytes, as it was known at a time; of what is gone, that of what was there.
+    pub fn hash(&self, version: &artifacts::Version, at: Time) -> Option<&Seen<artifacts::Hash>> {
+        let history = self.hashes.0.get(&version.subject())?;
+        history.iter().rfind(|s| !s.gone && s.at <= at && s.value.etag == version.etag)
+    }
+
+    /// Checksums of a whole object, those that S3 states and ours: `SHA256:base64`.
+    pub fn checksums(&self, version: &artifacts::Version, at: Time) -> BTreeSet<String> {
+        let stated = self.detail(version, at).and_then(|d| d.value.checksum.clone());
+        stated.into_iter().chain(self.hash(version, at).and_then(|h| h.value.checksum())).collect()
     }
 
     /// Adds one entry.
@@ -152,6 +161,7 @@ impl Facts {
             Kind::ArtifactVersion => push(&mut self.versions, placed),
             Kind::ArtifactDeleteMarker => push(&mut self.markers, placed),
             Kind::ArtifactDetail => push(&mut self.details, placed),
+            Kind::ArtifactHash => push(&mut self.hashes, placed),
             Kind::ArtifactTags => push(&mut self.object_tags, placed),
             Kind::ArtifactBucket => push(&mut self.buckets, placed),
             Kind::RegisterRevision => push(&mut self.revisions, placed),

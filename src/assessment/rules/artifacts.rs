@@ -167,12 +167,13 @@ pub(super) fn stored(case: &Case<'_>) -> Vec<Judged> {
 
 /// Whether two sets of one version hold the same file name with different checksums of one kind.
 fn contradictory(case: &Case<'_>, files: &BTreeMap<&str, Vec<&Seen<Version>>>) -> bool {
-    let mut sums: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+    let mut sums: BTreeMap<(&str, String), BTreeSet<String>> = BTreeMap::new();
     for (key, versions) in files {
-        let sum = versions.last().and_then(|v| case.facts.checksum(&v.value, case.estate.at));
-        if let (Some(name), Some((kind, sum))) = (key.rsplit('/').next(), sum.and_then(|s| s.split_once(':')))
-        {
-            sums.entry((name, kind)).or_default().insert(sum);
+        let known = versions.last().map(|v| case.facts.checksums(&v.value, case.estate.at));
+        for sum in known.into_iter().flatten() {
+            if let (Some(name), Some((kind, sum))) = (key.rsplit('/').next(), sum.split_once(':')) {
+                sums.entry((name, kind.to_owned())).or_default().insert(sum.to_owned());
+            }
         }
     }
     sums.values().any(|s| s.len() > 1)

@@ -9,12 +9,13 @@ use super::{Judged, utc};
 use crate::act::Level;
 use crate::evidence::Time;
 use crate::evidence::artifacts::{Detail, Version, subject};
+use std::collections::BTreeSet;
 
 /// What is known of the bytes of a version.
 #[derive(Clone, PartialEq)]
 enum Sum {
-    /// A checksum of the whole object, `SHA256:…`.
-    Whole(String),
+    /// Checksums of the whole object, `SHA256:…`.
+    Whole(BTreeSet<String>),
     /// One over parts, with their number.
     OfParts(String),
     /// S3 states none.
@@ -27,9 +28,11 @@ enum Sum {
 impl Sum {
     /// Whether two versions have the same bytes; none when their checksums do not tell it.
     fn same(&self, other: &Sum) -> Option<bool> {
-        let kind = |sum: &str| sum.split(':').next().map(str::to_owned);
         match (self, other) {
-            (Sum::Whole(a), Sum::Whole(b)) if kind(a) == kind(b) => Some(a == b),
+            (Sum::Whole(a), Sum::Whole(b)) => {
+                let mut pairs = a.iter().flat_map(|a| b.iter().map(move |b| (a, b)));
+                pairs.find(|(a, b)| a.split(':').next() == b.split(':').next()).map(|(a, b)| a == b)
+            }
             // Another checksum over parts may be another division.
             (Sum::OfParts(a), Sum::OfParts(b)) if a == b => Some(true),
             _ => None,
@@ -90,7 +93,11 @@ fn of_version(case: &Case<'_>, system: &System, version: &str, d: &Deployment) -
         8 => "checksums of some files were not read yet, or cannot be compared".into(),
         _ => format!("{} files with their checksums, listed at {complete} looks", files.len()),
     };
-    let details = files.values().flatten().filter_map(|v| Some(detail(case, &v.value)?.0));
+    let sums_of = |v: &&Seen<Version>| {
+        let computed = case.facts.hash(&v.value, case.estate.at).map(|h| h.seq);
+        [detail(case, &v.value).map(|(entry, _)| entry), computed]
+    };
+    let details = files.values().flatten().flat_map(sums_of).flatten();
     let judged = Judged::line(version, line).note(note).evidence(changes.iter().map(|c| c.entry));
     let judged = judged.evidence(d.entries.iter().copied()).evidence(details);
     (!files.is_empty()).then_some(judged)
@@ -166,16 +173,20 @@ fn change(
 }
 
 fn sum(case: &Case<'_>, version: &Version) -> Sum {
-    let Some((_, detail)) = detail(case, version) else { return Sum::Unread };
+    let computed = case.facts.hash(version, case.estate.at).and_then(|h| h.value.checksum());
     // A version "null" is written over, and its details are of what was there before.
-    let is_other = !detail.etag.is_empty() && detail.etag != version.etag;
-    let of_parts = detail.checksum_of_parts.as_ref().zip(detail.parts);
-    match (&detail.checksum, of_parts) {
-        _ if is_other => Sum::Unread,
-        (Some(whole), _) => Sum::Whole(whole.clone()),
-        (None, Some((sum, parts))) => Sum::OfParts(format!("{sum} of {parts} parts")),
-        _ if !detail.attributes => Sum::Denied,
-        _ => Sum::Absent,
+    let is_same = |d: &&Detail| d.etag.is_empty() || d.etag == version.etag;
+    let detail = detail(case, version).map(|(_, detail)| detail).filter(is_same);
+    let whole: BTreeSet<String> =
+        detail.and_then(|d| d.checksum.clone()).into_iter().chain(computed).collect();
+    match detail {
+        _ if !whole.is_empty() => Sum::Whole(whole),
+        None => Sum::Unread,
+        Some(d) => match (&d.checksum_of_parts, d.parts) {
+            (Some(sum), Some(parts)) => Sum::OfParts(format!("{sum} of {parts} parts")),
+            _ if !d.attributes => Sum::Denied,
+            _ => Sum::Absent,
+        },
     }
 }
 

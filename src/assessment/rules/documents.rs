@@ -107,7 +107,8 @@ pub(super) fn confirmation<'a>(case: &Case<'a>, record: &Record) -> (Held, Optio
             facts.versions.below(&format!("s3:{bucket}/")).any(|(_, h)| h.iter().any(|s| s.at <= at));
         return (if is_read { Held::Contradicted } else { Held::Unknown }, None);
     };
-    let sum = facts.detail(&object.value, at).and_then(|d| d.value.sha256());
+    let computed = facts.hash(&object.value, at).map(|h| h.value.sha256.clone());
+    let sum = computed.or(facts.detail(&object.value, at).and_then(|d| d.value.sha256()));
     let held = match (sum, &record.sha256) {
         _ if is_hidden => Held::Contradicted,
         (Some(sum), Some(stated)) if sum == *stated => {

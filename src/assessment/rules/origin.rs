@@ -25,8 +25,8 @@ pub(super) fn of_one_system(case: &Case<'_>) -> Vec<Judged> {
 fn of_set(case: &Case<'_>, set: &SetId, is_used: bool) -> Judged {
     let shared = &case.estate.shared;
     let largest = shared.largest.get(set);
-    let checksum = largest.and_then(|l| l.checksum.as_ref());
-    let others = checksum.and_then(|sum| shared.by_checksum.get(sum)).into_iter().flatten();
+    let checksums = largest.map(|l| &l.checksums).into_iter().flatten();
+    let others = checksums.filter_map(|sum| shared.by_checksum.get(sum)).flatten();
     let mut others: Vec<&SetId> = others.filter(|other| other.system != set.system).collect();
     let places = shared.largest.keys();
     others.extend(
@@ -35,7 +35,7 @@ fn of_set(case: &Case<'_>, set: &SetId, is_used: bool) -> Judged {
     let line = match () {
         () if !others.is_empty() => 1,
         () if !is_used => 5,
-        () if checksum.is_none() => 8,
+        () if largest.is_none_or(|l| l.checksums.is_empty()) => 8,
         () => 6,
     };
     let note = match (line, largest) {

@@ -1,10 +1,9 @@
 //! A live source: a pass in steps, each one commit with its cursor.
 
 use super::record::{Nothing, OfSource};
-use super::{SourceStatus, commit, context, cursor, failed, fits};
+use super::{Extra, SourceStatus, commit, context, cursor, failed, fits};
 use crate::act::SourceKind;
 use crate::config::Source;
-use crate::evidence::Time;
 use crate::jobs::{Desk, JobError};
 use crate::sources::{Context, Live, Start, Step};
 use crate::store::Store;
@@ -16,12 +15,13 @@ pub(super) fn live(
     store: &mut Store,
     kind: SourceKind,
     source: &Source,
-    again: Option<Time>,
+    extra: Extra,
     progress: &dyn Fn(&str, u64, u64),
 ) -> Result<SourceStatus, JobError> {
     let mut status = SourceStatus { source: source.name.clone(), ..SourceStatus::default() };
     let before = cursor(store, source)?;
-    let mut start = start(desk, source, before.as_deref());
+    let Extra { again, hash } = extra;
+    let mut start = Start { hash, ..start(desk, source, before.as_deref()) };
     if again.is_some() {
         start = Start { since: again, again: true, ..start };
     }
@@ -68,7 +68,7 @@ fn start(desk: &Desk, source: &Source, cursor: Option<&str>) -> Start {
     let since = source.since_days().map(|d| now.plus_seconds(-86_400 * d));
     let cursor = cursor.and_then(|look| look.parse().ok());
     let limit = Duration::from_secs(60 * desk.config.schedule.pass_minutes);
-    Start { now, cursor, since, again: false, limit }
+    Start { now, cursor, since, again: false, hash: false, limit }
 }
 
 /// Reaches a live source without reading it: what a pass would read, in words.

@@ -1,6 +1,6 @@
 //! Looks in a folder: each new one becomes one batch.
 
-use super::{SourceStatus, before, commit, context, cursor, failed, fits};
+use super::{Extra, SourceStatus, before, commit, context, cursor, failed, fits};
 use crate::act::SourceKind;
 use crate::config::Source;
 use crate::evidence::{Kind, Time};
@@ -16,7 +16,7 @@ pub(super) fn looks(
     store: &mut Store,
     kind: SourceKind,
     source: &Source,
-    again: Option<Time>,
+    Extra { again, .. }: Extra,
     progress: &dyn Fn(&str, u64, u64),
 ) -> Result<SourceStatus, JobError> {
     let mut status = SourceStatus { source: source.name.clone(), ..SourceStatus::default() };

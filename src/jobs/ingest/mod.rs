@@ -89,7 +89,7 @@ pub fn ingest(
         .map(|(k, s)| (k, s.clone()))
         .collect();
     for (kind, source) in &sources {
-        status.sources.push(read(desk, store, *kind, source, None, progress)?);
+        status.sources.push(read(desk, store, *kind, source, Extra::default(), progress)?);
     }
     if desk.config.register.is_some() && wanted("register") {
         status.sources.push(register::register(desk, store)?);
@@ -112,10 +112,39 @@ pub fn ingest_again(
     progress: &dyn Fn(&str, u64, u64),
 ) -> Result<IngestStatus, JobError> {
     let before = store.reader().size()?;
-    let read = read(desk, store, SourceKind::FlowLogs, source, Some(from), progress)?;
+    let extra = Extra { again: Some(from), ..Extra::default() };
+    let sources = vec![read(desk, store, SourceKind::FlowLogs, source, extra, progress)?];
     super::anchor(desk, store, false)?;
     let size = store.reader().size()?;
-    Ok(IngestStatus { sources: vec![read], entries: size - before, size })
+    Ok(IngestStatus { sources, entries: size - before, size })
+}
+
+/// Reads buckets of model artifacts, and computes the SHA-256 of files of which the record does not have it.
+///
+/// # Errors
+/// The store's reason; a source that fails is in the status.
+pub fn ingest_hashing(
+    desk: &Desk,
+    store: &mut Store,
+    buckets: &[Source],
+    progress: &dyn Fn(&str, u64, u64),
+) -> Result<IngestStatus, JobError> {
+    let before = store.reader().size()?;
+    let extra = Extra { hash: true, ..Extra::default() };
+    let read = |source| read(desk, store, SourceKind::ModelArtifacts, source, extra, progress);
+    let sources = buckets.iter().map(read).collect::<Result<_, _>>()?;
+    super::anchor(desk, store, false)?;
+    let size = store.reader().size()?;
+    Ok(IngestStatus { sources, entries: size - before, size })
+}
+
+/// What a pass does beside reading what is new.
+#[derive(Clone, Copy, Default)]
+struct Extra {
+    /// Reads flow logs from a time on once more.
+    again: Option<Time>,
+    /// Computes the SHA-256 of stored files.
+    hash: bool,
 }
 
 fn read(
@@ -123,11 +152,11 @@ fn read(
     store: &mut Store,
     kind: SourceKind,
     source: &Source,
-    again: Option<Time>,
+    extra: Extra,
     progress: &dyn Fn(&str, u64, u64),
 ) -> Result<SourceStatus, JobError> {
     let pass = if source.is_folder() { looks::looks } else { live::live };
-    pass(desk, store, kind, source, again, progress)
+    pass(desk, store, kind, source, extra, progress)
 }
 
 /// A changed configuration is itself an entry.

@@ -4,6 +4,7 @@ use crate::config::Source;
 use crate::evidence::{Evidence, Kind};
 use crate::sources::{Known, Record};
 use crate::store::{Store, StoreError};
+use serde_json::Value;
 
 /// The ledger as one source sees it.
 pub(super) struct OfSource<'a>(pub &'a Store, pub &'a Source);
@@ -23,13 +24,20 @@ impl Record for OfSource<'_> {
         self.0.holds(evidence).map_err(told)
     }
 
+    fn state(&self, kind: Kind, subject: &str) -> Result<Option<Value>, String> {
+        let Some(seq) = self.0.state().latest_entry(&self.1.name, kind, subject).map_err(told)? else {
+            return Ok(None);
+        };
+        Ok(Some(self.0.reader().entry(seq).map_err(told)?.entry.payload))
+    }
+
     fn present(&self, kind: Kind, from: &str, to: &str, most: usize) -> Result<Vec<String>, String> {
         self.0.state().present_within(&self.1.name, kind, from, to, most).map_err(told)
     }
 }
 
 fn told(error: StoreError) -> String {
-    format!("state.db: {error}")
+    format!("the record: {error}")
 }
 
 /// No ledger yet.
@@ -41,6 +49,9 @@ impl Record for Nothing {
     }
     fn holds(&self, _: &Evidence) -> Result<bool, String> {
         Ok(false)
+    }
+    fn state(&self, _: Kind, _: &str) -> Result<Option<Value>, String> {
+        Ok(None)
     }
     fn present(&self, _: Kind, _: &str, _: &str, _: usize) -> Result<Vec<String>, String> {
         Ok(Vec::new())

@@ -166,6 +166,8 @@ impl<'a> Builder<'a> {
             (Some(lock), false) => Some(format!("until {} ({})", self.zone.day(lock.until), lock.mode)),
             (None, false) => None,
         };
+        let computed = facts.hash(v, at).map(|h| format!("SHA256 {} (computed)", h.value.sha256));
+        let stated = |d: &Detail| d.sha256().map(|hex| format!("SHA256 {hex}")).or(d.checksum.clone());
         Some(m::File {
             bucket: v.bucket.clone(),
             key: v.key.clone(),
@@ -173,8 +175,7 @@ impl<'a> Builder<'a> {
             size: v.size,
             stored: v.stored.map_or_else(|| "-".into(), |t| self.zone.minute(t)),
             state,
-            checksum: detail
-                .and_then(|d| d.sha256().map(|hex| format!("SHA256 {hex}")).or(d.checksum.clone())),
+            checksum: computed.or(detail.and_then(stated)),
             locked: detail.and_then(lock),
             entry: shown.seq,
         })

@@ -39,7 +39,7 @@ pub(super) struct Refused {
 }
 
 /// Why a call gave nothing.
-enum Lack {
+pub(super) enum Lack {
     Denied(String),
     Refused(String),
     Vanished,
@@ -124,7 +124,7 @@ impl Place {
     }
 }
 
-fn lack<E>(asked: &str, error: &SdkError<E>) -> Lack
+pub(super) fn lack<E>(asked: &str, error: &SdkError<E>) -> Lack
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {

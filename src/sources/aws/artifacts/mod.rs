@@ -1,21 +1,23 @@
 //! Model artifacts in a bucket of S3: every version that is there, what changed since the last pass, and what is gone.
 
+mod compare;
 mod details;
+mod hashes;
 mod listing;
 mod posture;
+mod sweep;
 mod tally;
 
 use super::{Session, s3};
 use crate::config::bucket;
-use crate::evidence::artifacts::{DeleteMarker, Version, place, subject};
+use crate::evidence::artifacts::place;
 use crate::evidence::{Evidence, Kind, Time};
 use crate::sources::live::{Record, Start, Step};
 use crate::sources::{Context, Gathered};
-use details::{REQUESTS, Read, Refused, Told};
-use futures_util::StreamExt;
-use listing::{Item, Listing, Place, Stored};
+use compare::Span;
+use listing::{Item, Listing, Place};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use tally::Tally;
 
@@ -26,15 +28,8 @@ const LONGEST: Duration = Duration::from_secs(300);
 const TAKEN_UP: i64 = 86_400;
 /// Versions that are known in one part of a listing.
 const PART: usize = 20_000;
-/// Versions whose details are read in one go, and most of those that are read once more in a pass.
-const CHUNK: usize = 1_000;
-const AGAIN: usize = 5_000;
-/// Requests of a pass for what a listing does not say, where the config does not say it; how many are under way at once.
+/// Requests of a pass for what a listing does not say, where the config does not say it.
 const BUDGET: u64 = 6_000;
-const AT_ONCE: usize = 8;
-/// Kinds of states that a listing shows to be there.
-const KINDS: [Kind; 4] =
-    [Kind::ArtifactVersion, Kind::ArtifactDeleteMarker, Kind::ArtifactDetail, Kind::ArtifactTags];
 
 /// Where a pass leaves off.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -71,13 +66,18 @@ pub struct Pass<'a> {
     /// Versions of keys that were listed, and up to which key the record was compared with them.
     closed: Vec<Item>,
     compared: String,
-    /// Subjects that the listing no longer shows, and that are not told yet.
-    gone: VecDeque<(Kind, String)>,
+    /// What of the record is no longer there.
+    span: Span,
+    /// The listing up to where all that is gone was told: what another pass goes on from.
+    told: Tally,
     budget: u64,
     begun: bool,
     is_listed: bool,
     /// Whether details were looked for of all versions that have none.
     is_sought: bool,
+    is_swept: bool,
+    /// The last version whose bytes were looked for; none once all were, or nobody asked.
+    hashed: Option<String>,
 }
 
 impl<'a> Pass<'a> {
@@ -102,16 +102,19 @@ impl<'a> Pass<'a> {
             now: start.now,
             cursor,
             compared: tally.after.clone(),
-            tally,
             listing: None,
             turned: 0,
             open: Vec::new(),
             closed: Vec::new(),
             budget: context.source.detail_requests.unwrap_or(BUDGET),
-            gone: VecDeque::new(),
+            span: Span::default(),
+            told: tally.clone(),
+            tally,
             begun: false,
             is_listed: false,
             is_sought: false,
+            is_swept: false,
+            hashed: start.hash.then(String::new),
         })
     }
 
@@ -126,17 +129,20 @@ impl<'a> Pass<'a> {
             let bounds = self.bounds(record)?;
             self.listing = Some(Listing::new(self.place.clone(), &self.tally.after, &bounds));
         }
-        let is_read = |pass: &Self| pass.is_listed && pass.gone.is_empty();
-        while !is_read(self) && out.evidence.len() < STEP && started.elapsed() < LONGEST {
-            if self.gone.is_empty() {
+        while !self.is_read() && out.evidence.len() < STEP && started.elapsed() < LONGEST {
+            if self.span.is_told() {
                 self.is_listed = self.read(&mut out)?;
                 self.compare(record, &mut out)?;
             }
-            self.tell_gone(&mut out);
+            self.tell_gone(record, &mut out)?;
+            if self.span.is_told() {
+                self.told.clone_from(&self.tally);
+            }
         }
-        let is_done = is_read(self) && self.sweep(record, &mut out)?;
+        self.is_swept = self.is_swept || self.is_read() && self.sweep(record, &mut out)?;
+        let is_done = self.is_swept && self.hash(record, &mut out, started)?;
         // One that is at its end is found so again, should the rest of the pass break off.
-        self.cursor.listing = (!is_done).then(|| self.tally.clone());
+        self.cursor.listing = (!is_done).then(|| self.told.clone());
         if is_done {
             let listing = self.tally.listing();
             out.read = format!("{} versions, {} delete markers", listing.versions, listing.markers);
@@ -149,12 +155,8 @@ impl<'a> Pass<'a> {
         Ok(Step { look, gathered: out, last: is_done })
     }
 
-    /// Tells some of what is gone.
-    fn tell_gone(&mut self, out: &mut Gathered) {
-        let room = STEP.saturating_sub(out.evidence.len()).min(self.gone.len());
-        let name = &self.context.source.name;
-        let told = self.gone.drain(..room);
-        out.evidence.extend(told.map(|(kind, subject)| Evidence::gone(kind, name, subject, self.now)));
+    fn is_read(&self) -> bool {
+        self.is_listed && self.span.is_told()
     }
 
     fn posture(&self, out: &mut Gathered) {
@@ -206,189 +208,6 @@ impl<'a> Pass<'a> {
         self.closed.append(&mut self.open);
     }
 
-    /// Compares what was listed with the record: what is new or another one, and what is gone.
-    fn compare(&mut self, record: &dyn Record, out: &mut Gathered) -> Result<(), String> {
-        let (mut listed, mut new) = (BTreeSet::new(), Vec::new());
-        for item in std::mem::take(&mut self.closed) {
-            let evidence = self.evidence(&item);
-            if !record.holds(&evidence)? {
-                if item.stored.is_some() {
-                    new.push((item.key, item.version_id));
-                }
-                out.evidence.push(evidence.clone());
-            }
-            listed.insert((item.stored.is_none(), evidence.subject));
-        }
-        for (kind, subject) in self.shown(record, self.is_listed)? {
-            // A delete marker "null" takes the place of a version "null".
-            let place = (kind == Kind::ArtifactDeleteMarker, subject);
-            if !listed.contains(&place) {
-                self.gone.push_back((kind, place.1));
-            }
-        }
-        self.compared.clone_from(&self.tally.after);
-        self.detail(new, out);
-        Ok(())
-    }
-
-    fn evidence(&self, item: &Item) -> Evidence {
-        let (bucket, key, version_id) =
-            (self.place.bucket.clone(), item.key.clone(), item.version_id.clone());
-        let subject = subject(&bucket, &key, &version_id);
-        let name = &self.context.source.name;
-        match &item.stored {
-            Some(Stored { etag, size, storage_class }) => {
-                let (etag, storage_class) = (etag.clone(), storage_class.clone());
-                let stored = item.modified;
-                let payload = Version {
-                    gone: false,
-                    bucket,
-                    key,
-                    version_id,
-                    etag,
-                    size: *size,
-                    stored,
-                    storage_class,
-                };
-                Evidence::state(Kind::ArtifactVersion, name, subject, self.now, &payload)
-            }
-            None => {
-                let (latest, set) = (item.is_latest, item.modified);
-                let payload = DeleteMarker { gone: false, bucket, key, version_id, latest, set };
-                Evidence::state(Kind::ArtifactDeleteMarker, name, subject, self.now, &payload)
-            }
-        }
-    }
-
-    /// Subjects of the record whose keys were listed since the last time, or lie behind the last key.
-    fn shown(&self, record: &dyn Record, is_end: bool) -> Result<Vec<(Kind, String)>, String> {
-        let (from, to) = (&self.compared, &self.tally.after);
-        if from == to && !is_end {
-            return Ok(Vec::new());
-        }
-        let begin = self.beginning(if from.is_empty() { &self.place.prefix } else { from });
-        let mut ranges = vec![if is_end {
-            (begin, self.end())
-        } else {
-            (begin, self.beginning(&format!("{to}?versionId>")))
-        }];
-        // Where a key goes on after the end of another with what stands before "?", its subject does not stand where its key does.
-        let beginnings = to.char_indices().map(|(i, _)| &to[..i]).filter(|key| *key > from.as_str());
-        ranges.extend(beginnings.map(|key| {
-            (self.beginning(&format!("{key}?versionId=")), self.beginning(&format!("{key}?versionId>")))
-        }));
-        let mut found = BTreeSet::new();
-        for kind in KINDS {
-            for (from, to) in &ranges {
-                found.extend(record.present(kind, from, to, usize::MAX)?.into_iter().map(|s| (kind, s)));
-            }
-        }
-        let is_listed = |subject: &str| {
-            place(subject).is_some_and(|(_, key, _)| {
-                let is_between = key > from.as_str() && (is_end || key <= to.as_str());
-                is_between && key.starts_with(&self.place.prefix)
-            })
-        };
-        Ok(found.into_iter().filter(|(_, subject)| is_listed(subject)).collect())
-    }
-
-    /// Reads details of versions as far as the requests of this pass go.
-    fn detail(&mut self, versions: Vec<(String, String)>, out: &mut Gathered) {
-        let most = usize::try_from(self.budget / REQUESTS).unwrap_or(usize::MAX);
-        self.cursor.lacks |= versions.len() > most;
-        let place = &self.place;
-        let asked = versions.into_iter().take(most).map(|(key, version)| async move {
-            let read = place.detail(&key, &version).await;
-            (key, version, read)
-        });
-        let replies: Vec<_> =
-            self.session.runtime.block_on(futures_util::stream::iter(asked).buffered(AT_ONCE).collect());
-        self.budget = self.budget.saturating_sub(REQUESTS * replies.len() as u64);
-        for (key, version, read) in replies {
-            self.took(subject(&self.place.bucket, &key, &version), read, out);
-        }
-    }
-
-    fn took(&mut self, subject: String, read: Read, out: &mut Gathered) {
-        let (name, at) = (&self.context.source.name, self.now);
-        match read {
-            Read::Told(told) => {
-                let Told { detail, tags, refused } = *told;
-                for Refused { call, why, is_of_object } in refused {
-                    let is_told = out.gaps.iter().any(|gap| gap.starts_with(call));
-                    if is_of_object {
-                        out.fault(&subject, call, why);
-                    } else if !is_told {
-                        out.gap(format!("{why}; not in the record: what {call} tells"));
-                    }
-                }
-                out.evidence.push(Evidence::state(Kind::ArtifactDetail, name, subject.clone(), at, &detail));
-                let tags = tags.map(|tags| Evidence::state(Kind::ArtifactTags, name, subject, at, &tags));
-                out.evidence.extend(tags);
-            }
-            Read::Vanished => out.fault(&subject, "", "went between the listing and its details".into()),
-            Read::Failed(why) => {
-                self.cursor.failed = true;
-                out.gap(why);
-            }
-        }
-    }
-
-    /// Details beside the listing, as far as the requests of this pass go: of versions that have none, then of some once more, as tags
-    /// and locks change without a new version. Tells whether it is done.
-    fn sweep(&mut self, record: &dyn Record, out: &mut Gathered) -> Result<bool, String> {
-        while self.budget >= REQUESTS {
-            if out.evidence.len() >= STEP {
-                return Ok(false);
-            }
-            if self.cursor.lacks && !self.is_sought {
-                self.lacking(record, out)?;
-            } else {
-                self.once_more(record, out)?;
-                break;
-            }
-        }
-        if self.cursor.sought.is_empty() {
-            self.cursor.lacks |= std::mem::take(&mut self.cursor.failed);
-        }
-        Ok(true)
-    }
-
-    /// Details of versions that have none, a part of the bucket at a time.
-    fn lacking(&mut self, record: &dyn Record, out: &mut Gathered) -> Result<(), String> {
-        let begin = self.beginning(&self.place.prefix);
-        let from = format!("{}\0", self.cursor.sought).max(begin);
-        let versions = record.present(Kind::ArtifactVersion, &from, &self.end(), PART)?;
-        let last = versions.last().cloned().unwrap_or_default();
-        let known = record.present(Kind::ArtifactDetail, &from, &format!("{last}\0"), usize::MAX)?;
-        let known: BTreeSet<&String> = known.iter().collect();
-        let told: BTreeSet<&str> = told(out).collect();
-        let lacks = |s: &&String| !known.contains(s) && !told.contains(s.as_str());
-        let most = usize::try_from(self.budget / REQUESTS).unwrap_or(usize::MAX).min(CHUNK);
-        let lacking: Vec<String> = versions.iter().filter(lacks).take(most).cloned().collect();
-        let is_all = lacking.len() < most;
-        self.is_sought = is_all && versions.len() < PART;
-        self.cursor.sought = if is_all { last } else { lacking.last().cloned().unwrap_or_default() };
-        self.detail(lacking.iter().filter_map(|s| owned(s)).collect(), out);
-        if self.is_sought {
-            self.cursor.sought.clear();
-            self.cursor.lacks = std::mem::take(&mut self.cursor.failed);
-        }
-        Ok(())
-    }
-
-    /// Details of some versions once more, in turns.
-    fn once_more(&mut self, record: &dyn Record, out: &mut Gathered) -> Result<(), String> {
-        let most = usize::try_from(self.budget / REQUESTS).unwrap_or(usize::MAX).min(AGAIN);
-        let from = format!("{}\0", self.cursor.again).max(self.beginning(&self.place.prefix));
-        let versions = record.present(Kind::ArtifactDetail, &from, &self.end(), most)?;
-        self.cursor.again = versions.last().cloned().filter(|_| versions.len() == most).unwrap_or_default();
-        let told: BTreeSet<&str> = told(out).collect();
-        let again = versions.iter().filter(|s| !told.contains(s.as_str())).filter_map(|s| owned(s)).collect();
-        self.detail(again, out);
-        Ok(())
-    }
-
     /// Behind every subject of the place.
     fn end(&self) -> String {
         self.beginning(&format!("{}\u{10ffff}", self.place.prefix))
@@ -407,14 +226,4 @@ impl<'a> Pass<'a> {
         let denied = gaps.iter().map(|gap| format!("; {gap}")).collect::<String>();
         Ok(format!("s3://{}/{} shows {count} versions{more}{denied}", self.place.bucket, self.place.prefix))
     }
-}
-
-/// Subjects whose details a step tells, or tells to be gone.
-fn told(out: &Gathered) -> impl Iterator<Item = &str> {
-    out.evidence.iter().filter(|e| e.kind == Kind::ArtifactDetail).map(|e| e.subject.as_str())
-}
-
-/// Key and version id of a subject.
-fn owned(subject: &str) -> Option<(String, String)> {
-    place(subject).map(|(_, key, version_id)| (key.to_owned(), version_id.to_owned()))
 }
