@@ -334,6 +334,22 @@ fn a_delete_marker_takes_the_place_of_a_version_null() {
 }
 
 #[test]
+fn what_is_gone_is_told_also_by_a_pass_that_had_no_time_for_it() {
+    let server = S3Versions::start(24_000);
+    let world = world(&server.url, "s3://models/models", "detail_requests = 0");
+    pass(&world);
+    server.hold(2);
+    let text = std::fs::read_to_string(world.config()).unwrap();
+    std::fs::write(world.config(), text.replace("[schedule]", "[schedule]\npass_minutes = 0")).unwrap();
+    // Each pass has the time of one step.
+    let passes: Vec<Status> = (0..9).map(|_| pass(&world)).collect();
+    assert!(passes.iter().all(|p| p.entries <= 10_000), "{passes:?}");
+    assert_eq!(passes.iter().map(|p| p.entries).sum::<u64>(), 23_998);
+    assert_eq!(there(&world).len(), 2);
+    assert_eq!(listing(&world)["digest"], digest(&there(&world)));
+}
+
+#[test]
 fn a_listing_of_another_place_is_not_taken_up() {
     let server = S3Versions::start(24_000);
     let world = world(&server.url, "s3://models/models", "detail_requests = 0");
