@@ -163,6 +163,9 @@ impl Config {
             if archive.place().is_none() {
                 return refuse("archive.location", &archive.location, "\"s3://BUCKET/PREFIX\"");
             }
+            if let Some(c) = archive.content.iter().find(|c| !["report", "bundle"].contains(&c.as_str())) {
+                return refuse("archive.content", c, "\"report\" or \"bundle\"");
+            }
             if archive.retention_days < 1 {
                 let right = "days of a lock that nobody can take back: 184, or 3650";
                 return refuse("archive.retention_days", &archive.retention_days.to_string(), right);

@@ -260,6 +260,9 @@ pub struct Archive {
     /// Days for which each copy is locked in compliance mode. Nobody can shorten it: 184 is six months (Art. 19 and
     /// 26(6)), 3650 ten years (Art. 18).
     pub retention_days: i64,
+    /// What joins the checkpoint each night: `report`, as it was issued; `bundle`, a redacted one of the entries since the last.
+    #[serde(default)]
+    pub content: Vec<String>,
     /// AWS region.
     pub region: Option<String>,
     /// Address of an S3 that is not AWS's.
@@ -271,6 +274,11 @@ pub struct Archive {
 }
 
 impl Archive {
+    /// Whether something joins the checkpoint.
+    pub fn holds(&self, content: &str) -> bool {
+        self.content.iter().any(|c| c == content)
+    }
+
     /// Bucket, and prefix with its closing slash.
     pub fn place(&self) -> Option<(&str, String)> {
         bucket(&self.location)

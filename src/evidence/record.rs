@@ -81,7 +81,7 @@ pub struct LedgerBackup {
 /// A checkpoint that an outside witness holds or vouches for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AnchorMade {
-    /// `archive` (S3 Object Lock) or `timestamp` (RFC 3161).
+    /// `archive` (S3 Object Lock), `reports` (the same, of what was issued) or `timestamp` (RFC 3161).
     pub anchor: String,
     /// Where: bucket and prefix, or the authority's address.
     pub location: String,
@@ -92,6 +92,9 @@ pub struct AnchorMade {
     /// What the archive keeps.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub objects: Vec<ArchivedObject>,
+    /// Files of a report that were not copied: they are gone, or not as they were issued.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub lacks: Vec<String>,
     /// The time-stamp response as it came (RFC 3161, DER), base64.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub token: Option<String>,

@@ -1,7 +1,7 @@
 //! Giving outside witnesses what is new: entries and checkpoint to the archive, each night's checkpoint to be stamped.
 //! One that is down is written down as such, and tried again by the next job.
 
-use super::{Desk, JobError};
+use super::{Desk, JobError, issued};
 use crate::anchors::AnchorError;
 use crate::anchors::archive::{self, Copy};
 use crate::anchors::timestamp::{self, Authorities};
@@ -38,6 +38,9 @@ pub fn anchor(desk: &Desk, store: &mut Store, stamp: bool) -> Result<AnchorStatu
             let made = archive_from(desk, store, settings, from);
             record(desk, store, "archive", made, &mut status)?;
         }
+        if !settings.content.is_empty() {
+            issued::copy(desk, store, settings, &mut status)?;
+        }
     }
     if let Some(settings) = &desk.config.timestamp
         && (stamp || is_down(store, "timestamp")?)
@@ -58,7 +61,7 @@ fn is_down(store: &Store, anchor: &str) -> Result<bool, StoreError> {
 }
 
 /// The last checkpoint that an anchor holds at a place; another bucket gets everything from the start.
-fn last(store: &Store, anchor: &str, location: &str) -> Result<Option<AnchorMade>, StoreError> {
+pub(super) fn last(store: &Store, anchor: &str, location: &str) -> Result<Option<AnchorMade>, StoreError> {
     for seq in store.state().own_events(Kind::AnchorMade)?.into_iter().rev() {
         let payload = store.reader().entry(seq)?.entry.payload;
         match serde_json::from_value::<AnchorMade>(payload) {
@@ -81,7 +84,7 @@ fn worth_archiving(store: &Store, from: u64) -> Result<bool, StoreError> {
     Ok(false)
 }
 
-type Made = Result<AnchorMade, JobError>;
+pub(super) type Made = Result<AnchorMade, JobError>;
 
 fn archive_from(desk: &Desk, store: &Store, settings: &config::Archive, from: u64) -> Made {
     let reader = store.reader();
@@ -103,7 +106,16 @@ fn archive_from(desk: &Desk, store: &Store, settings: &config::Archive, from: u6
     let objects = archive::keep(settings, copies, retain_until)?;
     let (anchor, location) = ("archive".to_owned(), settings.location.clone());
     let checkpoint = sha256_hex(note.as_bytes());
-    Ok(AnchorMade { anchor, location, size, checkpoint, objects, token: None, stamped_at: None })
+    Ok(AnchorMade {
+        anchor,
+        location,
+        size,
+        checkpoint,
+        objects,
+        lacks: Vec::new(),
+        token: None,
+        stamped_at: None,
+    })
 }
 
 fn stamped(desk: &Desk, store: &Store, settings: &config::Timestamp) -> Made {
@@ -121,6 +133,7 @@ fn stamped(desk: &Desk, store: &Store, settings: &config::Timestamp) -> Made {
         size,
         checkpoint,
         objects: Vec::new(),
+        lacks: Vec::new(),
         token,
         stamped_at: Some(stamp.at),
     })
@@ -138,7 +151,7 @@ pub fn authorities(settings: &config::Timestamp) -> Result<Authorities, AnchorEr
 }
 
 /// Writes down what an anchor holds now, or that it could not be reached; the store's own errors go on.
-fn record(
+pub(super) fn record(
     desk: &Desk,
     store: &mut Store,
     anchor: &str,

@@ -61,6 +61,19 @@ pub fn export(desk: &Desk, store: &mut Store, as_of: &AsOf, request: &Request) -
     Ok(Exported { bytes, as_of: size, entries })
 }
 
+/// A bundle of an as-of with the entries from a number on, private values withheld.
+///
+/// # Errors
+/// The record does not verify; the store's reason.
+pub(super) fn redacted(desk: &Desk, store: &Store, as_of: u64, from: u64) -> Result<Vec<u8>, JobError> {
+    let formats = ["html", "pdf", "json", "csv"].map(str::to_owned);
+    let rendered = render(desk, store, as_of, &Scope::default(), &formats)?;
+    let request = Request { redact: true, ..Request::default() };
+    let contents = contents(&store.reader(), rendered, &Chosen::Range(from, as_of), &request)?;
+    let (bytes, _) = bundle::write(contents, &desk.signer).map_err(|e| JobError::Render(e.to_string()))?;
+    Ok(bytes)
+}
+
 /// What goes into a bundle: everything or a range below a size, or what was picked.
 enum Chosen {
     Range(u64, u64),

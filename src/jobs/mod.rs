@@ -7,6 +7,7 @@ mod desk;
 mod export;
 mod hints;
 mod ingest;
+mod issued;
 mod outbox;
 mod refetch;
 mod report;

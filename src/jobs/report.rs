@@ -245,7 +245,7 @@ fn issued(desk: &Desk, store: &Store, as_of: u64) -> Result<Option<ReportIssued>
 }
 
 /// A file of an issued report, when it is still there with the digest that was written down.
-fn kept(desk: &Desk, issued: &ReportIssued, name: &str) -> Option<Vec<u8>> {
+pub(super) fn kept(desk: &Desk, issued: &ReportIssued, name: &str) -> Option<Vec<u8>> {
     let bytes = std::fs::read(folder(desk, issued.at, issued.as_of).join(name)).ok();
     bytes.filter(|b| Some(&sha256_hex(b)) == issued.files.get(name))
 }
@@ -267,7 +267,7 @@ pub fn as_issued(
     Ok(files.map(|files| AsIssued { files, verified_at: issued.at }))
 }
 
-fn folder(desk: &Desk, at: Time, as_of: u64) -> PathBuf {
+pub(super) fn folder(desk: &Desk, at: Time, as_of: u64) -> PathBuf {
     desk.config.reports_dir.join(format!("{}-{as_of}", at.to_string()[..10].replace('-', "")))
 }
 

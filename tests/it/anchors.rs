@@ -210,6 +210,70 @@ print(len(lines), len(keys))
 }
 
 #[test]
+fn reports_and_redacted_bundles_join_the_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start("s3_server.py", folder.path());
+    let world = World::init(&(archive(&server, "locked") + "\ncontent = [\"report\", \"bundle\"]"));
+    // The archive is down each night; the next job copies what was issued.
+    let night = || {
+        let mut desk = world.desk();
+        desk.config.archive = None;
+        let issued = jobs::nightly(&desk, &mut desk.store().unwrap(), &|_, _, _| {}).unwrap().issued;
+        let done = world.run_with(&AWS, &["ingest"]);
+        assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+        issued
+    };
+    let (first, second) = (night(), night());
+    let pull = format!(
+        "import pathlib\n\
+         for v in s3.list_object_versions(Bucket='locked')['Versions']:\n  \
+           lock = s3.head_object(Bucket='locked', Key=v['Key'], VersionId=v['VersionId'])\n  \
+           assert lock['ObjectLockMode'] == 'COMPLIANCE', lock\n  \
+           at = pathlib.Path('{}') / v['Key']\n  at.parent.mkdir(parents=True, exist_ok=True)\n  \
+           assert not at.exists(), 'twice'\n  \
+           at.write_bytes(s3.get_object(Bucket='locked', Key=v['Key'])['Body'].read())",
+        world.path("pulled").display()
+    );
+    boto(&server, &pull);
+    let main = world.path("pulled/ledgers/main");
+    for issued in [&first, &second] {
+        for name in ["report.html", "report.pdf", "report.json"] {
+            let kept = std::fs::read(main.join(format!("reports/{:012}/{name}", issued.as_of))).unwrap();
+            assert!(kept == std::fs::read(issued.folder.join(name)).unwrap(), "{name}");
+        }
+    }
+    let spans = [(0, first.as_of), (first.as_of, second.as_of)];
+    for (from, to) in spans {
+        let zip = main.join(format!("bundles/{from:012}-{to:012}.zip"));
+        let done = world.run(&["verify", "--bundle", zip.to_str().unwrap()]);
+        assert_eq!(done.status.code(), Some(0), "{}{}", stdout(&done), stderr(&done));
+        let listed = Command::new("python3").args(["-m", "zipfile", "-l"]).arg(&zip).output().unwrap();
+        assert!(
+            stdout(&listed).contains("report.pdf") && !stdout(&listed).contains("openings"),
+            "{}",
+            stdout(&listed)
+        );
+    }
+    let report =
+        jobs::view(&world.desk(), &world.desk().store().unwrap(), second.as_of, &jobs::Scope::default());
+    let said =
+        report.unwrap().integrity.anchors.into_iter().find(|a| a.anchor == "reports").unwrap().sentence;
+    assert!(said.contains(&format!("holds 4 copies of what was issued of size {}", first.as_of)), "{said}");
+    // A file that was changed since is no copy of what was issued.
+    let mut desk = world.desk();
+    desk.config.archive = None;
+    let third = jobs::nightly(&desk, &mut desk.store().unwrap(), &|_, _, _| {}).unwrap().issued;
+    std::fs::write(third.folder.join("report.html"), "other").unwrap();
+    assert_eq!(world.run_with(&AWS, &["ingest"]).status.code(), Some(0));
+    let made = crate::cluster::entries(&world, "anchor.made").pop().unwrap().1;
+    assert_eq!(
+        (&made["lacks"], made["objects"].as_array().unwrap().len()),
+        (&serde_json::json!(["report.html"]), 3),
+        "{made}"
+    );
+}
+
+#[test]
 fn what_a_broken_attempt_has_locked_is_not_put_again() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start("s3_server.py", folder.path());

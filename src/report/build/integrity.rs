@@ -40,6 +40,18 @@ impl Builder<'_> {
                     a.value.size,
                     self.zone.minute(*at)
                 ),
+                (None, object) if name == "reports" => format!(
+                    "{} holds {} copies of what was issued of size {}, locked until {}{} ({entry})",
+                    a.value.location,
+                    a.value.objects.len(),
+                    a.value.size,
+                    object.map(|o| self.zone.day(o.retain_until)).unwrap_or_default(),
+                    if a.value.lacks.is_empty() {
+                        String::new()
+                    } else {
+                        format!("; {} was not as it was issued", a.value.lacks.join(", "))
+                    }
+                ),
                 (None, object) => format!(
                     "{} holds checkpoint and entries up to size {}, locked until {} ({entry})",
                     a.value.location,
