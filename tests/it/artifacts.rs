@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
-fn world(url: &str, location: &str, more: &str) -> World {
+pub(crate) fn world(url: &str, location: &str, more: &str) -> World {
     World::init(&format!(
         "[[model_artifacts]]\nname = \"models\"\nlocation = \"{location}\"\nregion = \"eu-central-1\"\nendpoint = \"{url}\"\n{more}\n"
     ))
@@ -21,14 +21,14 @@ fn world(url: &str, location: &str, more: &str) -> World {
 
 /// What a pass says of the source.
 #[derive(Debug, Deserialize)]
-struct Status {
+pub(crate) struct Status {
     entries: u64,
     not_seen: Vec<String>,
-    failed: Option<String>,
+    pub(crate) failed: Option<String>,
     faults: Vec<Fault>,
 }
 
-fn pass(world: &World) -> Status {
+pub(crate) fn pass(world: &World) -> Status {
     ingest(world, &[])
 }
 
@@ -40,13 +40,13 @@ fn ingest(world: &World, more: &[&str]) -> Status {
 }
 
 /// The last listing that came to its end, as the record has it.
-fn listing(world: &World) -> Value {
+pub(crate) fn listing(world: &World) -> Value {
     let runs = entries(world, "source.run").into_iter().map(|(_, p)| p);
     runs.rev().find_map(|p| p["listings"].get(0).cloned()).unwrap()
 }
 
 /// What the record says is there now, by key and version id: entity tag and size, or null.
-fn there(world: &World) -> BTreeMap<(String, String), Value> {
+pub(crate) fn there(world: &World) -> BTreeMap<(String, String), Value> {
     let mut there = BTreeMap::new();
     for kind in ["artifact.version", "artifact.delete_marker"] {
         for (subject, p) in entries(world, kind) {
@@ -62,7 +62,7 @@ fn there(world: &World) -> BTreeMap<(String, String), Value> {
 }
 
 /// The digest of a listing, computed from the record alone.
-fn digest(there: &BTreeMap<(String, String), Value>) -> String {
+pub(crate) fn digest(there: &BTreeMap<(String, String), Value>) -> String {
     there.iter().fold(String::new(), |before, ((key, version), stored)| {
         let line = json!([key, version, stored[0], stored[1]]);
         hex(&Sha256::new().chain_update(before).chain_update(line.to_string()).finalize())

@@ -1,16 +1,20 @@
 //! Real samples that others wrote, read where they lie: `ACTLEDGER_SAMPLES` names the folder. They are never copied.
 
+use crate::artifacts;
+use crate::cluster::entries;
+use crate::support::Server;
 use actledger::act::SourceKind;
 use actledger::config::{Network, Source};
 use actledger::evidence::Time;
 use actledger::sources::flow_logs::Selection;
 use actledger::sources::{Context, Gathered, gather};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Files that may be refused whole, and why.
-const JUSTIFIED: [(&str, &str); 26] = [
+const JUSTIFIED: [(&str, &str); 25] = [
     (".bad.", "malformed on purpose"),
     ("README.md", "a text about the samples"),
     ("vpcflow/cwl-", "a reply of CloudWatch Logs, which is asked for and not delivered"),
@@ -29,10 +33,6 @@ const JUSTIFIED: [(&str, &str); 26] = [
     ("kubernetes/index.json", "the index of the recordings"),
     ("version", "the version of an API server"),
     ("-table.json", "a table for people, asked for without -o json"),
-    (
-        "s3/ls-object-lock-retention",
-        "replies about writing and about single objects' retention, which are not read",
-    ),
     ("s3/ls-object-tagging-errors", "replies that are errors only"),
     ("s3/ls-tagging-validation", "replies that are errors only"),
     ("tfe/webhook-", "a webhook, which comes with the Sentinel issue"),
@@ -83,6 +83,10 @@ fn collect(value: &Value, found: &mut Vec<(String, Vec<u8>)>) {
         format!("bucket-{n}/get-object-tagging/key.json")
     } else if has("ObjectSize") || has("Checksum") {
         format!("bucket-{n}/get-object-attributes/key.json")
+    } else if has("Retention") {
+        format!("bucket-{n}/get-object-retention/key.json")
+    } else if has("LegalHold") {
+        format!("bucket-{n}/get-object-legal-hold/key.json")
     } else if has("ObjectLockConfiguration") {
         format!("bucket-{n}/get-object-lock-configuration.json")
     } else if object.get("Status").is_some_and(Value::is_string) {
@@ -143,4 +147,52 @@ fn real_samples_are_read() {
     assert!(!all.is_empty(), "no sample was read from {root}");
     assert!(kept * 2 > all.len() as u64 / 2, "hardly anything was kept");
     assert!(unjustified.is_empty(), "{unjustified:#?}");
+}
+
+/// Recorded listings of S3 through the live client: the record holds what another parser finds in them.
+#[test]
+fn real_samples_are_read_from_a_socket() {
+    let Ok(root) = std::env::var("ACTLEDGER_SAMPLES") else {
+        println!("0 samples read: ACTLEDGER_SAMPLES names no folder");
+        return;
+    };
+    let attributes = "smithy-get-object-attributes-response-root.xml";
+    let s3 = Path::new(&root).join("s3");
+    let all = files(Path::new(&root)).into_iter().filter(|p| p.starts_with(&s3));
+    let listings: Vec<PathBuf> =
+        all.filter(|p| p.extension().is_some_and(|e| e == "xml") && !p.ends_with(attributes)).collect();
+    for path in &listings {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::copy(path, folder.path().join("listing.xml")).unwrap();
+        std::fs::copy(s3.join(attributes), folder.path().join("attributes.xml")).unwrap();
+        let server = Server::start("replay_s3.py", folder.path());
+        let expected: Value =
+            serde_json::from_slice(&std::fs::read(folder.path().join("expected.json")).unwrap()).unwrap();
+        let bucket = expected["bucket"].as_str().unwrap();
+        let url = format!("http://127.0.0.1:{}", server.port);
+        let world = artifacts::world(&url, &format!("s3://{bucket}"), "");
+        let status = artifacts::pass(&world);
+        println!("{:<50} {status:?}", path.file_name().unwrap().to_string_lossy());
+        if path.ends_with("botocore-error-list-objects.xml") {
+            assert!(status.failed.unwrap().contains("AccessDenied"));
+            continue;
+        }
+        assert_eq!(status.failed, None);
+        let text = |v: &Value| v.as_str().unwrap().to_owned();
+        let listed = expected["there"].as_array().unwrap().iter();
+        let listed: BTreeMap<_, _> =
+            listed.map(|e| ((text(&e[0]), text(&e[1])), json!([e[2], e[3]]))).collect();
+        assert_eq!(artifacts::there(&world), listed);
+        assert_eq!(artifacts::listing(&world)["digest"], artifacts::digest(&listed));
+        let versions = listed.values().filter(|v| !v[0].is_null()).count();
+        let sums = entries(&world, "artifact.detail");
+        assert_eq!(sums.len(), versions);
+        assert!(sums.iter().all(|(_, p)| p["checksum"] == "SHA1:e1AsOh9IyGCa4hLN+2Od7jlnP14="), "{sums:?}");
+        if let Some(marker) = expected["markers"][0].as_str() {
+            let asked = std::fs::read_to_string(folder.path().join("asked")).unwrap();
+            assert!(asked.contains(&format!("key-marker={marker}")), "{asked}");
+        }
+    }
+    println!("{} samples read from a socket", listings.len());
+    assert_eq!(listings.len(), 4);
 }
