@@ -124,6 +124,15 @@ pub fn has_open(payload: &Value) -> bool {
     }
 }
 
+/// Whether a payload holds private values, open or sealed.
+pub fn has_any(payload: &Value) -> bool {
+    match payload {
+        Value::Object(o) => o.contains_key("$open") || o.contains_key("$private") || o.values().any(has_any),
+        Value::Array(items) => items.iter().any(has_any),
+        _ => false,
+    }
+}
+
 fn collect(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(o) => match o.get("$private").and_then(Value::as_str) {

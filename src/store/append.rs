@@ -5,7 +5,7 @@ use super::{Reader, State, Store, StoreError, sql};
 use crate::clock::{Clock, Randomness};
 use crate::evidence::record::{LedgerKey, LedgerOpened, Predecessor, PrivateErased, PrivateKey, SourceRun};
 use crate::evidence::{Evidence, Kind, Nature, Time};
-use crate::ledger::entry::{EntryError, FORMAT, check_form, take_blobs};
+use crate::ledger::entry::{BLOB_OVER, EntryError, FORMAT, check_form, take_blobs};
 use crate::ledger::private::{self, Opening};
 use crate::ledger::{Entry, Signer, canonical};
 use rusqlite::OptionalExtension;
@@ -167,6 +167,13 @@ impl Store {
 
 /// The digest by which a payload is the same, references in place of private values.
 pub(super) fn payload_digest(payload: &serde_json::Value, key: &[u8; 32]) -> Result<Vec<u8>, StoreError> {
+    if !private::has_any(payload) {
+        let bytes = canonical::bytes(payload).map_err(EntryError::from)?;
+        // Nothing in it is large enough to be a blob.
+        if bytes.len() <= BLOB_OVER {
+            return Ok(Sha256::digest(bytes).to_vec());
+        }
+    }
     let mut comparable = private::comparable(payload, key);
     take_blobs(&mut comparable).map_err(EntryError::from)?;
     let bytes = canonical::bytes(&comparable).map_err(EntryError::from)?;
@@ -174,17 +181,21 @@ pub(super) fn payload_digest(payload: &serde_json::Value, key: &[u8; 32]) -> Res
 }
 
 impl Store {
-    /// Whether the latest entry of a state says the same as some evidence; of private values, it does not tell.
+    /// Whether the latest entry of each state says the same as some evidence; of private values, it does not tell.
     ///
     /// # Errors
     /// SQLite's reason.
-    pub fn holds(&self, evidence: &Evidence) -> Result<bool, StoreError> {
-        if private::has_open(&evidence.payload) {
-            return Ok(false);
-        }
-        let digest = payload_digest(&evidence.payload, &[0; 32])?;
-        let known = self.state().latest(&evidence.source, evidence.kind, &evidence.subject)?;
-        Ok(known.is_some_and(|(known, _)| known == digest))
+    pub fn hold(&self, all: &[Evidence]) -> Result<Vec<bool>, StoreError> {
+        let state = self.state();
+        let _reading = state.reading()?;
+        let holds = |evidence: &Evidence| {
+            let known = state.latest(&evidence.source, evidence.kind, &evidence.subject)?;
+            let Some((known, _)) = known.filter(|_| !private::has_open(&evidence.payload)) else {
+                return Ok(false);
+            };
+            Ok(known == payload_digest(&evidence.payload, &[0; 32])?)
+        };
+        all.iter().map(holds).collect()
     }
 }
 
@@ -200,6 +211,7 @@ struct Rows<'a> {
 impl Rows<'_> {
     /// Inserts what was not written before: events by their key, states by their digest.
     fn new_of(&mut self, batch: Vec<Evidence>, state: &State) -> Result<(), StoreError> {
+        let _reading = state.reading()?;
         let mut new = state.sieve();
         for evidence in batch {
             if private::has_open(&evidence.payload) {

@@ -6,7 +6,7 @@ use crate::evidence::sentinel::{GONE, SETTLED, mark};
 use crate::evidence::{Evidence, Kind, Nature};
 use crate::ledger::header::Header;
 use crate::sources::Known;
-use rusqlite::{Connection, OptionalExtension, types::Value};
+use rusqlite::{Connection, OptionalExtension, Transaction, types::Value};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -77,6 +77,11 @@ impl State {
 
     pub(super) fn in_memory() -> Result<State, StoreError> {
         schema::state_in_memory().map(State)
+    }
+
+    /// What is read while it lasts is read in one transaction: a lock of the file for each row costs more than the row.
+    pub(super) fn reading(&self) -> Result<Transaction<'_>, StoreError> {
+        self.0.unchecked_transaction().map_err(sql("reading state.db"))
     }
 
     pub(super) fn sieve(&self) -> Sieve<'_> {

@@ -38,13 +38,10 @@ impl Tally {
     pub(super) fn close(&mut self, versions: &mut [Item]) {
         versions.sort_by(|a, b| a.version_id.cmp(&b.version_id));
         for item in versions.iter() {
-            let line = match &item.stored {
-                Some(Stored { etag, size, .. }) => {
-                    serde_json::json!([item.key, item.version_id, etag, size])
-                }
-                None => serde_json::json!([item.key, item.version_id, null, null]),
-            };
-            let hash = Sha256::new().chain_update(&self.digest).chain_update(line.to_string()).finalize();
+            let stored = item.stored.as_ref().map(|Stored { etag, size, .. }| (etag, size));
+            let line = (&item.key, &item.version_id, stored.map(|s| s.0), stored.map(|s| s.1));
+            let line = serde_json::to_vec(&line).unwrap_or_default();
+            let hash = Sha256::new().chain_update(&self.digest).chain_update(line).finalize();
             self.digest = crate::evidence::hex(&hash);
             *(if item.stored.is_some() { &mut self.versions } else { &mut self.markers }) += 1;
         }
