@@ -119,6 +119,22 @@ impl Hash {
     }
 }
 
+/// What a manifest among the files of a model version names.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Manifest {
+    /// A complete listing no longer shows the version.
+    pub gone: bool,
+    /// Bucket.
+    pub bucket: String,
+    /// Key.
+    pub key: String,
+    /// Version id.
+    pub version_id: String,
+    /// Names of files, in their order; none where it could not be read.
+    pub files: Option<Vec<String>>,
+}
+
 /// Object Lock of a version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Retention {

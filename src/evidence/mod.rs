@@ -27,7 +27,8 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 
 /// Lower-case hexadecimal form.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    let digit = |n: u8| char::from(b"0123456789abcdef"[usize::from(n)]);
+    bytes.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect()
 }
 
 /// Bytes of hex; none where it is not.
@@ -112,6 +113,7 @@ kinds! {
     ArtifactTags "artifact.tags" State,
     ArtifactDetail "artifact.detail" State,
     ArtifactHash "artifact.hash" State,
+    ArtifactManifest "artifact.manifest" State,
     RegisterRevision "register.revision" State,
     RegisterSystem "register.system" State,
     RegisterDecision "register.decision" State,

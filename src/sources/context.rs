@@ -28,6 +28,8 @@ pub struct Context<'a> {
     pub runs: Unsettled,
     /// What notifications said of runs.
     pub notices: Vec<Notice>,
+    /// Names of files that name the other files of a model version.
+    pub manifests: Vec<String>,
     /// Where the watches of a cluster leave its changes.
     pub changes: Option<Arc<Changes>>,
 }
@@ -46,6 +48,7 @@ impl<'a> Context<'a> {
             look: String::new(),
             runs: Unsettled::default(),
             notices: Vec::new(),
+            manifests: Vec::new(),
             changes: None,
         }
     }

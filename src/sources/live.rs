@@ -129,11 +129,11 @@ pub trait Record {
     /// See the trait.
     fn delivered(&self, subject: &str) -> Result<Option<Known>, String>;
 
-    /// Whether the latest state of a subject is what some evidence says.
+    /// Whether the latest state of each subject is what the evidence says.
     ///
     /// # Errors
     /// See the trait.
-    fn holds(&self, evidence: &Evidence) -> Result<bool, String>;
+    fn hold(&self, all: &[Evidence]) -> Result<Vec<bool>, String>;
 
     /// What the latest state of a subject says.
     ///

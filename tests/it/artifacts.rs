@@ -170,6 +170,26 @@ fn what_a_listing_does_not_say_is_read_of_each_version() {
 }
 
 #[test]
+fn manifests_tell_which_files_belong_together() {
+    let aws = Aws::start();
+    aws.boto(
+        "put = lambda v, body: s3.put_object(Bucket='flow', Key=f'models/a/{v}/manifest.json', Body=body)\n\
+         put('v1', b'{\"files\": [\"m.bin\", {\"path\": \"vocabulary.txt\"}]}')\n\
+         put('v2', b'no JSON')\n\
+         put('v3', b' ' * (1 << 20) + b'[\"m.bin\"]')",
+    );
+    let world = world(&url(&aws), "s3://flow/models", "");
+    let status = pass(&world);
+    let named: Vec<Value> =
+        entries(&world, "artifact.manifest").into_iter().map(|(_, p)| p["files"].clone()).collect();
+    assert_eq!(named, [json!(["m.bin", "vocabulary.txt"]), Value::Null, Value::Null]);
+    let fault =
+        |key: &str, what: &str| status.faults.iter().any(|f| f.file.contains(key) && f.what.contains(what));
+    assert!(fault("/a/v2/", "is no JSON") && fault("/a/v3/", "more than the limit"), "{status:?}");
+    assert_eq!(pass(&world).entries, 0);
+}
+
+#[test]
 fn what_goes_wrong_is_said_and_located_and_the_rest_is_read() {
     let aws = estate();
     let world = world(&url(&aws), "s3://flow/models", "");

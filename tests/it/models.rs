@@ -52,6 +52,19 @@ impl Story {
         self.details.push((format!("head-object/{key}"), said));
     }
 
+    /// A manifest among the files of what runs, as it was downloaded or not.
+    fn manifest(mut self, bytes: Option<&str>) -> Told {
+        self.file("models/scoring/v1/manifest.json", bytes.unwrap_or("{}"), json!({}));
+        if let Some(bytes) = bytes {
+            let path = self
+                .world
+                .path("artifacts/20261110T050000Z/models/get-object/models/scoring/v1/manifest.json");
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+        self.told()
+    }
+
     fn document(&mut self, key: &str, bytes: &str, head: Value, more: &str) -> String {
         self.file(key, bytes, head);
         let (version, sum) =
@@ -150,6 +163,20 @@ fn what_runs_is_stored_and_stays() {
     let (status, note) = told.reference();
     assert_eq!((status, note.contains("leads to models/scoring/v1/")), ("satisfied", true), "{note}");
     assert_eq!(told.of("deployed-version-has-artifact", "Deployment/scoring").0, "satisfied");
+}
+
+#[test]
+fn a_set_is_whole_when_it_has_what_its_manifest_names() {
+    let with = |bytes| Story::new().manifest(bytes).of("deployed-version-has-artifact", "Deployment/scoring");
+    assert_eq!(with(Some(r#"{"files": [{"path": "model.onnx"}]}"#)).0, "satisfied");
+    let (status, note) = with(Some(r#"{"files": ["model.onnx", "vocabulary.txt"]}"#));
+    assert_eq!(
+        (status, note.as_str()),
+        ("not-satisfied", "v1: the manifest names vocabulary.txt, which is not there")
+    );
+    let (status, note) = with(None);
+    assert_eq!((status, note.contains("was not read")), ("not-assessed", true), "{note}");
+    assert_eq!(with(Some(r#"{"model": "x"}"#)).0, "not-assessed");
 }
 
 #[test]

@@ -88,6 +88,8 @@ pub struct Facts {
     pub versions: States<artifacts::Version>,
     /// What a listing does not say of object versions.
     pub details: States<artifacts::Detail>,
+    /// What manifests name.
+    pub manifests: States<artifacts::Manifest>,
     /// What was computed from the bytes of model artifacts.
     pub hashes: States<artifacts::Hash>,
     /// Delete markers.
@@ -161,6 +163,7 @@ impl Facts {
             Kind::ArtifactVersion => push(&mut self.versions, placed),
             Kind::ArtifactDeleteMarker => push(&mut self.markers, placed),
             Kind::ArtifactDetail => push(&mut self.details, placed),
+            Kind::ArtifactManifest => push(&mut self.manifests, placed),
             Kind::ArtifactHash => push(&mut self.hashes, placed),
             Kind::ArtifactTags => push(&mut self.object_tags, placed),
             Kind::ArtifactBucket => push(&mut self.buckets, placed),

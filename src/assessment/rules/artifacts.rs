@@ -131,22 +131,22 @@ pub(super) fn stored(case: &Case<'_>) -> Vec<Judged> {
         };
         let start = system.deployed.get(version).and_then(|d| d.start);
         let files = set(case, system, version, start.unwrap_or(case.estate.window));
-        let names: BTreeSet<&str> = files.keys().filter_map(|k| k.rsplit('/').next()).collect();
-        let manifest = case.catalogue.pack.manifest_names.iter().any(|m| names.contains(m.as_str()));
+        let (lacking, is_unread, manifests) = named(case, &files);
         let oldest = files.values().filter_map(|v| v.first()?.value.stored).max();
         let skew = case.catalogue.defaults.clock_skew_seconds;
         let line = if stale {
             2
         } else if files.is_empty() {
             3
+        } else if lacking.is_some() {
+            4
         } else if contradictory(case, &files) {
             5
         } else if start.is_none() {
             6
         } else if oldest.zip(start).is_some_and(|(stored, start)| stored > start.plus_seconds(skew)) {
             7
-        } else if manifest || oldest.is_none() {
-            // What a manifest names is not read yet: whether the set is whole is not known.
+        } else if is_unread || oldest.is_none() {
             9
         } else {
             8
@@ -156,13 +156,42 @@ pub(super) fn stored(case: &Case<'_>) -> Vec<Judged> {
                 "{version} runs; no files under …/{}/{version}/ were ever listed",
                 system.id.rsplit(':').next().unwrap_or(&system.id)
             ),
+            4 => format!("{version}: the manifest names {}, which is not there", lacking.unwrap_or_default()),
             7 => format!("{version} ran before its files were stored"),
+            9 if is_unread => {
+                format!("{version}: {} files; what the manifest names was not read", files.len())
+            }
             _ => format!("{version}: {} files", files.len()),
         };
         let listed = files.values().flatten().map(|s| s.seq);
-        Judged::line(subject, line).note(note).evidence([w.seq]).evidence(listed)
+        Judged::line(subject, line).note(note).evidence([w.seq]).evidence(manifests).evidence(listed)
     };
     serving(case, system).into_iter().map(judge).collect()
+}
+
+/// A file that a manifest of the set names and that is not in it, whether a manifest was not read, and the entries that show them.
+fn named(case: &Case<'_>, files: &BTreeMap<&str, Vec<&Seen<Version>>>) -> (Option<String>, bool, Vec<u64>) {
+    let (mut lacking, mut is_unread, mut entries) = (None, false, Vec::new());
+    for (key, versions) in files {
+        let (folder, name) = key.rsplit_once('/').unwrap_or_default();
+        let Some(latest) =
+            versions.last().filter(|_| case.catalogue.pack.manifest_names.iter().any(|m| m == name))
+        else {
+            continue;
+        };
+        let manifest = case.facts.manifests.of(&latest.value.subject(), case.estate.at);
+        entries.extend(manifest.map(|m| m.seq));
+        let Some(names) = manifest.and_then(|m| m.value.files.as_ref()) else {
+            is_unread = true;
+            continue;
+        };
+        let is_there = |name: &&String| {
+            let name = name.trim_start_matches("./");
+            files.contains_key(name) || files.contains_key(format!("{folder}/{name}").as_str())
+        };
+        lacking = lacking.or(names.iter().find(|name| !is_there(name)).cloned());
+    }
+    (lacking, is_unread, entries)
 }
 
 /// Whether two sets of one version hold the same file name with different checksums of one kind.

@@ -212,6 +212,7 @@ fn context<'a>(
     source: &'a Source,
 ) -> Result<Context<'a>, JobError> {
     let mut context = Context::new(source, selected(desk, store, source)?);
+    context.manifests.clone_from(&desk.catalogue.pack.manifest_names);
     context.changes = desk.changes.get(&source.name).cloned();
     if !source.is_folder() {
         context.look = cursor(store, source)?.unwrap_or_default();

@@ -20,8 +20,8 @@ impl Record for OfSource<'_> {
         Ok(None)
     }
 
-    fn holds(&self, evidence: &Evidence) -> Result<bool, String> {
-        self.0.holds(evidence).map_err(told)
+    fn hold(&self, all: &[Evidence]) -> Result<Vec<bool>, String> {
+        self.0.hold(all).map_err(told)
     }
 
     fn state(&self, kind: Kind, subject: &str) -> Result<Option<Value>, String> {
@@ -47,8 +47,8 @@ impl Record for Nothing {
     fn delivered(&self, _: &str) -> Result<Option<Known>, String> {
         Ok(None)
     }
-    fn holds(&self, _: &Evidence) -> Result<bool, String> {
-        Ok(false)
+    fn hold(&self, all: &[Evidence]) -> Result<Vec<bool>, String> {
+        Ok(vec![false; all.len()])
     }
     fn state(&self, _: Kind, _: &str) -> Result<Option<Value>, String> {
         Ok(None)

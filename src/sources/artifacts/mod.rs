@@ -1,9 +1,11 @@
 //! S3 model artifacts, from replies as the AWS command line prints them: `BUCKET/list-object-versions.json`,
 //! `BUCKET/get-bucket-versioning.json`, `BUCKET/get-object-tagging/KEY.json` and so on. What a bucket says live comes as evidence.
 
+pub mod manifest;
+
 use super::Gathered;
 use crate::config::Source;
-use crate::evidence::artifacts::{Bucket, DeleteMarker, Detail, Retention, Tags, Version, subject};
+use crate::evidence::artifacts::{Bucket, DeleteMarker, Detail, Manifest, Retention, Tags, Version, subject};
 use crate::evidence::{Evidence, Kind, Outside, Time, outside_json};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +21,8 @@ pub struct Parser<'a> {
     /// Latest version of each key that is listed.
     latest: BTreeMap<(String, String), String>,
     versions: Vec<Version>,
+    /// Bucket, key and what is named.
+    manifests: Vec<(String, String, Option<Vec<String>>)>,
     markers: u64,
     unfinished: BTreeSet<String>,
     listed: BTreeSet<String>,
@@ -37,6 +41,7 @@ impl<'a> Parser<'a> {
             details,
             latest: BTreeMap::new(),
             versions: Vec::new(),
+            manifests: Vec::new(),
             markers: 0,
             unfinished: BTreeSet::new(),
             listed: BTreeSet::new(),
@@ -57,6 +62,10 @@ impl<'a> Parser<'a> {
             );
             return;
         };
+        if call.name == "get-object" {
+            self.manifest(path, &call, bytes);
+            return;
+        }
         let Some(reply) = self.out.json(path, bytes) else { return };
         if let Some(code) = reply["Error"]["Code"].as_str() {
             self.out.refuse(
@@ -169,6 +178,16 @@ impl<'a> Parser<'a> {
         *(if is_of_parts { &mut detail.checksum_of_parts } else { &mut detail.checksum }) = found;
     }
 
+    /// A manifest as it was downloaded; `BUCKET/get-object/KEY`, of the latest version of the key.
+    fn manifest(&mut self, path: &str, call: &Call, bytes: &[u8]) {
+        self.out.keep(1);
+        let named = manifest::names(bytes);
+        if let Err(why) = &named {
+            self.out.fault(path, "manifest", why.clone());
+        }
+        self.manifests.push((call.bucket.clone(), call.key.clone(), named.ok()));
+    }
+
     fn head(&mut self, bucket: &str, key: &str, reply: &Value) {
         let text = |name: &str| reply[name].as_str().unwrap_or_default().to_owned();
         let until = reply["ObjectLockRetainUntilDate"].as_str().and_then(|t| t.parse().ok());
@@ -258,6 +277,13 @@ impl<'a> Parser<'a> {
             self.state(Kind::ArtifactVersion, at, &version);
         }
         self.details();
+        for (bucket, key, files) in std::mem::take(&mut self.manifests) {
+            let latest =
+                self.latest.get(&(bucket.clone(), key.clone())).map_or("null", String::as_str).to_owned();
+            let at = subject(&bucket, &key, &latest);
+            let payload = Manifest { gone: false, bucket, key, version_id: latest, files };
+            self.state(Kind::ArtifactManifest, at, &payload);
+        }
         for (name, bucket) in std::mem::take(&mut self.buckets) {
             self.state(Kind::ArtifactBucket, format!("s3:{name}"), &bucket);
         }
@@ -300,13 +326,16 @@ impl Call {
             "get-bucket-lifecycle-configuration",
             "get-bucket-replication",
             "get-bucket-logging",
+            "get-object",
         ];
-        let stem = path.strip_suffix(".json")?;
+        // What was downloaded has the name of its key.
+        let stem = if path.contains("/get-object/") { path } else { path.strip_suffix(".json")? };
         let parts: Vec<&str> = stem.split('/').collect();
         let (i, name) = parts.iter().enumerate().find_map(|(i, p)| {
-            let name = calls
-                .iter()
-                .find(|c| p.strip_prefix(**c).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')))?;
+            let name = calls.iter().find(|c| {
+                p.strip_prefix(**c)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('-') && **c != "get-object")
+            })?;
             Some((i, *name))
         })?;
         Some(Call { bucket: parts[..i].join("/"), name, key: parts[i + 1..].join("/") })

@@ -9,12 +9,13 @@ use crate::sources::live::Record;
 use std::collections::{BTreeSet, VecDeque};
 
 /// Kinds of states that a listing shows to be there.
-const KINDS: [Kind; 5] = [
+const KINDS: [Kind; 6] = [
     Kind::ArtifactVersion,
     Kind::ArtifactDeleteMarker,
     Kind::ArtifactDetail,
     Kind::ArtifactTags,
     Kind::ArtifactHash,
+    Kind::ArtifactManifest,
 ];
 
 /// A part of the keys that was listed, and how far the record was looked through for what is no longer there.
@@ -42,15 +43,17 @@ impl Pass<'_> {
     /// Writes what is new or another one of the keys that were listed since the last time.
     pub(super) fn compare(&mut self, record: &dyn Record, out: &mut Gathered) -> Result<(), String> {
         let (mut listed, mut new) = (BTreeSet::new(), Vec::new());
-        for item in std::mem::take(&mut self.closed) {
-            let evidence = self.evidence(&item);
-            if !record.holds(&evidence)? {
+        let items = std::mem::take(&mut self.closed);
+        let evidence: Vec<Evidence> = items.iter().map(|item| self.evidence(item)).collect();
+        let known = record.hold(&evidence)?;
+        for ((item, evidence), is_known) in items.into_iter().zip(evidence).zip(known) {
+            listed.insert((item.stored.is_none(), evidence.subject.clone()));
+            if !is_known {
                 if item.stored.is_some() {
                     new.push((item.key, item.version_id));
                 }
-                out.evidence.push(evidence.clone());
+                out.evidence.push(evidence);
             }
-            listed.insert((item.stored.is_none(), evidence.subject));
         }
         let from = std::mem::replace(&mut self.compared, self.tally.after.clone());
         let to = (!self.is_listed).then(|| self.compared.clone());

@@ -3,15 +3,19 @@
 use super::super::s3::PASSING;
 use super::super::why;
 use super::listing::Place;
-use crate::evidence::artifacts::{Detail, Retention, Tags};
+use crate::evidence::artifacts::{Detail, Manifest, Retention, Tags};
 use crate::evidence::{Outside, Time};
+use crate::sources::artifacts::manifest::{MOST_BYTES, names};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object_attributes::GetObjectAttributesOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::{Checksum, ChecksumType, ObjectAttributes, ObjectLockLegalHoldStatus};
+use std::time::Duration;
 
-/// Requests that a version takes.
+/// Requests that a version takes; a manifest is fetched as well.
 pub(super) const REQUESTS: u64 = 3;
+/// How long a manifest may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What was read of a version.
 pub(super) enum Read {
@@ -27,6 +31,10 @@ pub(super) enum Read {
 pub(super) struct Told {
     pub detail: Detail,
     pub tags: Option<Tags>,
+    /// What it names, where it is a manifest.
+    pub manifest: Option<Manifest>,
+    /// Why a manifest tells nothing.
+    pub unread: Option<String>,
     pub refused: Vec<Refused>,
 }
 
@@ -89,8 +97,20 @@ impl Place {
             headers(&mut detail, &reply);
         }
         let tags = answered("GetObjectTagging", tags, &mut refused)?;
+        let named = match self.is_manifest(key) {
+            true => answered("GetObject", self.names(key, version_id).await, &mut refused)?,
+            false => None,
+        };
         detail.denied = refused.iter().map(|r| r.call.to_owned()).collect();
-        Ok(Read::Told(Box::new(Told { detail, tags, refused })))
+        let unread = named.as_ref().and_then(|named| named.as_ref().err().cloned());
+        let manifest = named.map(|named| Manifest {
+            gone: false,
+            bucket: self.bucket.clone(),
+            key: key.to_owned(),
+            version_id: version_id.to_owned(),
+            files: named.ok(),
+        });
+        Ok(Read::Told(Box::new(Told { detail, tags, manifest, unread, refused })))
     }
 
     async fn attributes(&self, key: &str, version_id: &str) -> Result<GetObjectAttributesOutput, Lack> {
@@ -117,6 +137,26 @@ impl Place {
             version_id: version_id.to_owned(),
             tags: Outside(pairs.collect()),
         })
+    }
+
+    fn is_manifest(&self, key: &str) -> bool {
+        key.rsplit('/').next().is_some_and(|name| self.manifests.iter().any(|m| m == name))
+    }
+
+    /// What a manifest names, or why it tells nothing.
+    async fn names(&self, key: &str, version_id: &str) -> Result<Result<Vec<String>, String>, Lack> {
+        let asked = self.of("GetObject", key);
+        let request = self.client.get_object().bucket(&self.bucket).key(key).version_id(version_id);
+        let reply = request.send().await.map_err(|e| lack(&asked, &e))?;
+        let size = reply.content_length().and_then(|n| u64::try_from(n).ok()).unwrap_or(u64::MAX);
+        if size > MOST_BYTES {
+            return Ok(Err(format!("has {size} bytes, more than the limit of {MOST_BYTES}")));
+        }
+        let body = tokio::time::timeout(PATIENCE, reply.body.collect()).await;
+        let body =
+            body.map_err(|_| Lack::Failed(format!("{asked}: did not come within {} s", PATIENCE.as_secs())))?;
+        let bytes = body.map_err(|e| Lack::Failed(format!("{asked}: broke off: {e}")))?;
+        Ok(names(&bytes.to_vec()))
     }
 
     fn of(&self, call: &str, key: &str) -> String {

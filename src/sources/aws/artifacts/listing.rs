@@ -41,6 +41,8 @@ pub(super) struct Place {
     pub bucket: String,
     /// Ends in a slash, or is empty.
     pub prefix: String,
+    /// Names of manifests.
+    pub manifests: Vec<String>,
 }
 
 /// After what a page begins: a key, with all of its versions or up to one of them.

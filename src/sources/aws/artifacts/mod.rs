@@ -89,7 +89,7 @@ impl<'a> Pass<'a> {
         let session = Session::open(&context.source.access())?;
         let (name, prefix) = bucket(&context.source.location).unwrap_or_default();
         let client = s3::client(&session.config, &context.source.access());
-        let place = Place { client, bucket: name.to_owned(), prefix };
+        let place = Place { client, bucket: name.to_owned(), prefix, manifests: context.manifests.clone() };
         let mut cursor: Cursor = serde_json::from_str(&context.look).unwrap_or_default();
         let here = format!("s3://{}/{}", place.bucket, place.prefix);
         let is_fresh = |t: &Tally| t.begun.is_some_and(|at| start.now.since(at).as_secs() < TAKEN_UP);

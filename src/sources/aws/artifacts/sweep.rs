@@ -37,7 +37,7 @@ impl Pass<'_> {
         let (name, at) = (&self.context.source.name, self.now);
         match read {
             Read::Told(told) => {
-                let Told { detail, tags, refused } = *told;
+                let Told { detail, tags, manifest, unread, refused } = *told;
                 for Refused { call, why, is_of_object } in refused {
                     let is_told = out.gaps.iter().any(|gap| gap.starts_with(call));
                     if is_of_object {
@@ -47,8 +47,14 @@ impl Pass<'_> {
                     }
                 }
                 out.evidence.push(Evidence::state(Kind::ArtifactDetail, name, subject.clone(), at, &detail));
-                let tags = tags.map(|tags| Evidence::state(Kind::ArtifactTags, name, subject, at, &tags));
-                out.evidence.extend(tags);
+                if let Some(why) = unread {
+                    out.fault(&subject, "manifest", why);
+                }
+                let tags =
+                    tags.map(|tags| Evidence::state(Kind::ArtifactTags, name, subject.clone(), at, &tags));
+                let manifest =
+                    manifest.map(|m| Evidence::state(Kind::ArtifactManifest, name, subject, at, &m));
+                out.evidence.extend(tags.into_iter().chain(manifest));
             }
             Read::Vanished => out.fault(&subject, "", "went between the listing and its details".into()),
             Read::Failed(why) => {

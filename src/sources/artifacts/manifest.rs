@@ -1,0 +1,60 @@
+//! What a manifest names: the files that belong to a model version beside it.
+
+use serde_json::Value;
+
+/// Bytes of a manifest, and names in it, at most; a longer one is not read.
+pub const MOST_BYTES: u64 = 1 << 20;
+const MOST_NAMES: usize = 1_000;
+
+/// Names of files in a manifest: a list, or under `files` or `artifacts` a list or the names of members, or what `weight_map` leads to
+/// (the index of a model in parts). An item of a list is a name, or has one under `path`, `name`, `file`, `filename` or `key`.
+///
+/// # Errors
+/// It is no JSON, names nothing, or names too much.
+pub fn names(bytes: &[u8]) -> Result<Vec<String>, String> {
+    let stated: Value = serde_json::from_slice(bytes).map_err(|e| format!("is no JSON: {e}"))?;
+    let mut names: Vec<String> = match &stated {
+        Value::Array(items) => items.iter().filter_map(item).collect(),
+        stated => ["files", "artifacts"].iter().flat_map(|list| listed(&stated[*list])).collect(),
+    };
+    let parts = stated["weight_map"].as_object().into_iter().flatten();
+    names.extend(parts.filter_map(|(_, file)| file.as_str().map(str::to_owned)));
+    names.sort();
+    names.dedup();
+    match names.len() {
+        0 => Err("names no file in a form that is read".into()),
+        n if n > MOST_NAMES => Err(format!("names {n} files, more than the limit of {MOST_NAMES}")),
+        _ => Ok(names),
+    }
+}
+
+fn listed(list: &Value) -> Vec<String> {
+    match list {
+        Value::Array(items) => items.iter().filter_map(item).collect(),
+        Value::Object(files) => files.keys().cloned().collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn item(item: &Value) -> Option<String> {
+    let named = || ["path", "name", "file", "filename", "key"].iter().find_map(|name| item[*name].as_str());
+    item.as_str().or_else(named).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_in_the_forms_that_manifests_have() {
+        let of = |text: &str| names(text.as_bytes()).unwrap_or_default().join(" ");
+        assert_eq!(of(r#"["b.bin", "a.bin"]"#), "a.bin b.bin");
+        assert_eq!(of(r#"{"files": [{"path": "a.bin", "sha256": "x"}, "b.bin"]}"#), "a.bin b.bin");
+        assert_eq!(of(r#"{"artifacts": {"a.bin": {"size": 1}}}"#), "a.bin");
+        assert_eq!(of(r#"{"weight_map": {"layer.1": "p1.bin", "layer.2": "p1.bin"}}"#), "p1.bin");
+        assert!(names(b"{\"model\": \"x\"}").unwrap_err().contains("names no file"));
+        assert!(names(b"not json").unwrap_err().contains("is no JSON"));
+        let many = serde_json::to_vec(&(0..1_001).map(|n| n.to_string()).collect::<Vec<_>>()).unwrap();
+        assert!(names(&many).unwrap_err().contains("1001 files"));
+    }
+}
