@@ -111,40 +111,101 @@ pub(super) struct SetId {
 #[derive(Clone, Debug)]
 pub(super) struct Largest {
     pub key: String,
+    pub size: u64,
     pub checksums: BTreeSet<String>,
     /// The entry that shows it.
     pub seq: u64,
 }
 
-/// Sets, and those with the same bytes.
+/// Sets with files that are there, and what leads to them.
 #[derive(Default)]
 pub(super) struct Shared {
     pub largest: BTreeMap<SetId, Largest>,
-    pub by_checksum: BTreeMap<String, BTreeSet<SetId>>,
+    /// By size and checksum of the largest file, and by its size alone.
+    by_bytes: BTreeMap<(u64, String), BTreeSet<SetId>>,
+    by_size: BTreeMap<u64, BTreeSet<SetId>>,
+    by_place: BTreeMap<(String, String), BTreeSet<SetId>>,
+    /// By the names of system and model version in the keys.
+    by_names: BTreeMap<(String, String), BTreeSet<SetId>>,
 }
 
 impl Shared {
     /// Compares the sets of all systems.
-    pub(super) fn of(facts: &Facts, systems: &BTreeMap<String, System>, at: Time) -> Shared {
+    pub(super) fn of(
+        facts: &Facts,
+        systems: &BTreeMap<String, System>,
+        sets: &BTreeMap<Place, Set>,
+        at: Time,
+    ) -> Shared {
+        let named = |p: &Place| ((p.bucket.clone(), p.prefix.clone()), (p.system.clone(), p.version.clone()));
+        let names: BTreeMap<(String, String), (String, String)> = sets.keys().map(named).collect();
+        let places = |(id, s): (&String, &System)| {
+            s.artifacts.values().flatten().map(|place| (id.clone(), place.clone())).collect::<Vec<_>>()
+        };
         let mut shared = Shared::default();
-        for (system, (bucket, prefix)) in
-            systems.iter().flat_map(|(id, s)| s.artifacts.values().flatten().map(move |place| (id, place)))
-        {
-            let beginning = format!("s3:{bucket}/{prefix}");
-            let files = facts
-                .versions
-                .below(&beginning)
-                .filter_map(|(_, h)| h.iter().rfind(|s| s.at <= at && !s.gone));
-            let Some(largest) = files.max_by_key(|s| (s.value.size, s.value.stored)) else { continue };
-            let checksums = facts.checksums(&largest.value, at);
-            let set = SetId { system: system.clone(), bucket: bucket.clone(), prefix: prefix.clone() };
-            for sum in &checksums {
-                shared.by_checksum.entry(sum.clone()).or_default().insert(set.clone());
+        for (system, place) in systems.iter().flat_map(places) {
+            let Some(largest) = largest(facts, &place, at) else { continue };
+            let (bucket, prefix) = place.clone();
+            let set = SetId { system, bucket, prefix };
+            for sum in &largest.checksums {
+                shared.by_bytes.entry((largest.size, sum.clone())).or_default().insert(set.clone());
             }
-            shared
-                .largest
-                .insert(set, Largest { key: largest.value.key.clone(), checksums, seq: largest.seq });
+            if let Some(names) = names.get(&place) {
+                shared.by_names.entry(names.clone()).or_default().insert(set.clone());
+            }
+            shared.by_size.entry(largest.size).or_default().insert(set.clone());
+            shared.by_place.entry(place).or_default().insert(set.clone());
+            shared.largest.insert(set, largest);
         }
         shared
     }
+
+    /// Sets of other systems with the same place, or the same largest file.
+    pub(super) fn others(&self, set: &SetId) -> Vec<&SetId> {
+        let place = (set.bucket.clone(), set.prefix.clone());
+        let largest = self.largest.get(set).filter(|l| l.size > 0);
+        let keys = largest.into_iter().flat_map(|l| l.checksums.iter().map(|sum| (l.size, sum.clone())));
+        let same = keys.filter_map(|key| self.by_bytes.get(&key)).chain(self.by_place.get(&place)).flatten();
+        same.filter(|other| other.system != set.system).collect()
+    }
+
+    /// Whether the largest file of another system's set may be the same one: they have one size, and no checksums of one kind.
+    pub(super) fn is_open(&self, set: &SetId) -> bool {
+        let Some(largest) = self.largest.get(set) else { return true };
+        let kinds = |l: &Largest| {
+            l.checksums.iter().map(|c| c.split(':').next().map(str::to_owned)).collect::<BTreeSet<_>>()
+        };
+        let same = self.by_size.get(&largest.size).into_iter().flatten().filter(|o| o.system != set.system);
+        let mut same = same.filter_map(|other| self.largest.get(other));
+        largest.checksums.is_empty()
+            || largest.size > 0 && same.any(|other| kinds(other).is_disjoint(&kinds(largest)))
+    }
+
+    /// Sets of a place in a bucket, whether it is one of their files or their folder.
+    pub(super) fn at(&self, bucket: &str, key: &str) -> impl Iterator<Item = &SetId> {
+        let folder = format!("{}/", key.trim_end_matches('/'));
+        let ends: Vec<usize> = folder.char_indices().filter(|(_, c)| *c == '/').map(|(i, _)| i + 1).collect();
+        let bucket = bucket.to_owned();
+        let of = move |end: usize| self.by_place.get(&(bucket.clone(), folder[..end].to_owned()));
+        ends.into_iter().filter_map(of).flatten()
+    }
+
+    /// Sets whose names of system and model version follow each other somewhere in a path.
+    pub(super) fn named(&self, path: &[&str]) -> impl Iterator<Item = &SetId> {
+        let pairs = path.iter().enumerate().flat_map(|(i, a)| path[i + 1..].iter().map(|b| (*a, *b)));
+        let pairs: Vec<(String, String)> =
+            pairs.take(1_000).map(|(a, b)| (a.to_owned(), b.to_owned())).collect();
+        pairs.into_iter().filter_map(|names| self.by_names.get(&names)).flatten()
+    }
+}
+
+fn largest(facts: &Facts, (bucket, prefix): &(String, String), at: Time) -> Option<Largest> {
+    let beginning = format!("s3:{bucket}/{prefix}");
+    let files = facts
+        .versions
+        .below(&beginning)
+        .filter_map(|(_, history)| history.iter().rfind(|s| s.at <= at).filter(|s| !s.gone));
+    let file = files.max_by_key(|s| (s.value.size, s.value.stored))?;
+    let checksums = facts.checksums(&file.value, at);
+    Some(Largest { key: file.value.key.clone(), size: file.value.size, checksums, seq: file.seq })
 }

@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Deployment {
     /// Version start; none when it lies before our first look and the cluster does not state it.
     pub start: Option<Time>,
+    /// First look that shows it.
+    pub seen: Time,
     /// First look that no longer shows it.
     pub end: Option<Time>,
     /// Entries that show it.
@@ -58,6 +60,7 @@ impl<'a> Production<'a> {
                     // Of several workloads with one version, the earliest start and the latest end count.
                     Some(d) => {
                         d.start = d.start.zip(one.start).map(|(a, b)| a.min(b));
+                        d.seen = d.seen.min(one.seen);
                         d.end = d.end.zip(one.end).map(|(a, b)| a.max(b));
                         d.entries.extend(one.entries);
                     }
@@ -83,7 +86,12 @@ impl<'a> Production<'a> {
             if let Some(version) = version {
                 let stated = state.value.version_starts.get(&version).copied();
                 let start = stated.or((Some(state.seq) != first).then_some(state.at));
-                let d = found.entry(version).or_insert(Deployment { start, end: None, entries: Vec::new() });
+                let d = found.entry(version).or_insert(Deployment {
+                    start,
+                    seen: state.at,
+                    end: None,
+                    entries: Vec::new(),
+                });
                 d.start = d.start.or(start);
                 d.end = None;
                 d.entries.push(state.seq);

@@ -7,6 +7,7 @@ use super::facts::{Facts, Seen, States};
 use super::inventory::{Interface, Pod, interfaces, pods};
 use super::level::{Levels, Statement, decision};
 use crate::act::{Catalogue, Level, Role, Route, SourceKind};
+use crate::evidence::artifacts::Tags;
 use crate::evidence::gatekeeper::Workload;
 use crate::evidence::record::{AssessmentConfig, AssessmentRun};
 use crate::evidence::sentinel::Resource;
@@ -92,6 +93,8 @@ pub struct Estate {
     pub pods: Vec<Pod>,
     /// Coverage per source.
     pub coverage: All,
+    /// Objects that are tagged as a risk assessment, and the system that their tag names.
+    pub(super) risk_assessments: Vec<(String, Option<String>)>,
     /// Which sets of stored files have bytes in common.
     pub(super) shared: Shared,
     /// Stored files that fit no layout, per source.
@@ -109,7 +112,7 @@ impl Estate {
         tying.workloads();
         tying.terraform();
         let (sets, strays) = sets(facts, &run.config, run.at, window);
-        tying.artifacts(sets);
+        tying.artifacts(&sets);
         tying.network(&interfaces);
         let (mut systems, things) = (tying.systems, tying.things);
         systems.retain(|_, s| !s.register.shared);
@@ -119,9 +122,22 @@ impl Estate {
             let stated = statements(facts, catalogue, system, run.at);
             system.levels = Some(Levels::of(stated, decision(facts, &system.id, run.at)));
         }
-        let shared = Shared::of(facts, &systems, run.at);
+        let shared = Shared::of(facts, &systems, &sets, run.at);
+        let risk_assessments = risk_assessments(facts, catalogue, run.at);
         let (config, pods) = (run.config.clone(), pods(facts, &run.config, run.at));
-        Estate { at: run.at, window, config, systems, things, interfaces, pods, coverage, shared, strays }
+        Estate {
+            at: run.at,
+            window,
+            config,
+            systems,
+            things,
+            interfaces,
+            pods,
+            coverage,
+            risk_assessments,
+            shared,
+            strays,
+        }
     }
 
     /// Coverage of the configured sources of a kind.
@@ -178,6 +194,9 @@ pub fn annotation<'w>(w: &'w Workload, name: &str) -> Option<&'w str> {
 pub fn ai_resource(r: &Resource, catalogue: &Catalogue) -> Option<&'static str> {
     ai_mark(&catalogue.pack, &r.r#type, r.tags.as_ref()?, &r.instance_types)
 }
+
+/// The tag of objects that may be a risk assessment.
+const RISK_ASSESSMENT_TAG: (&str, &str) = ("evidence-type", "risk-assessment");
 
 struct Tying<'a> {
     facts: &'a Facts,
@@ -318,16 +337,16 @@ impl<'a> Tying<'a> {
         }
     }
 
-    fn artifacts(&mut self, sets: BTreeMap<Place, Set>) {
+    fn artifacts(&mut self, sets: &BTreeMap<Place, Set>) {
         for (Place { bucket, system: name, version, prefix }, set) in sets {
             let matches = |s: &Selector| match s {
-                Selector::S3 { bucket: b, prefix: p } => *b == bucket && prefix.starts_with(p.as_str()),
+                Selector::S3 { bucket: b, prefix: p } => b == bucket && prefix.starts_with(p.as_str()),
                 _ => false,
             };
             let discovered = format!("discovered:s3:{}/{bucket}:{name}", set.source);
-            let claimed = self.claims(matches, &[Some(&name)], &discovered);
+            let claimed = self.claims(matches, &[Some(name)], &discovered);
             let why = set.is_recent.then_some("key layout of model artifacts");
-            let thing = self.thing(format!("s3:{bucket}/{prefix}"), claimed, set.entries, why);
+            let thing = self.thing(format!("s3:{bucket}/{prefix}"), claimed, set.entries.clone(), why);
             self.tie(thing, &discovered, |s| {
                 s.artifacts.entry(version.clone()).or_default().insert((bucket.clone(), prefix.clone()));
             });
@@ -378,6 +397,14 @@ fn matches_text(pattern: &str, text: &str) -> bool {
     pattern.strip_suffix('*').map_or(pattern == text, |start| text.starts_with(start))
 }
 
+/// Objects that their tags call a risk assessment, with the system that they name.
+fn risk_assessments(facts: &Facts, catalogue: &Catalogue, at: Time) -> Vec<(String, Option<String>)> {
+    let (name, value) = RISK_ASSESSMENT_TAG;
+    let tagged = facts.object_tags.at(at).map(|(_, t)| &t.value).filter(|t| t.tags.get(name) == Some(value));
+    let system = |t: &Tags| t.tags.get(&catalogue.pack.system_tag).map(str::to_owned);
+    tagged.map(|t| (format!("s3://{}/{}", t.bucket, t.key), system(t))).collect()
+}
+
 /// Every level that somebody wrote down for a system.
 fn statements(facts: &Facts, catalogue: &Catalogue, system: &System, at: Time) -> Vec<Statement> {
     let mut found = Vec::new();
@@ -397,11 +424,12 @@ fn statements(facts: &Facts, catalogue: &Catalogue, system: &System, at: Time) -
     for w in system.workloads.iter().filter_map(|s| facts.cluster.workloads.of(s, at)).filter(|w| !w.gone) {
         add("annotation", annotation(&w.value, &catalogue.pack.risk_annotation), w.seq);
     }
-    let prefixes: Vec<_> = system.artifacts.values().flatten().collect();
-    for (_, tags) in facts.object_tags.at(at) {
-        let t = &tags.value;
-        if prefixes.iter().any(|(bucket, prefix)| *bucket == t.bucket && t.key.starts_with(prefix.as_str())) {
-            add("object tag", t.tags.get(&catalogue.pack.risk_tag), tags.seq);
+    for (bucket, prefix) in system.artifacts.values().flatten() {
+        let beginning = format!("s3:{bucket}/{prefix}");
+        for (subject, _) in facts.object_tags.below(&beginning) {
+            if let Some(tags) = facts.object_tags.of(subject, at).filter(|t| !t.gone) {
+                add("object tag", tags.value.tags.get(&catalogue.pack.risk_tag), tags.seq);
+            }
         }
     }
     found

@@ -13,9 +13,11 @@ const DAY: i64 = 86_400;
 pub(super) struct Stored<'a> {
     pub key: &'a str,
     pub size: u64,
-    /// None where they were not read: then a rule with tags may be about it.
+    /// None where they were not read.
     pub tags: Option<&'a Outside>,
     pub since: Option<Time>,
+    /// Whether another version lies over it: since when, where that is known.
+    pub noncurrent: Option<Option<Time>>,
 }
 
 /// A rule that takes a file away.
@@ -23,45 +25,62 @@ pub(super) struct Stored<'a> {
 pub(super) struct Expiry {
     /// Its id, or its place.
     pub rule: String,
-    /// When; none where it is not known since when the days count.
+    /// When; none where that is not known.
     pub at: Option<Time>,
+    /// Whether the rule is about tags that were not read: then it may be about other files.
+    pub is_open: bool,
 }
 
-/// The first rule of a configuration, as `aws s3api get-bucket-lifecycle-configuration` prints it, that would hide the latest
-/// version of a key.
+/// The first rule of a configuration, as `aws s3api get-bucket-lifecycle-configuration` prints it, that would hide a version, or delete
+/// it where another one lies over it.
 pub(super) fn expiry(configuration: &Value, file: &Stored<'_>) -> Option<Expiry> {
     let rules = configuration["Rules"].as_array().into_iter().flatten().enumerate();
-    let enabled = rules.filter(|(_, rule)| rule["Status"] == "Enabled" && is_about(rule, file));
-    let expiring = enabled.filter_map(|(i, rule)| {
+    let expiring = rules.filter(|(_, rule)| rule["Status"] == "Enabled").filter_map(|(i, rule)| {
+        let is_about = is_about(rule, file);
         let named = rule["ID"].as_str().filter(|id| !id.is_empty());
-        let rule_name = named.map_or_else(|| format!("number {}", i + 1), |id| format!("\"{id}\""));
-        let expiration = &rule["Expiration"];
-        let date = expiration["Date"].as_str().and_then(|d| d.parse().ok());
-        let days = expiration["Days"].as_i64();
-        let at = date.or(file.since.zip(days).map(|(since, days)| midnight(since.plus_seconds(days * DAY))));
-        (date.is_some() || days.is_some()).then_some(Expiry { rule: rule_name, at })
+        let name = named.map_or_else(|| format!("number {}", i + 1), |id| format!("\"{id}\""));
+        let at = if is_about == Some(false) { None } else { end(rule, file) };
+        at.map(|at| Expiry { rule: name, at, is_open: is_about.is_none() })
     });
-    expiring.min_by_key(|e| (e.at.is_none(), e.at))
+    expiring.min_by_key(|e| (e.is_open, e.at.is_none(), e.at))
 }
 
-fn midnight(time: Time) -> Time {
-    Time::from_seconds((time.seconds() + DAY - 1).div_euclid(DAY) * DAY)
+/// When a rule takes a version away; the inner none where it does, and nobody can say when.
+fn end(rule: &Value, file: &Stored<'_>) -> Option<Option<Time>> {
+    let (stated, since) = match file.noncurrent {
+        None => (&rule["Expiration"], file.since),
+        Some(since) => (&rule["NoncurrentVersionExpiration"], since),
+    };
+    let days = stated["Days"].as_i64().or(stated["NoncurrentDays"].as_i64());
+    match (&stated["Date"], days) {
+        (Value::Null, None) => None,
+        (Value::Null, Some(days)) => Some(since.map(|since| midnight(since, days))),
+        (date, _) => Some(date.as_str().and_then(|d| d.parse().ok())),
+    }
 }
 
-/// Whether the filter of a rule, also in the form of old configurations, takes a file.
-fn is_about(rule: &Value, file: &Stored<'_>) -> bool {
+fn midnight(since: Time, days: i64) -> Time {
+    let end = since.seconds().saturating_add(days.saturating_mul(DAY)).saturating_add(DAY - 1);
+    Time::from_seconds(end.div_euclid(DAY).saturating_mul(DAY))
+}
+
+/// Whether the filter of a rule, also in the form of old configurations, takes a file; none when its tags decide and were not read.
+fn is_about(rule: &Value, file: &Stored<'_>) -> Option<bool> {
     let filter = &rule["Filter"];
     let all = if filter["And"].is_object() { &filter["And"] } else { filter };
     let prefix = all["Prefix"].as_str().or(rule["Prefix"].as_str()).unwrap_or_default();
-    let one = all["Tag"].is_object().then_some(&all["Tag"]);
-    let has = |tag: &Value| {
-        let (name, value) = (tag["Key"].as_str().unwrap_or_default(), tag["Value"].as_str());
-        file.tags.is_none_or(|tags| tags.get(name) == value)
-    };
-    file.key.starts_with(prefix)
-        && one.into_iter().chain(all["Tags"].as_array().into_iter().flatten()).all(has)
+    let fits = file.key.starts_with(prefix)
         && all["ObjectSizeGreaterThan"].as_u64().is_none_or(|least| file.size > least)
-        && all["ObjectSizeLessThan"].as_u64().is_none_or(|most| file.size < most)
+        && all["ObjectSizeLessThan"].as_u64().is_none_or(|most| file.size < most);
+    let one = all["Tag"].is_object().then_some(&all["Tag"]);
+    let mut asked = one.into_iter().chain(all["Tags"].as_array().into_iter().flatten()).peekable();
+    match file.tags {
+        _ if !fits => Some(false),
+        None => asked.peek().is_none().then_some(true),
+        Some(tags) => {
+            Some(asked.all(|tag| tags.get(tag["Key"].as_str().unwrap_or_default()) == tag["Value"].as_str()))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -71,7 +90,10 @@ mod tests {
 
     fn of(rule: Value, tags: Option<&Outside>) -> Option<Expiry> {
         let since = Some("2026-01-01T10:00:00Z".parse().unwrap());
-        expiry(&json!({"Rules": [rule]}), &Stored { key: "models/a/v1/m.bin", size: 1_000, tags, since })
+        expiry(
+            &json!({"Rules": [rule]}),
+            &Stored { key: "models/a/v1/m.bin", size: 1_000, tags, since, noncurrent: None },
+        )
     }
 
     #[test]
@@ -87,7 +109,10 @@ mod tests {
         assert_eq!(of(days(json!({"Prefix": "models/b/"})), None), None);
         assert!(of(days(json!({"Tag": {"Key": "keep", "Value": "no"}})), Some(&tags)).is_some());
         assert_eq!(of(days(json!({"Tag": {"Key": "keep", "Value": "yes"}})), Some(&tags)), None);
-        assert!(of(days(json!({"Tag": {"Key": "keep", "Value": "yes"}})), None).is_some(), "it may be");
+        assert!(
+            of(days(json!({"Tag": {"Key": "keep", "Value": "yes"}})), None).unwrap().is_open,
+            "it may be"
+        );
         let and = json!({"And": {"Prefix": "models/", "Tags": [{"Key": "keep", "Value": "no"}], "ObjectSizeLessThan": 500}});
         assert_eq!(of(days(and), Some(&tags)), None);
         assert_eq!(of(json!({"Status": "Disabled", "Expiration": {"Days": 1}}), None), None);
@@ -95,6 +120,14 @@ mod tests {
         let hit = of(date, None).unwrap();
         assert_eq!((hit.rule.as_str(), hit.at), ("number 1", "2027-01-01T00:00:00Z".parse().ok()));
         let others = json!({"Status": "Enabled", "NoncurrentVersionExpiration": {"NoncurrentDays": 1}});
-        assert_eq!(of(others, None), None, "what is the latest version stays");
+        assert_eq!(of(others.clone(), None), None, "what is the latest version stays");
+        let noncurrent = Some("2026-03-01T10:00:00Z".parse().ok());
+        let file = Stored { key: "models/a/v1/m.bin", size: 1, tags: None, since: None, noncurrent };
+        let hit = expiry(&json!({"Rules": [others]}), &file).unwrap();
+        assert_eq!(hit.at, "2026-03-03T00:00:00Z".parse().ok(), "and what lies under it is deleted");
+        let strange = json!({"Status": "Enabled", "Expiration": {"Date": 1_800_000_000}});
+        assert_eq!(of(strange, None).unwrap().at, None, "it takes it away, nobody can say when");
+        let late = json!({"Status": "Enabled", "Expiration": {"Days": i64::MAX}});
+        assert!(of(late, None).unwrap().at > "2100-01-01T00:00:00Z".parse().ok());
     }
 }

@@ -68,6 +68,14 @@ fn again(desk: &Desk, options: &Ingest) -> Result<Option<(Source, Time)>, CliErr
 
 /// Sources whose files are hashed: those that are named, or all.
 fn buckets(desk: &Desk, options: &Ingest) -> Result<Vec<Source>, CliError> {
+    let is_bucket = |name: &&String| {
+        desk.config.model_artifacts.iter().any(|s| s.name == **name && !s.is_folder() && s.collect)
+    };
+    if let Some(name) = options.names.iter().find(|name| !is_bucket(name)) {
+        return Err(CliError::Usage(format!(
+            "--hash reads files in S3: {name} is no such bucket, or switched off"
+        )));
+    }
     let is_wanted = |s: &&Source| options.names.is_empty() || options.names.contains(&s.name);
     let all = desk.config.model_artifacts.iter().filter(is_wanted).filter(|s| !s.is_folder() && s.collect);
     let buckets: Vec<Source> = all.cloned().collect();

@@ -38,7 +38,7 @@ pub fn anchor(desk: &Desk, store: &mut Store, stamp: bool) -> Result<AnchorStatu
             let made = archive_from(desk, store, settings, from);
             record(desk, store, "archive", made, &mut status)?;
         }
-        if !settings.content.is_empty() {
+        if !settings.content.is_empty() && !is_down(store, "archive")? {
             issued::copy(desk, store, settings, &mut status)?;
         }
     }
@@ -63,7 +63,8 @@ fn is_down(store: &Store, anchor: &str) -> Result<bool, StoreError> {
 /// The last checkpoint that an anchor holds at a place; another bucket gets everything from the start.
 pub(super) fn last(store: &Store, anchor: &str, location: &str) -> Result<Option<AnchorMade>, StoreError> {
     for seq in store.state().own_events(Kind::AnchorMade)?.into_iter().rev() {
-        let payload = store.reader().entry(seq)?.entry.payload;
+        let reader = store.reader();
+        let payload = reader.with_blobs(reader.entry(seq)?.entry)?.payload;
         match serde_json::from_value::<AnchorMade>(payload) {
             Ok(made) if made.anchor == anchor && made.location == location => return Ok(Some(made)),
             _ => {}

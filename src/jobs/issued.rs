@@ -3,6 +3,7 @@
 use super::anchor::{last, record};
 use super::report::kept;
 use super::{AnchorStatus, Desk, JobError, export};
+use crate::anchors::AnchorError;
 use crate::anchors::archive::{self, Copy};
 use crate::config::Archive;
 use crate::evidence::record::{AnchorMade, ReportIssued};
@@ -26,8 +27,15 @@ pub(super) fn copy(
     let mut issued = issued(store)?;
     issued.retain(|report| from.is_none_or(|from| report.as_of > from));
     let begin = if from.is_none() { issued.len().saturating_sub(1) } else { 0 };
+    from = from.or(begin.checked_sub(1).map(|before| issued[before].as_of));
     for report in &issued[begin..] {
-        let made = copies(desk, store, settings, report, from.unwrap_or(0));
+        let made = copies(desk, store, settings, report, from.unwrap_or(0)).map_err(|e| match e {
+            // A copy that cannot be made stops nothing else.
+            JobError::Render(_) | JobError::AsOf(_) | JobError::Io(..) => {
+                AnchorError::Outside(e.to_string()).into()
+            }
+            e => e,
+        });
         let failed = made.is_err();
         record(desk, store, ANCHOR, made, status)?;
         if failed {

@@ -25,7 +25,8 @@ pub fn bytes(value: &Value) -> Result<Vec<u8>, CanonicalError> {
     Ok(out.into_bytes())
 }
 
-fn write_value(value: &Value, out: &mut String) -> Result<(), CanonicalError> {
+/// Writes a value in its canonical form.
+pub(super) fn write_value(value: &Value, out: &mut String) -> Result<(), CanonicalError> {
     match value {
         Value::Null => out.push_str("null"),
         Value::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
@@ -68,7 +69,8 @@ fn write_value(value: &Value, out: &mut String) -> Result<(), CanonicalError> {
     Ok(())
 }
 
-fn write_string(s: &str, out: &mut String) {
+/// Writes a text as JSON has it.
+pub(super) fn write_string(s: &str, out: &mut String) {
     out.push('"');
     let mut rest = s;
     while let Some(at) = rest.bytes().position(|b| b < b' ' || b == b'"' || b == b'\\') {

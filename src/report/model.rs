@@ -328,7 +328,7 @@ pub struct System {
     pub workloads: Vec<Workload>,
     /// Runs that were applied in the window.
     pub runs: Vec<Run>,
-    /// Stored model files per version, at most 50 versions; those that ran first.
+    /// Stored model files per version, at most 10 versions; those that ran first.
     pub artifacts: Vec<ArtifactSet>,
     /// Further versions.
     pub more_artifacts: u64,
@@ -508,9 +508,11 @@ pub struct Run {
 pub struct ArtifactSet {
     /// Model version.
     pub version: String,
+    /// Whether it was seen in production.
+    pub ran: bool,
     /// When it was in production, for people.
     pub in_production: String,
-    /// Its files, at most the 20 largest.
+    /// Its files, at most the 10 largest.
     pub files: Vec<File>,
     /// Further versions of files.
     pub more: u64,

@@ -140,7 +140,9 @@ impl Facts {
 
     /// What a listing does not say of a version, as it was known at a time.
     pub fn detail(&self, version: &artifacts::Version, at: Time) -> Option<&Seen<artifacts::Detail>> {
-        self.details.of(&version.subject(), at)
+        let detail = self.details.of(&version.subject(), at);
+        // A version "null" is written over: what was said of its bytes before is not said of these.
+        detail.filter(|d| d.value.etag.is_empty() || d.value.etag == version.etag)
     }
 
     /// The SHA-256 that was computed from a version's bytes, as it was known at a time; of what is gone, that of what was there.

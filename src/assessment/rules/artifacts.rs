@@ -6,6 +6,7 @@ use super::super::facts::{Look, Seen};
 use super::super::findings::Case;
 use super::cluster::in_production;
 use super::{Judged, utc};
+use crate::act::SourceKind;
 use crate::evidence::Time;
 use crate::evidence::artifacts::Version;
 use crate::evidence::gatekeeper::Workload;
@@ -19,33 +20,35 @@ pub(super) fn serving<'a>(case: &Case<'a>, system: &System) -> Vec<(&'a str, &'a
     ours.filter(|(_, w)| w.value.replicas > 0 && in_production(case, w)).collect()
 }
 
-/// The earliest of put_into_service and the first version start in production.
+/// The earliest of put_into_service and the first version start in production; none when it lies before our first look, and the
+/// register does not say a day before it.
 pub(super) fn in_use_since(system: &System) -> Option<Time> {
-    let started: Vec<Option<Time>> = system.deployed.values().map(|d| d.start).collect();
-    let known = started.iter().flatten().min().copied();
-    match (known, system.register.put_into_service) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (None, declared) => declared,
-        // An unknown start may be earlier than every known one.
-        (known, None) => known.filter(|_| started.iter().all(Option::is_some)),
+    let starts = || system.deployed.values().map(|d| d.start);
+    let known = starts().flatten().chain(system.register.put_into_service).min();
+    // A version whose start is not known ran at its first look already.
+    let seen = system.deployed.values().filter(|d| d.start.is_none()).map(|d| d.seen).min();
+    match (known, seen) {
+        (known, None) => known,
+        (known, Some(seen)) => known.filter(|t| system.register.put_into_service.is_some() && *t <= seen),
     }
 }
 
-/// Files of an artifact set that were still there at a time: key to all its versions, oldest first.
-pub(super) fn set<'a>(
-    case: &Case<'a>,
-    system: &System,
-    version: &str,
-    from: Time,
-) -> BTreeMap<&'a str, Vec<&'a Seen<Version>>> {
-    let Some(prefixes) = system.artifacts.get(version) else { return BTreeMap::new() };
-    let mut files: BTreeMap<&str, Vec<&Seen<Version>>> = BTreeMap::new();
-    for (bucket, prefix) in prefixes {
+/// Files of an artifact set by bucket and key, with all their versions, oldest first.
+pub(super) type Files<'a> = BTreeMap<(&'a str, &'a str), Vec<&'a Seen<Version>>>;
+
+/// Files of an artifact set that were still there at a time.
+pub(super) fn set<'a>(case: &Case<'a>, system: &System, version: &str, from: Time) -> Files<'a> {
+    let mut files = Files::new();
+    for (bucket, prefix) in system.artifacts.get(version).into_iter().flatten() {
         for (_, history) in case.facts.versions.below(&format!("s3:{bucket}/{prefix}")) {
             // What was removed before is no part of it; a version "null" may come again.
             let removed = history.iter().rposition(|s| s.gone && s.at <= from).map_or(0, |i| i + 1);
             for state in history[removed..].iter().filter(|s| !s.gone && s.at <= case.estate.at) {
-                files.entry(state.value.key.as_str()).or_default().push(state);
+                let (bucket, key) = (state.value.bucket.as_str(), state.value.key.as_str());
+                // A key that ends so is a folder, as consoles make them.
+                if !key.ends_with('/') {
+                    files.entry((bucket, key)).or_default().push(state);
+                }
             }
         }
     }
@@ -53,9 +56,41 @@ pub(super) fn set<'a>(
     files
 }
 
+/// Whether a source lists a place, and has listed it whole at some time.
+pub(super) fn lists(case: &Case<'_>, bucket: &str, key: &str) -> bool {
+    let covers = |source: &str| {
+        let location =
+            case.estate.config.sources.get(source).map(|s| s.location.as_str()).unwrap_or_default();
+        match crate::config::bucket(location) {
+            Some((name, prefix)) => name == bucket && key.starts_with(&prefix),
+            // A folder of looks may hold any bucket.
+            None => {
+                let beginning = format!("s3:{bucket}/");
+                let mut histories = case.facts.versions.below(&beginning).map(|(_, h)| h);
+                histories.any(|history| history.iter().any(|s| s.source == source && s.at <= case.estate.at))
+            }
+        }
+    };
+    let is_whole = |source: &str| {
+        let looks = case.facts.own.looks.get(source);
+        looks.is_some_and(|looks| looks.iter().any(|l| l.value.complete && l.at <= case.estate.at))
+    };
+    case.estate.sources(SourceKind::ModelArtifacts).any(|c| is_whole(&c.source) && covers(&c.source))
+}
+
+/// The first of several things, and how many more there are.
+pub(super) fn first_and_more<'t>(what: impl IntoIterator<Item = &'t String>) -> String {
+    let mut what = what.into_iter();
+    let Some(first) = what.next() else { return String::new() };
+    match what.count() {
+        0 => first.clone(),
+        more => format!("{first}; and {more} more"),
+    }
+}
+
 /// Looks of the artifact sources that fall into a span: how many, and whether all were complete.
 pub(super) fn looks(case: &Case<'_>, from: Time, to: Time) -> (usize, bool) {
-    let sources = case.estate.sources(crate::act::SourceKind::ModelArtifacts);
+    let sources = case.estate.sources(SourceKind::ModelArtifacts);
     let looks = sources.filter_map(|c| case.facts.own.looks.get(&c.source)).flatten();
     let within: Vec<&Look> =
         looks.filter(|l| l.value.looked_at.is_some_and(|t| t >= from && t <= to)).collect();
@@ -70,30 +105,30 @@ pub(super) fn deleted(case: &Case<'_>) -> Vec<Judged> {
     current.map(|(version, d)| deleted_version(case, system, version, d)).collect()
 }
 
-fn in_set(files: &BTreeMap<&str, Vec<&Seen<Version>>>, bucket: &str, key: &str) -> bool {
-    files.get(key).is_some_and(|versions| versions.iter().any(|v| v.value.bucket == bucket))
-}
-
 fn deleted_version(case: &Case<'_>, system: &System, version: &str, d: &Deployment) -> Judged {
     let to = d.end.unwrap_or(case.estate.at);
     let from = d.start.unwrap_or(case.estate.window);
     let files = set(case, system, version, from);
     let mut hits: Vec<(u64, String)> = Vec::new();
-    for history in case.facts.markers.0.values() {
-        let Some(marker) = history.iter().find(|s| !s.gone && s.at <= case.estate.at) else { continue };
-        let m = &marker.value;
-        let set_at = m.set.unwrap_or(marker.at);
-        let taken_away = history.iter().find(|s| s.gone || !s.value.latest).map(|s| s.at);
-        let overlaps = set_at <= to && taken_away.is_none_or(|t| t > from);
-        if in_set(&files, &m.bucket, &m.key) && m.latest && overlaps {
-            hits.push((marker.seq, format!("{} hidden by a delete marker of {}", m.key, utc(set_at))));
+    for (bucket, prefix) in system.artifacts.get(version).into_iter().flatten() {
+        let beginning = format!("s3:{bucket}/{prefix}");
+        for (_, history) in case.facts.markers.below(&beginning) {
+            let Some(marker) = history.iter().find(|s| !s.gone && s.at <= case.estate.at) else { continue };
+            let m = &marker.value;
+            let set_at = m.set.unwrap_or(marker.at);
+            let taken_away = history.iter().find(|s| s.gone || !s.value.latest).map(|s| s.at);
+            let overlaps = set_at <= to && taken_away.is_none_or(|t| t > from);
+            if files.contains_key(&(m.bucket.as_str(), m.key.as_str())) && m.latest && overlaps {
+                hits.push((marker.seq, format!("{} hidden by a delete marker of {}", m.key, utc(set_at))));
+            }
         }
-    }
-    for history in case.facts.versions.0.values() {
-        let Some(shown) = history.iter().find(|s| !s.gone) else { continue };
-        let gone = history.iter().find(|s| s.gone && s.at >= from && s.at <= to);
-        if let Some(g) = gone.filter(|_| in_set(&files, &shown.value.bucket, &shown.value.key)) {
-            hits.push((g.seq, format!("{} version {} gone", shown.value.key, shown.value.version_id)));
+        for (_, history) in case.facts.versions.below(&beginning) {
+            let Some(shown) = history.iter().find(|s| !s.gone) else { continue };
+            let gone = history.iter().find(|s| s.gone && s.at >= from && s.at <= to);
+            let v = &shown.value;
+            if let Some(g) = gone.filter(|_| files.contains_key(&(v.bucket.as_str(), v.key.as_str()))) {
+                hits.push((g.seq, format!("{} version {} gone", v.key, v.version_id)));
+            }
         }
     }
     let (complete, whole) = looks(case, from.max(case.estate.window), to);
@@ -109,7 +144,7 @@ fn deleted_version(case: &Case<'_>, system: &System, version: &str, d: &Deployme
         5
     };
     let note = match line {
-        1 => hits.iter().map(|(_, n)| n.as_str()).collect::<Vec<_>>().join("; "),
+        1 => first_and_more(hits.iter().map(|(_, n)| n)),
         2 => "no stored files of this version were ever seen".into(),
         _ => format!("{} files, listed at {complete} looks", files.len()),
     };
@@ -123,7 +158,7 @@ fn deleted_version(case: &Case<'_>, system: &System, version: &str, d: &Deployme
 
 pub(super) fn stored(case: &Case<'_>) -> Vec<Judged> {
     let Some(system) = case.system else { return Vec::new() };
-    let kinds = [crate::act::SourceKind::Gatekeeper, crate::act::SourceKind::ModelArtifacts];
+    let kinds = [SourceKind::Gatekeeper, SourceKind::ModelArtifacts];
     let stale = kinds.iter().flat_map(|k| case.estate.sources(*k)).any(|c| c.stale && c.off.is_none());
     let judge = |(subject, w): (&str, &Seen<Workload>)| {
         let Some(version) = model_version(&w.value) else {
@@ -140,7 +175,7 @@ pub(super) fn stored(case: &Case<'_>) -> Vec<Judged> {
             3
         } else if lacking.is_some() {
             4
-        } else if contradictory(case, &files) {
+        } else if contradictory(case, system, version, &files) {
             5
         } else if start.is_none() {
             6
@@ -170,15 +205,12 @@ pub(super) fn stored(case: &Case<'_>) -> Vec<Judged> {
 }
 
 /// A file that a manifest of the set names and that is not in it, whether a manifest was not read, and the entries that show them.
-fn named(case: &Case<'_>, files: &BTreeMap<&str, Vec<&Seen<Version>>>) -> (Option<String>, bool, Vec<u64>) {
+fn named(case: &Case<'_>, files: &Files<'_>) -> (Option<String>, bool, Vec<u64>) {
     let (mut lacking, mut is_unread, mut entries) = (None, false, Vec::new());
-    for (key, versions) in files {
+    for ((bucket, key), versions) in files {
         let (folder, name) = key.rsplit_once('/').unwrap_or_default();
-        let Some(latest) =
-            versions.last().filter(|_| case.catalogue.pack.manifest_names.iter().any(|m| m == name))
-        else {
-            continue;
-        };
+        let is_manifest = case.catalogue.pack.manifest_names.iter().any(|m| m == name);
+        let Some(latest) = versions.last().filter(|_| is_manifest) else { continue };
         let manifest = case.facts.manifests.of(&latest.value.subject(), case.estate.at);
         entries.extend(manifest.map(|m| m.seq));
         let Some(names) = manifest.and_then(|m| m.value.files.as_ref()) else {
@@ -186,21 +218,24 @@ fn named(case: &Case<'_>, files: &BTreeMap<&str, Vec<&Seen<Version>>>) -> (Optio
             continue;
         };
         let is_there = |name: &&String| {
-            let name = name.trim_start_matches("./");
-            files.contains_key(name) || files.contains_key(format!("{folder}/{name}").as_str())
+            let there = |key: &str| files.contains_key(&(*bucket, key));
+            there(name) || there(&format!("{folder}/{name}"))
         };
         lacking = lacking.or(names.iter().find(|name| !is_there(name)).cloned());
     }
     (lacking, is_unread, entries)
 }
 
-/// Whether two sets of one version hold the same file name with different checksums of one kind.
-fn contradictory(case: &Case<'_>, files: &BTreeMap<&str, Vec<&Seen<Version>>>) -> bool {
+/// Whether two sets of one version hold different bytes under one name.
+fn contradictory(case: &Case<'_>, system: &System, version: &str, files: &Files<'_>) -> bool {
+    let places: Vec<_> = system.artifacts.get(version).into_iter().flatten().collect();
     let mut sums: BTreeMap<(&str, String), BTreeSet<String>> = BTreeMap::new();
-    for (key, versions) in files {
+    for ((bucket, key), versions) in files {
+        let prefix = places.iter().find(|(b, prefix)| b == bucket && key.starts_with(prefix.as_str()));
+        let Some(name) = prefix.map(|(_, prefix)| &key[prefix.len()..]) else { continue };
         let known = versions.last().map(|v| case.facts.checksums(&v.value, case.estate.at));
         for sum in known.into_iter().flatten() {
-            if let (Some(name), Some((kind, sum))) = (key.rsplit('/').next(), sum.split_once(':')) {
+            if let Some((kind, sum)) = sum.split_once(':') {
                 sums.entry((name, kind.to_owned())).or_default().insert(sum.to_owned());
             }
         }

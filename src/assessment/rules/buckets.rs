@@ -29,10 +29,12 @@ pub(super) fn versioning(case: &Case<'_>) -> Vec<Judged> {
         let prefixes = || {
             case.system.into_iter().flat_map(|s| s.artifacts.values().flatten()).filter(|(b, _)| b == bucket)
         };
-        let null = case.facts.versions.at(case.estate.at).map(|(_, v)| v).find(|v| {
-            v.value.bucket == bucket
-                && v.value.version_id == "null"
-                && prefixes().any(|(_, p)| v.value.key.starts_with(p.as_str()))
+        let null = prefixes().find_map(|(_, prefix)| {
+            let beginning = format!("s3:{bucket}/{prefix}");
+            let mut there = case.facts.versions.below(&beginning).filter_map(|(subject, _)| {
+                case.facts.versions.of(subject, case.estate.at).filter(|v| !v.gone)
+            });
+            there.find(|v| v.value.version_id == "null")
         });
         let setting = state.and_then(|s| s.value.versioning.as_deref());
         let line = match (setting, null) {

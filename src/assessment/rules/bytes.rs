@@ -4,7 +4,7 @@ use super::super::deployments::Deployment;
 use super::super::estate::System;
 use super::super::facts::Seen;
 use super::super::findings::Case;
-use super::artifacts::{looks, set};
+use super::artifacts::{first_and_more, looks, set};
 use super::{Judged, utc};
 use crate::act::Level;
 use crate::evidence::Time;
@@ -30,8 +30,10 @@ impl Sum {
     fn same(&self, other: &Sum) -> Option<bool> {
         match (self, other) {
             (Sum::Whole(a), Sum::Whole(b)) => {
-                let mut pairs = a.iter().flat_map(|a| b.iter().map(move |b| (a, b)));
-                pairs.find(|(a, b)| a.split(':').next() == b.split(':').next()).map(|(a, b)| a == b)
+                let pairs = a.iter().flat_map(|a| b.iter().map(move |b| (a, b)));
+                let of_one_kind = pairs.filter(|(a, b)| a.split(':').next() == b.split(':').next());
+                // One that differs tells it, however many weaker ones agree.
+                of_one_kind.map(|(a, b)| a == b).reduce(|all, one| all && one)
             }
             // Another checksum over parts may be another division.
             (Sum::OfParts(a), Sum::OfParts(b)) if a == b => Some(true),
@@ -57,7 +59,7 @@ fn of_version(case: &Case<'_>, system: &System, version: &str, d: &Deployment) -
     let (from, to) = (d.start.unwrap_or(case.estate.window), d.end.unwrap_or(case.estate.at));
     let files = set(case, system, version, from);
     let (mut changes, mut sums, mut is_open) = (Vec::new(), Vec::new(), false);
-    for (key, versions) in &files {
+    for ((_, key), versions) in &files {
         let (standing, mut later) = divided(case, versions, from, to);
         later.extend(beneath(case, versions, standing, from, to));
         sums.extend(standing.into_iter().chain(later.iter().copied()).map(|v| sum(case, &v.value)));
@@ -87,7 +89,7 @@ fn of_version(case: &Case<'_>, system: &System, version: &str, d: &Deployment) -
         7
     };
     let note = match line {
-        1 => changes.iter().map(|c| c.what.as_str()).collect::<Vec<_>>().join("; "),
+        1 => first_and_more(changes.iter().map(|c| &c.what)),
         2 | 3 => "S3 states no checksum of some files".into(),
         4 => "checksums may not be read".into(),
         8 => "checksums of some files were not read yet, or cannot be compared".into(),
@@ -197,4 +199,19 @@ fn detail<'a>(case: &Case<'a>, version: &Version) -> Option<(u64, &'a Detail)> {
     // Details of what is gone are still those of what was there.
     let told = history.iter().rfind(|s| !s.gone && s.at <= case.estate.at && tells(&s.value));
     told.map(|s| (s.seq, &s.value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_checksum_that_differs_outweighs_a_weaker_one_that_agrees() {
+        let whole = |sums: &[&str]| Sum::Whole(sums.iter().map(|s| (*s).to_owned()).collect());
+        let both = whole(&["CRC32:a", "SHA256:x"]);
+        assert_eq!(both.same(&whole(&["CRC32:a", "SHA256:y"])), Some(false));
+        assert_eq!(both.same(&whole(&["CRC32:a"])), Some(true));
+        assert_eq!(both.same(&whole(&["SHA1:x"])), None);
+        assert_eq!(both.same(&Sum::OfParts("x of 2 parts".into())), None);
+    }
 }

@@ -4,13 +4,10 @@ use super::super::estate::System;
 use super::super::facts::Seen;
 use super::super::findings::{Basis, Case};
 use super::Judged;
-use super::artifacts::{in_use_since, serving};
+use super::artifacts::{first_and_more, in_use_since, lists, serving};
 use crate::evidence::Time;
 use crate::evidence::artifacts::{Version, subject};
 use crate::evidence::register::{Record, RecordState};
-
-/// The tag of objects that may be a risk assessment.
-const RISK_ASSESSMENT_TAG: (&str, &str) = ("evidence-type", "risk-assessment");
 
 /// The calendar day of a time in UTC: dates without a time are compared by the day.
 pub(super) fn day(t: Time) -> String {
@@ -39,30 +36,29 @@ pub(super) fn risk_assessment(case: &Case<'_>) -> Vec<Judged> {
     let (held, object) = confirmation(case, record);
     let line = match (held, record.date, since) {
         _ if !record.complete() => 3,
-        (Held::Contradicted, ..) => 4,
+        _ if held.contradicts() => 4,
         (_, Some(date), Some(since)) if day(date) > day(since) => 6,
         (_, _, None) => 7,
         _ => 8,
     };
-    let was_stored =
-        object.and_then(|o| o.value.stored).zip(since).is_some_and(|(stored, since)| stored <= since);
-    let seen = held == Held::Confirmed && line == 8 && was_stored;
     let note =
-        format!("on record, dated {}{}", record.date.map_or_else(|| "-".into(), day), shown(held, object));
-    let judged = unit(line).note(note).evidence(object.map(|o| o.seq));
-    vec![judged.basis(if seen { Basis::Seen } else { Basis::Declared })]
+        format!("on record, dated {}; {}", record.date.map_or_else(|| "-".into(), day), shown(held, object));
+    let basis = if line == 8 { basis(held, object, since) } else { Basis::Declared };
+    vec![unit(line).note(note).evidence(object.map(|o| o.seq)).basis(basis)]
 }
 
 /// Objects that are tagged as a risk assessment of the system, in words: nobody registered them.
 fn candidates(case: &Case<'_>, system: &System) -> String {
-    let (name, value) = RISK_ASSESSMENT_TAG;
-    let is_ours = |key: &str, tag: Option<&str>| {
-        tag == Some(system.id.as_str()) || key.split('/').any(|part| part == system.id)
+    let is_ours = |(uri, tagged): &&(String, Option<String>)| {
+        tagged.as_ref() == Some(&system.id) || uri.split('/').any(|part| part == system.id)
     };
-    let tagged = case.facts.object_tags.at(case.estate.at).map(|(_, t)| &t.value).filter(|t| {
-        t.tags.get(name) == Some(value) && is_ours(&t.key, t.tags.get(&case.catalogue.pack.system_tag))
-    });
-    tagged.map(|t| format!("; s3://{}/{} is tagged as one, and not registered", t.bucket, t.key)).collect()
+    let found: Vec<String> =
+        case.estate.risk_assessments.iter().filter(is_ours).map(|(uri, _)| uri.clone()).collect();
+    if found.is_empty() {
+        String::new()
+    } else {
+        format!("; tagged as one, and not registered: {}", first_and_more(&found))
+    }
 }
 
 /// What S3 shows of a record.
@@ -70,19 +66,35 @@ fn candidates(case: &Case<'_>, system: &System) -> String {
 pub(super) enum Held {
     /// The version, with the bytes that the record names.
     Confirmed,
-    /// The key is not there or hidden, or other bytes are.
-    Contradicted,
-    Unknown,
+    /// These bytes; the record names no version of them.
+    Unversioned,
+    /// Other bytes.
+    Other,
+    /// A delete marker lies over it.
+    Hidden,
+    /// A complete listing has no such object.
+    Absent,
+    /// The object or its checksum was not read.
+    Unread,
+}
+
+impl Held {
+    /// Whether it speaks against the record.
+    pub(super) fn contradicts(self) -> bool {
+        matches!(self, Held::Other | Held::Hidden | Held::Absent)
+    }
 }
 
 fn shown(held: Held, object: Option<&Seen<Version>>) -> String {
     let stored =
         object.and_then(|o| o.value.stored).map_or_else(String::new, |t| format!(", stored {}", day(t)));
     match held {
-        Held::Confirmed => format!("; S3 shows these bytes{stored}"),
-        Held::Contradicted if object.is_some() => format!("; S3 shows other bytes{stored}"),
-        Held::Contradicted => "; S3 does not show it".into(),
-        Held::Unknown => "; its bytes were not compared".into(),
+        Held::Confirmed => format!("S3 shows these bytes{stored}"),
+        Held::Unversioned => format!("S3 shows these bytes{stored}; the record names no version of them"),
+        Held::Other => format!("S3 shows other bytes{stored}"),
+        Held::Hidden => "S3 shows it hidden by a delete marker".into(),
+        Held::Absent => "S3 does not show it".into(),
+        Held::Unread => "its bytes were not compared".into(),
     }
 }
 
@@ -90,7 +102,7 @@ fn shown(held: Held, object: Option<&Seen<Version>>) -> String {
 pub(super) fn confirmation<'a>(case: &Case<'a>, record: &Record) -> (Held, Option<&'a Seen<Version>>) {
     let (facts, at) = (case.facts, case.estate.at);
     let place = record.uri.as_deref().and_then(|u| u.strip_prefix("s3://")).and_then(|u| u.split_once('/'));
-    let Some((bucket, key)) = place else { return (Held::Unknown, None) };
+    let Some((bucket, key)) = place else { return (Held::Unread, None) };
     let of_key = subject(bucket, key, "");
     let there = |history: &'a [Seen<Version>]| history.iter().rfind(|s| s.at <= at).filter(|s| !s.gone);
     let listed: Vec<_> = facts.versions.below(&of_key).filter_map(|(_, h)| there(h)).collect();
@@ -103,25 +115,25 @@ pub(super) fn confirmation<'a>(case: &Case<'a>, record: &Record) -> (Held, Optio
         None => listed.iter().max_by_key(|v| v.value.stored),
     };
     let Some(object) = wanted.copied() else {
-        let is_read =
-            facts.versions.below(&format!("s3:{bucket}/")).any(|(_, h)| h.iter().any(|s| s.at <= at));
-        return (if is_read { Held::Contradicted } else { Held::Unknown }, None);
+        return (if lists(case, bucket, key) { Held::Absent } else { Held::Unread }, None);
     };
     let computed = facts.hash(&object.value, at).map(|h| h.value.sha256.clone());
     let sum = computed.or(facts.detail(&object.value, at).and_then(|d| d.value.sha256()));
-    let held = match (sum, &record.sha256) {
-        _ if is_hidden => Held::Contradicted,
-        (Some(sum), Some(stated)) if sum == *stated => {
-            if record.version_id.is_some() {
-                Held::Confirmed
-            } else {
-                Held::Unknown
-            }
-        }
-        (Some(_), Some(_)) => Held::Contradicted,
-        _ => Held::Unknown,
+    let held = match (sum, &record.sha256, &record.version_id) {
+        _ if is_hidden => Held::Hidden,
+        (Some(sum), Some(stated), _) if sum != *stated => Held::Other,
+        (Some(_), Some(_), Some(_)) => Held::Confirmed,
+        (Some(_), Some(_), None) => Held::Unversioned,
+        _ => Held::Unread,
     };
     (held, Some(object))
+}
+
+/// Seen where S3 confirms a record and stored it by the day that counts, else declared.
+fn basis(held: Held, object: Option<&Seen<Version>>, since: Option<Time>) -> Basis {
+    let stored = object.and_then(|o| o.value.stored);
+    let is_in_time = stored.zip(since).is_some_and(|(stored, since)| stored <= since);
+    if held == Held::Confirmed && is_in_time { Basis::Seen } else { Basis::Declared }
 }
 
 /// The technical documentation: whether it holds for what runs, and how long it is kept.
@@ -141,16 +153,16 @@ pub(super) fn technical_documentation(case: &Case<'_>) -> Vec<Judged> {
         RecordState::Given(record) => record,
     };
     let (held, object) = confirmation(case, record);
-    if held == Held::Contradicted {
-        return both(2, shown(held, object).trim_start_matches("; "));
+    if held.contradicts() {
+        return both(2, &shown(held, object));
     }
     let seen = object.map(|o| o.seq);
-    [documentation(system, record, held), keeping(case, system, object)]
+    [documentation(system, record, (held, object)), keeping(case, system, object)]
         .map(|judged| judged.evidence(system.registered).evidence(seen))
         .into()
 }
 
-fn documentation(system: &System, record: &Record, held: Held) -> Judged {
+fn documentation(system: &System, record: &Record, (held, object): (Held, Option<&Seen<Version>>)) -> Judged {
     let mut running = system.deployed.iter().filter(|(_, d)| d.end.is_none()).map(|(version, _)| version);
     let other = running.find(|v| !record.model_versions.contains(v));
     let since = in_use_since(system);
@@ -164,10 +176,10 @@ fn documentation(system: &System, record: &Record, held: Held) -> Judged {
     let dated = record.date.map_or_else(|| "-".into(), day);
     let note = match other {
         Some(version) => format!("{version} runs, and the documentation does not name it"),
-        None => format!("on record, dated {dated}{}", shown(held, None)),
+        None => format!("on record, dated {dated}; {}", shown(held, object)),
     };
-    let seen = held == Held::Confirmed && line == 6;
-    Judged::line("documentation", line).note(note).basis(if seen { Basis::Seen } else { Basis::Declared })
+    let basis = if line == 6 { basis(held, object, since) } else { Basis::Declared };
+    Judged::line("documentation", line).note(note).basis(basis)
 }
 
 fn keeping(case: &Case<'_>, system: &System, object: Option<&Seen<Version>>) -> Judged {
@@ -181,25 +193,21 @@ fn keeping(case: &Case<'_>, system: &System, object: Option<&Seen<Version>>) -> 
     let Some(object) = object else { return unit(9, "its object is in no bucket that is read".into()) };
     let detail = case.facts.detail(&object.value, case.estate.at);
     let lock = detail.and_then(|d| Some((d.seq, d.value.retention.as_ref()?)));
-    let early = super::kept::expires(case, object).filter(|e| e.at.is_none_or(|at| at < until));
+    let early = super::kept::expires(case, object).filter(|e| !e.is_open && e.at.is_none_or(|at| at < until));
+    let (end, kept) = (day(until), |at: Time| format!("is set to be kept until {}", day(at)));
     match (early, lock) {
-        (Some(e), _) => unit(
-            8,
-            format!(
-                "rule {} would hide it{}, kept it must be until {}",
-                e.rule,
-                e.at.map_or_else(String::new, |at| format!(" on {}", day(at))),
-                day(until)
-            ),
-        ),
-        (None, Some((_, lock))) if lock.until < until => unit(
-            8,
-            format!("is set to be kept until {}; {years} years end on {}", day(lock.until), day(until)),
-        ),
-        (None, Some((entry, lock))) => {
-            unit(10, format!("is set to be kept until {} ({})", day(lock.until), lock.mode))
-                .evidence([entry])
+        (Some(e), _) => {
+            let when = e.at.map_or_else(String::new, |at| format!(" on {}", day(at)));
+            unit(8, format!("rule {} would take it away{when}; {years} years end on {end}", e.rule))
                 .basis(Basis::Seen)
+        }
+        (None, Some((entry, lock))) if lock.until < until => {
+            let note = format!("{}; {years} years end on {end}", kept(lock.until));
+            unit(8, note).evidence([entry]).basis(Basis::Seen)
+        }
+        (None, Some((entry, lock))) => {
+            let note = format!("{} ({})", kept(lock.until), lock.mode);
+            unit(10, note).evidence([entry]).basis(Basis::Seen)
         }
         (None, None) => unit(9, "no lock was seen on it: anyone with the right may delete it".into()),
     }

@@ -6,9 +6,9 @@ use super::super::facts::Seen;
 use super::super::findings::Case;
 use super::super::lifecycle::{Expiry, Stored, expiry};
 use super::Judged;
-use super::artifacts::set;
+use super::artifacts::{first_and_more, set};
 use super::documents::day;
-use crate::evidence::artifacts::{Bucket, Version};
+use crate::evidence::artifacts::{Bucket, Version, subject};
 
 /// Whether nothing is set up that takes a file of a version in production away.
 pub(super) fn kept(case: &Case<'_>) -> Vec<Judged> {
@@ -24,7 +24,8 @@ fn of_version(case: &Case<'_>, system: &System, version: &str, d: &Deployment) -
         |v: &&Seen<Version>| case.facts.versions.of(&v.value.subject(), at).is_some_and(|s| !s.gone);
     let latest: Vec<&Seen<Version>> =
         files.values().filter_map(|versions| versions.iter().copied().rfind(is_there)).collect();
-    let hidden: Vec<Hit> = latest.iter().filter_map(|file| hidden(case, file)).collect();
+    let (open, hidden): (Vec<Hit>, Vec<Hit>) =
+        latest.iter().filter_map(|file| hidden(case, file)).partition(|hit| hit.is_open);
     let unlocked: Vec<Hit> = latest.iter().filter_map(|file| unlocked(case, file)).collect();
     let is_read = |file: &&Seen<Version>| settings(case, file).is_some_and(|b| b.value.lifecycle.is_some());
     let is_known =
@@ -34,13 +35,18 @@ fn of_version(case: &Case<'_>, system: &System, version: &str, d: &Deployment) -
         () if !unlocked.is_empty() => 2,
         () if !latest.iter().all(is_read) => 3,
         () if !latest.iter().all(is_known) => 4,
+        () if !open.is_empty() => 6,
         () => 5,
     };
     let note = match line {
-        1 => first_and_more(&hidden),
-        2 => first_and_more(&unlocked),
+        1 => first_and_more(hidden.iter().map(|h| &h.what)),
+        2 => first_and_more(unlocked.iter().map(|h| &h.what)),
         3 => "the lifecycle rules of the bucket were not read".into(),
         4 => "whether some files are locked was not read".into(),
+        6 => format!(
+            "{}, if their tags are as it says: they were not read",
+            first_and_more(open.iter().map(|h| &h.what))
+        ),
         _ => format!("{} files: no expiry rule is about them, and no lock on them ended", latest.len()),
     };
     let judged =
@@ -51,29 +57,23 @@ fn of_version(case: &Case<'_>, system: &System, version: &str, d: &Deployment) -
 
 /// What takes a file away, and the entry that shows it.
 struct Hit {
+    is_open: bool,
     entry: u64,
     what: String,
-}
-
-fn first_and_more(hits: &[Hit]) -> String {
-    match hits {
-        [] => String::new(),
-        [only] => only.what.clone(),
-        [first, rest @ ..] => format!("{}; the same of {} more", first.what, rest.len()),
-    }
 }
 
 fn hidden(case: &Case<'_>, file: &Seen<Version>) -> Option<Hit> {
     let expiry = expires(case, file)?;
     let when = expiry.at.map_or_else(String::new, |at| format!(" on {}", day(at)));
     let what = format!("rule {} would hide {}{when}", expiry.rule, file.value.key);
-    Some(Hit { entry: settings(case, file)?.seq, what })
+    Some(Hit { entry: settings(case, file)?.seq, what, is_open: expiry.is_open })
 }
 
 fn unlocked(case: &Case<'_>, file: &Seen<Version>) -> Option<Hit> {
     let detail = case.facts.detail(&file.value, case.estate.at).filter(|d| !d.value.legal_hold)?;
     let lock = detail.value.retention.as_ref().filter(|lock| lock.until < case.estate.at)?;
     Some(Hit {
+        is_open: false,
         entry: detail.seq,
         what: format!("the lock of {} ended on {}", file.value.key, day(lock.until)),
     })
@@ -81,9 +81,14 @@ fn unlocked(case: &Case<'_>, file: &Seen<Version>) -> Option<Hit> {
 
 /// The rule of its bucket that would hide a file.
 pub(super) fn expires(case: &Case<'_>, file: &Seen<Version>) -> Option<Expiry> {
-    let v = &file.value;
+    let (v, at) = (&file.value, case.estate.at);
+    let of_key = subject(&v.bucket, &v.key, "");
+    let there =
+        case.facts.versions.below(&of_key).filter_map(|(subject, _)| case.facts.versions.of(subject, at));
+    let over = there.filter(|o| !o.gone && o.value.stored > v.stored).filter_map(|o| o.value.stored).min();
+    let noncurrent = over.map(Some);
     let tags = case.facts.tags(v, case.estate.at);
-    let stored = Stored { key: &v.key, size: v.size, tags, since: v.stored };
+    let stored = Stored { key: &v.key, size: v.size, tags, since: v.stored, noncurrent };
     expiry(settings(case, file)?.value.lifecycle.as_ref()?, &stored)
 }
 

@@ -5,9 +5,8 @@ use super::super::estate::{System, annotation};
 use super::super::facts::Seen;
 use super::super::findings::Case;
 use super::Judged;
-use super::artifacts::serving;
+use super::artifacts::{lists, serving};
 use crate::evidence::gatekeeper::Workload;
-use std::collections::BTreeSet;
 
 /// Whether sets belong to one system, and registry references of workloads lead to the system's own.
 pub(super) fn of_one_system(case: &Case<'_>) -> Vec<Judged> {
@@ -24,24 +23,18 @@ pub(super) fn of_one_system(case: &Case<'_>) -> Vec<Judged> {
 
 fn of_set(case: &Case<'_>, set: &SetId, is_used: bool) -> Judged {
     let shared = &case.estate.shared;
-    let largest = shared.largest.get(set);
-    let checksums = largest.map(|l| &l.checksums).into_iter().flatten();
-    let others = checksums.filter_map(|sum| shared.by_checksum.get(sum)).flatten();
-    let mut others: Vec<&SetId> = others.filter(|other| other.system != set.system).collect();
-    let places = shared.largest.keys();
-    others.extend(
-        places.filter(|o| o.system != set.system && (&o.bucket, &o.prefix) == (&set.bucket, &set.prefix)),
-    );
+    let (largest, others) = (shared.largest.get(set), shared.others(set));
     let line = match () {
         () if !others.is_empty() => 1,
         () if !is_used => 5,
-        () if largest.is_none_or(|l| l.checksums.is_empty()) => 8,
+        () if shared.is_open(set) => 8,
         () => 6,
     };
     let note = match (line, largest) {
         (1, Some(l)) => format!("{} stands in {} of {} as well", l.key, others[0].prefix, others[0].system),
         (5, _) => "never seen in production".into(),
-        (8, _) => "no checksum of its largest file is known".into(),
+        (8, None) => "no file of it is there any more".into(),
+        (8, _) => "its largest file cannot be compared with that of every other set".into(),
         (_, Some(l)) => format!("{}, its largest file, stands in no set of another system", l.key),
         _ => String::new(),
     };
@@ -52,39 +45,37 @@ fn of_set(case: &Case<'_>, set: &SetId, is_used: bool) -> Judged {
 
 fn of_workload(case: &Case<'_>, system: &System, (subject, w): (&str, &Seen<Workload>)) -> Option<Judged> {
     let reference = annotation(&w.value, &case.catalogue.pack.registry_annotation)?;
-    let found: Vec<&SetId> =
-        case.estate.shared.largest.keys().filter(|set| leads_to(reference, set)).collect();
-    let own = found.iter().find(|set| set.system == system.id);
-    let is_read = s3_place(reference).is_some_and(|(bucket, key)| is_read(case, &bucket, &key));
-    let line = match (own, found.first()) {
-        (Some(_), _) => 7,
-        (None, Some(_)) => 3,
-        (None, None) if is_read => 2,
-        (None, None) => 4,
+    let shared = &case.estate.shared;
+    let place = s3_place(reference);
+    let found: Vec<&SetId> = match &place {
+        Some((bucket, key)) => shared.at(bucket, key).collect(),
+        None => shared.named(&reference.split(['/', ':', '?', '#']).collect::<Vec<_>>()).collect(),
     };
-    let note = match (own, found.first()) {
-        (Some(set), _) => format!("{reference} leads to {}", set.prefix),
-        (None, Some(set)) => format!("{reference} leads to {} of {}", set.prefix, set.system),
-        (None, None) if is_read => format!("{reference} leads to no file that was ever listed"),
-        (None, None) => format!("{reference} names neither a set that is known nor a bucket that is read"),
+    let set = found.iter().find(|set| set.system == system.id).or(found.first()).copied();
+    let (is_listed, is_read) = match &place {
+        Some((bucket, key)) => (was_listed(case, bucket, key), lists(case, bucket, key)),
+        None => (true, false),
     };
-    let set = own.or(found.first()).and_then(|set| case.estate.shared.largest.get(*set));
-    Some(Judged::line(subject, line).note(note).evidence([w.seq]).evidence(set.map(|l| l.seq)))
+    let (line, note) = match set {
+        Some(set) if is_listed && set.system == system.id => (7, format!("leads to {}", set.prefix)),
+        Some(set) if is_listed => (3, format!("leads to {} of {}", set.prefix, set.system)),
+        _ if !is_listed && is_read => (2, "leads to no file that was ever listed".into()),
+        _ if is_listed && place.is_some() => (4, "leads to files of no model version".into()),
+        _ => (4, "names neither a set that is known nor a bucket that is read".into()),
+    };
+    let largest = set.and_then(|set| shared.largest.get(set));
+    let judged = Judged::line(subject, line).note(format!("{reference} {note}"));
+    Some(judged.evidence([w.seq]).evidence(largest.map(|l| l.seq)))
 }
 
-/// Whether a reference names a place in a set; one of a registry names system and model version as parts of its path.
-fn leads_to(reference: &str, set: &SetId) -> bool {
-    match s3_place(reference) {
-        Some((bucket, key)) => {
-            let folder = format!("{}/", key.trim_end_matches('/'));
-            bucket == set.bucket && (key.starts_with(&set.prefix) || folder == set.prefix)
-        }
-        None => {
-            let path: BTreeSet<&str> = reference.split(['/', ':', '?', '#']).collect();
-            let mut named = set.prefix.trim_end_matches('/').rsplit('/').take(2);
-            named.all(|part| path.contains(part))
-        }
-    }
+/// Whether a file, or one in a folder, was listed at some time.
+fn was_listed(case: &Case<'_>, bucket: &str, key: &str) -> bool {
+    let key = key.trim_end_matches('/');
+    let any = |beginning: String| {
+        let mut histories = case.facts.versions.below(&beginning);
+        histories.any(|(_, history)| history.iter().any(|s| s.at <= case.estate.at))
+    };
+    any(format!("s3:{bucket}/{key}?versionId=")) || any(format!("s3:{bucket}/{key}/"))
 }
 
 /// Bucket and key of a reference to S3: its own scheme, or the two forms of its addresses.
@@ -106,42 +97,22 @@ fn s3_place(reference: &str) -> Option<(String, String)> {
     }
 }
 
-/// Whether a source lists a place.
-fn is_read(case: &Case<'_>, bucket: &str, key: &str) -> bool {
-    let listed = case.facts.versions.below(&format!("s3:{bucket}/")).next();
-    listed.and_then(|(_, history)| history.first()).is_some_and(|seen| {
-        let location =
-            case.estate.config.sources.get(&seen.source).map(|s| s.location.as_str()).unwrap_or_default();
-        crate::config::bucket(location).is_none_or(|(_, prefix)| key.starts_with(&prefix))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn references_lead_to_sets() {
-        let set = SetId { system: "a".into(), bucket: "b".into(), prefix: "models/a/v1/".into() };
+    fn references_to_s3_have_three_forms() {
+        let place = |reference| s3_place(reference).map(|(bucket, key)| format!("{bucket} {key}"));
         for reference in [
-            "s3://b/models/a/v1",
-            "s3://b/models/a/v1/m.bin?versionId=x",
-            "https://b.s3.eu-central-1.amazonaws.com/models/a/v1/m.bin",
-            "https://b.s3.amazonaws.com/models/a/v1/",
-            "https://s3.eu-central-1.amazonaws.com/b/models/a/v1/m.bin",
-            "mlflow://models/a/v1",
-            "https://mlflow.internal/models/a/versions/v1",
+            "s3://b/models/a/v1?versionId=x",
+            "https://b.s3.eu-central-1.amazonaws.com/models/a/v1",
+            "https://b.s3.amazonaws.com/models/a/v1",
+            "https://s3.eu-central-1.amazonaws.com/b/models/a/v1",
         ] {
-            assert!(leads_to(reference, &set), "{reference}");
+            assert_eq!(place(reference).as_deref(), Some("b models/a/v1"), "{reference}");
         }
-        for reference in [
-            "s3://c/models/a/v1",
-            "s3://b/models/a/v10/m.bin",
-            "mlflow://models/a/v2",
-            "mlflow://models/ab/v1",
-            "https://example.com/b",
-        ] {
-            assert!(!leads_to(reference, &set), "{reference}");
-        }
+        assert_eq!(place("mlflow://models/a/v1"), None);
+        assert_eq!(place("https://example.com/b/models"), None);
     }
 }

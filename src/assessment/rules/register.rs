@@ -3,7 +3,7 @@
 use super::super::findings::{Case, Excepted};
 use super::super::level::decision;
 use super::Judged;
-use super::documents::{Held, confirmation};
+use super::documents::confirmation;
 use crate::act::{Level, Role, Route, SourceKind};
 use crate::evidence::register::RecordState;
 
@@ -127,7 +127,7 @@ fn transparency_line(case: &Case<'_>, paragraph: i64) -> usize {
         (_, Some(s), Some(false)) if s.reason.as_ref().is_some_and(|r| !r.trim().is_empty()) => 4,
         (_, _, Some(false)) => 5,
         (_, Some(s), Some(true)) => match &s.record {
-            RecordState::Given(r) if r.complete() && confirmation(case, r).0 != Held::Contradicted => {
+            RecordState::Given(r) if r.complete() && !confirmation(case, r).0.contradicts() => {
                 if s.since.is_some_and(|t| t > case.estate.at) {
                     7
                 } else if s.since.is_some() {

@@ -10,8 +10,8 @@ use crate::evidence::artifacts::{DeleteMarker, Detail, Version, subject};
 use std::collections::BTreeSet;
 
 /// Artifact sets of a system that are printed, and files of each, the largest ones.
-const SETS: usize = 50;
-const FILES: usize = 20;
+const SETS: usize = 10;
+const FILES: usize = 10;
 
 impl<'a> Builder<'a> {
     pub(super) fn system(&self, x: &System) -> m::System {
@@ -125,6 +125,7 @@ impl<'a> Builder<'a> {
             files.sort_by_key(|history| (&history[0].value.key, history[0].value.stored));
             m::ArtifactSet {
                 version: version.clone(),
+                ran: x.deployed.contains_key(version),
                 in_production: self.in_production(x.deployed.get(version)),
                 files: files.into_iter().filter_map(|history| self.file(history)).collect(),
                 more: (count - count.min(FILES)) as u64,

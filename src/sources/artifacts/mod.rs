@@ -51,7 +51,7 @@ impl<'a> Parser<'a> {
 
     /// Takes one reply.
     pub fn file(&mut self, path: &str, bytes: &[u8]) {
-        if !path.ends_with(".json") {
+        if !path.ends_with(".json") && !path.contains("/get-object/") {
             self.out.refuse(path, "is no reply of `aws s3api … --output json`".into());
             return;
         }

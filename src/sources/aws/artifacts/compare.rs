@@ -6,7 +6,7 @@ use crate::evidence::artifacts::{DeleteMarker, Version, place, subject};
 use crate::evidence::{Evidence, Kind};
 use crate::sources::Gathered;
 use crate::sources::live::Record;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 
 /// Kinds of states that a listing shows to be there.
 const KINDS: [Kind; 6] = [
@@ -24,8 +24,9 @@ pub(super) struct Span {
     /// Between which keys, the first one left out; no last one for all that follow.
     from: String,
     to: Option<String>,
-    /// Subjects that were listed, and whether they are delete markers.
-    listed: BTreeSet<(bool, String)>,
+    /// Subjects that were listed: versions, and delete markers.
+    versions: HashSet<String>,
+    markers: HashSet<String>,
     /// Where the record has still to be looked at.
     left: VecDeque<(Kind, String, String)>,
     /// What is gone and not told yet.
@@ -42,12 +43,13 @@ impl Span {
 impl Pass<'_> {
     /// Writes what is new or another one of the keys that were listed since the last time.
     pub(super) fn compare(&mut self, record: &dyn Record, out: &mut Gathered) -> Result<(), String> {
-        let (mut listed, mut new) = (BTreeSet::new(), Vec::new());
+        let (mut versions, mut markers, mut new) = (HashSet::new(), HashSet::new(), Vec::new());
         let items = std::mem::take(&mut self.closed);
         let evidence: Vec<Evidence> = items.iter().map(|item| self.evidence(item)).collect();
         let known = record.hold(&evidence)?;
         for ((item, evidence), is_known) in items.into_iter().zip(evidence).zip(known) {
-            listed.insert((item.stored.is_none(), evidence.subject.clone()));
+            let listed = if item.stored.is_some() { &mut versions } else { &mut markers };
+            listed.insert(evidence.subject.clone());
             if !is_known {
                 if item.stored.is_some() {
                     new.push((item.key, item.version_id));
@@ -59,9 +61,8 @@ impl Pass<'_> {
         let to = (!self.is_listed).then(|| self.compared.clone());
         let left =
             if to.as_ref() == Some(&from) { VecDeque::new() } else { self.ranges(&from, to.as_deref()) };
-        self.span = Span { from, to, listed, left, gone: VecDeque::new() };
-        self.detail(new, out);
-        Ok(())
+        self.span = Span { from, to, versions, markers, left, gone: VecDeque::new() };
+        self.detail(record, new, out)
     }
 
     /// Where the record has subjects of keys in a span.
@@ -109,9 +110,8 @@ impl Pass<'_> {
         };
         // A delete marker "null" takes the place of a version "null".
         let is_marker = kind == Kind::ArtifactDeleteMarker;
-        let gone = present
-            .into_iter()
-            .filter(|s| is_of_span(s) && !self.span.listed.contains(&(is_marker, s.clone())));
+        let listed = if is_marker { &self.span.markers } else { &self.span.versions };
+        let gone = present.into_iter().filter(|s| is_of_span(s) && !listed.contains(s));
         let gone: Vec<(Kind, String)> = gone.map(|subject| (kind, subject)).collect();
         self.span.gone.extend(gone);
         Ok(())

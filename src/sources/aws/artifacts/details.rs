@@ -97,10 +97,7 @@ impl Place {
             headers(&mut detail, &reply);
         }
         let tags = answered("GetObjectTagging", tags, &mut refused)?;
-        let named = match self.is_manifest(key) {
-            true => answered("GetObject", self.names(key, version_id).await, &mut refused)?,
-            false => None,
-        };
+        let named = if self.is_manifest(key) { Some(self.names(key, version_id).await?) } else { None };
         detail.denied = refused.iter().map(|r| r.call.to_owned()).collect();
         let unread = named.as_ref().and_then(|named| named.as_ref().err().cloned());
         let manifest = named.map(|named| Manifest {
@@ -143,8 +140,18 @@ impl Place {
         key.rsplit('/').next().is_some_and(|name| self.manifests.iter().any(|m| m == name))
     }
 
-    /// What a manifest names, or why it tells nothing.
-    async fn names(&self, key: &str, version_id: &str) -> Result<Result<Vec<String>, String>, Lack> {
+    /// What a manifest names, or why it tells nothing: a file that cannot be fetched is no gap of the listing.
+    async fn names(&self, key: &str, version_id: &str) -> Result<Result<Vec<String>, String>, Read> {
+        match self.fetched(key, version_id).await {
+            Ok(Ok(bytes)) => Ok(names(&bytes)),
+            Ok(Err(why)) | Err(Lack::Denied(why) | Lack::Refused(why)) => Ok(Err(why)),
+            Err(Lack::Vanished) => Err(Read::Vanished),
+            Err(Lack::Failed(why)) => Err(Read::Failed(why)),
+        }
+    }
+
+    /// The bytes of a small file, or why it is not read.
+    async fn fetched(&self, key: &str, version_id: &str) -> Result<Result<Vec<u8>, String>, Lack> {
         let asked = self.of("GetObject", key);
         let request = self.client.get_object().bucket(&self.bucket).key(key).version_id(version_id);
         let reply = request.send().await.map_err(|e| lack(&asked, &e))?;
@@ -152,11 +159,9 @@ impl Place {
         if size > MOST_BYTES {
             return Ok(Err(format!("has {size} bytes, more than the limit of {MOST_BYTES}")));
         }
-        let body = tokio::time::timeout(PATIENCE, reply.body.collect()).await;
-        let body =
-            body.map_err(|_| Lack::Failed(format!("{asked}: did not come within {} s", PATIENCE.as_secs())))?;
-        let bytes = body.map_err(|e| Lack::Failed(format!("{asked}: broke off: {e}")))?;
-        Ok(names(&bytes.to_vec()))
+        let late = |_| Lack::Failed(format!("{asked}: did not come within {} s", PATIENCE.as_secs()));
+        let body = tokio::time::timeout(PATIENCE, reply.body.collect()).await.map_err(late)?;
+        Ok(Ok(body.map_err(|e| Lack::Failed(format!("{asked}: broke off: {e}")))?.to_vec()))
     }
 
     fn of(&self, call: &str, key: &str) -> String {
@@ -171,6 +176,8 @@ where
     let status = error.raw_response().map(|r| r.status().as_u16());
     match (status, error.code().unwrap_or_default()) {
         (_, code) if PASSING.contains(&code) => Lack::Failed(why(asked, error)),
+        // Archived: it is the object that is out of reach.
+        (Some(403), "InvalidObjectState") => Lack::Refused(why(asked, error)),
         // A reply to HEAD has no body that says more.
         (Some(403), _) => Lack::Denied(why(asked, error)),
         (Some(404 | 405), _) => Lack::Vanished,

@@ -17,9 +17,18 @@ const AT_ONCE: usize = 8;
 
 impl Pass<'_> {
     /// Reads details of versions as far as the requests of this pass go.
-    pub(super) fn detail(&mut self, versions: Vec<(String, String)>, out: &mut Gathered) {
+    pub(super) fn detail(
+        &mut self,
+        record: &dyn Record,
+        versions: Vec<(String, String)>,
+        out: &mut Gathered,
+    ) -> Result<(), String> {
         let most = usize::try_from(self.budget / REQUESTS).unwrap_or(usize::MAX);
         self.cursor.lacks |= versions.len() > most;
+        // What was said of a version "null" is not said of one that took its place: it has no details again.
+        for (key, version_id) in versions.iter().skip(most).filter(|(_, version_id)| version_id == "null") {
+            self.forget(record, subject(&self.place.bucket, key, version_id), out)?;
+        }
         let place = &self.place;
         let asked = versions.into_iter().take(most).map(|(key, version)| async move {
             let read = place.detail(&key, &version).await;
@@ -29,17 +38,34 @@ impl Pass<'_> {
             self.session.runtime.block_on(futures_util::stream::iter(asked).buffered(AT_ONCE).collect());
         self.budget = self.budget.saturating_sub(REQUESTS * replies.len() as u64);
         for (key, version, read) in replies {
-            self.took(subject(&self.place.bucket, &key, &version), read, out);
+            self.took(record, subject(&self.place.bucket, &key, &version), read, out)?;
         }
+        Ok(())
     }
 
-    fn took(&mut self, subject: String, read: Read, out: &mut Gathered) {
-        let (name, at) = (&self.context.source.name, self.now);
+    /// Says that what is known of a version is not known any more.
+    fn forget(&self, record: &dyn Record, subject: String, out: &mut Gathered) -> Result<(), String> {
+        let known = record.state(Kind::ArtifactDetail, &subject)?;
+        if known.is_some_and(|known| known["gone"] != true) {
+            let name = &self.context.source.name;
+            out.evidence.push(Evidence::gone(Kind::ArtifactDetail, name, subject, self.now));
+        }
+        Ok(())
+    }
+
+    fn took(
+        &mut self,
+        record: &dyn Record,
+        subject: String,
+        read: Read,
+        out: &mut Gathered,
+    ) -> Result<(), String> {
+        let (name, at) = (self.context.source.name.as_str(), self.now);
         match read {
             Read::Told(told) => {
                 let Told { detail, tags, manifest, unread, refused } = *told;
                 for Refused { call, why, is_of_object } in refused {
-                    let is_told = out.gaps.iter().any(|gap| gap.starts_with(call));
+                    let is_told = out.gaps.iter().any(|gap| gap.starts_with(&format!("{call} ")));
                     if is_of_object {
                         out.fault(&subject, call, why);
                     } else if !is_told {
@@ -58,10 +84,14 @@ impl Pass<'_> {
             }
             Read::Vanished => out.fault(&subject, "", "went between the listing and its details".into()),
             Read::Failed(why) => {
+                if subject.ends_with("?versionId=null") {
+                    self.forget(record, subject, out)?;
+                }
                 self.cursor.failed = true;
                 out.gap(why);
             }
         }
+        Ok(())
     }
 
     /// Details beside the listing, as far as the requests of this pass go: of versions that have none, then of some once more, as tags
@@ -99,7 +129,7 @@ impl Pass<'_> {
         let is_all = lacking.len() < most;
         self.is_sought = is_all && versions.len() < super::PART;
         self.cursor.sought = if is_all { last } else { lacking.last().cloned().unwrap_or_default() };
-        self.detail(lacking.iter().filter_map(|s| owned(s)).collect(), out);
+        self.detail(record, lacking.iter().filter_map(|s| owned(s)).collect(), out)?;
         if self.is_sought {
             self.cursor.sought.clear();
             self.cursor.lacks = std::mem::take(&mut self.cursor.failed);
@@ -115,14 +145,16 @@ impl Pass<'_> {
         self.cursor.again = versions.last().cloned().filter(|_| versions.len() == most).unwrap_or_default();
         let told: BTreeSet<&str> = told(out).collect();
         let again = versions.iter().filter(|s| !told.contains(s.as_str())).filter_map(|s| owned(s)).collect();
-        self.detail(again, out);
-        Ok(())
+        self.detail(record, again, out)
     }
 }
 
-/// Subjects whose details a step tells, or tells to be gone.
+/// Subjects whose details a step tells, or that it tells to be gone.
 fn told(out: &Gathered) -> impl Iterator<Item = &str> {
-    out.evidence.iter().filter(|e| e.kind == Kind::ArtifactDetail).map(|e| e.subject.as_str())
+    let is_told = |e: &&Evidence| {
+        e.kind == Kind::ArtifactDetail || e.kind == Kind::ArtifactVersion && e.payload["gone"] == true
+    };
+    out.evidence.iter().filter(is_told).map(|e| e.subject.as_str())
 }
 
 /// Key and version id of a subject.
