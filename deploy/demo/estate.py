@@ -449,13 +449,14 @@ class Estate:
                     key = f"models/{self.names[role]}/{version}/{file}"
                     gone = role == "erased" and night >= self.night["erased"] and file == "model.onnx"
                     label = f"s3/{role}/{version}/{file}"
-                    versions.append({"Key": key, "VersionId": self.d.token(label, 32), "IsLatest": not gone,
-                                     "LastModified": stamp(stored), "ETag": f'"{self.d.hexes(label, 32)}"',
-                                     "Size": self.d.number(label, 1000000, 90000000) if file == "model.onnx"
-                                     else self.d.number(label, 400, 4000), "StorageClass": "STANDARD"})
                     # Two systems, one model: nobody wrote down that they belong together.
                     same = role == "generative" and file == "model.onnx"
-                    sums.append((key, label, f"s3/disputed/{self.version('disputed', 0)}/{file}" if same else label))
+                    content = f"s3/disputed/{self.version('disputed', 0)}/{file}" if same else label
+                    versions.append({"Key": key, "VersionId": self.d.token(label, 32), "IsLatest": not gone,
+                                     "LastModified": stamp(stored), "ETag": f'"{self.d.hexes(label, 32)}"',
+                                     "Size": self.d.number(content, 1000000, 90000000) if file == "model.onnx"
+                                     else self.d.number(content, 400, 4000), "StorageClass": "STANDARD"})
+                    sums.append((key, label, content))
                     if role == "recruiting" and night >= self.night["rewritten"] and file == "model.onnx":
                         versions[-1]["IsLatest"] = False
                         again = f"{label}/again"
