@@ -200,9 +200,10 @@ impl Drop for Server {
     }
 }
 
-/// What the sqlite3 shell prints.
+/// What the sqlite3 shell prints; it waits for a lock that a daemon holds for a moment.
 pub(crate) fn sqlite(path: &Path, statements: &str) -> String {
     let done = Command::new("sqlite3")
+        .args(["-cmd", ".timeout 10000"])
         .arg(path)
         .arg(statements)
         .output()
