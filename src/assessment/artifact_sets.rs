@@ -201,11 +201,7 @@ impl Shared {
 
 fn largest(facts: &Facts, (bucket, prefix): &(String, String), at: Time) -> Option<Largest> {
     let beginning = format!("s3:{bucket}/{prefix}");
-    let files = facts
-        .versions
-        .below(&beginning)
-        .filter_map(|(_, history)| history.iter().rfind(|s| s.at <= at).filter(|s| !s.gone));
-    let file = files.max_by_key(|s| (s.value.size, s.value.stored))?;
+    let file = facts.versions.there(&beginning, at).max_by_key(|s| (s.value.size, s.value.stored))?;
     let checksums = facts.checksums(&file.value, at);
     Some(Largest { key: file.value.key.clone(), size: file.value.size, checksums, seq: file.seq })
 }

@@ -426,10 +426,8 @@ fn statements(facts: &Facts, catalogue: &Catalogue, system: &System, at: Time) -
     }
     for (bucket, prefix) in system.artifacts.values().flatten() {
         let beginning = format!("s3:{bucket}/{prefix}");
-        for (subject, _) in facts.object_tags.below(&beginning) {
-            if let Some(tags) = facts.object_tags.of(subject, at).filter(|t| !t.gone) {
-                add("object tag", tags.value.tags.get(&catalogue.pack.risk_tag), tags.seq);
-            }
+        for tags in facts.object_tags.there(&beginning, at) {
+            add("object tag", tags.value.tags.get(&catalogue.pack.risk_tag), tags.seq);
         }
     }
     found

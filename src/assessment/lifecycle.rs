@@ -16,8 +16,8 @@ pub(super) struct Stored<'a> {
     /// None where they were not read.
     pub tags: Option<&'a Outside>,
     pub since: Option<Time>,
-    /// Whether another version lies over it: since when, where that is known.
-    pub noncurrent: Option<Option<Time>>,
+    /// Since when another version lies over it.
+    pub noncurrent: Option<Time>,
 }
 
 /// A rule that takes a file away.
@@ -49,7 +49,7 @@ pub(super) fn expiry(configuration: &Value, file: &Stored<'_>) -> Option<Expiry>
 fn end(rule: &Value, file: &Stored<'_>) -> Option<Option<Time>> {
     let (stated, since) = match file.noncurrent {
         None => (&rule["Expiration"], file.since),
-        Some(since) => (&rule["NoncurrentVersionExpiration"], since),
+        noncurrent => (&rule["NoncurrentVersionExpiration"], noncurrent),
     };
     let days = stated["Days"].as_i64().or(stated["NoncurrentDays"].as_i64());
     match (&stated["Date"], days) {
@@ -121,7 +121,7 @@ mod tests {
         assert_eq!((hit.rule.as_str(), hit.at), ("number 1", "2027-01-01T00:00:00Z".parse().ok()));
         let others = json!({"Status": "Enabled", "NoncurrentVersionExpiration": {"NoncurrentDays": 1}});
         assert_eq!(of(others.clone(), None), None, "what is the latest version stays");
-        let noncurrent = Some("2026-03-01T10:00:00Z".parse().ok());
+        let noncurrent = "2026-03-01T10:00:00Z".parse().ok();
         let file = Stored { key: "models/a/v1/m.bin", size: 1, tags: None, since: None, noncurrent };
         let hit = expiry(&json!({"Rules": [others]}), &file).unwrap();
         assert_eq!(hit.at, "2026-03-03T00:00:00Z".parse().ok(), "and what lies under it is deleted");

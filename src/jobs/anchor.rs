@@ -103,9 +103,20 @@ fn archive_from(desk: &Desk, store: &Store, settings: &config::Archive, from: u6
     // The checkpoint last: where it lies, the entries below it lie as well.
     let name = format!("checkpoints/{size:012}.txt");
     copies.push(Copy { name, media_type: "text/plain; charset=utf-8", bytes: note.clone().into_bytes() });
+    archived(desk, settings, "archive", (size, &note), copies)
+}
+
+/// Keeps copies in the archive, and says which checkpoint they belong to.
+pub(super) fn archived(
+    desk: &Desk,
+    settings: &config::Archive,
+    anchor: &str,
+    (size, note): (u64, &str),
+    copies: Vec<Copy>,
+) -> Made {
     let retain_until = desk.clock.now().plus_seconds(86_400 * settings.retention_days);
     let objects = archive::keep(settings, copies, retain_until)?;
-    let (anchor, location) = ("archive".to_owned(), settings.location.clone());
+    let (anchor, location) = (anchor.to_owned(), settings.location.clone());
     let checkpoint = sha256_hex(note.as_bytes());
     Ok(AnchorMade {
         anchor,

@@ -1,13 +1,13 @@
 //! Copies in the archive of reports as they were issued, each with a redacted bundle of the entries since the one before.
 
-use super::anchor::{last, record};
+use super::anchor::{archived, last, record};
 use super::report::kept;
 use super::{AnchorStatus, Desk, JobError, export};
 use crate::anchors::AnchorError;
-use crate::anchors::archive::{self, Copy};
+use crate::anchors::archive::Copy;
 use crate::config::Archive;
+use crate::evidence::Kind;
 use crate::evidence::record::{AnchorMade, ReportIssued};
-use crate::evidence::{Kind, sha256_hex};
 use crate::store::{Store, StoreError};
 
 /// What these copies are called among the anchors.
@@ -79,12 +79,9 @@ fn copies(
         let name = format!("bundles/{from:012}-{size:012}.zip");
         copies.push(Copy { name, media_type: "application/zip", bytes });
     }
-    let retain_until = desk.clock.now().plus_seconds(86_400 * settings.retention_days);
-    let objects = archive::keep(settings, copies, retain_until)?;
     let (_, note) = store.reader().checkpoint(size)?.unwrap_or_default();
-    let (anchor, location) = (ANCHOR.to_owned(), settings.location.clone());
-    let checkpoint = sha256_hex(note.as_bytes());
-    Ok(AnchorMade { anchor, location, size, checkpoint, objects, lacks, token: None, stamped_at: None })
+    let made = archived(desk, settings, ANCHOR, (size, &note), copies)?;
+    Ok(AnchorMade { lacks, ..made })
 }
 
 fn media_type(name: &str) -> &'static str {

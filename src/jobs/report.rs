@@ -267,7 +267,7 @@ pub fn as_issued(
     Ok(files.map(|files| AsIssued { files, verified_at: issued.at }))
 }
 
-pub(super) fn folder(desk: &Desk, at: Time, as_of: u64) -> PathBuf {
+fn folder(desk: &Desk, at: Time, as_of: u64) -> PathBuf {
     desk.config.reports_dir.join(format!("{}-{as_of}", at.to_string()[..10].replace('-', "")))
 }
 

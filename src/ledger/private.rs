@@ -117,18 +117,20 @@ pub fn commitments(payload: &Value) -> Vec<String> {
 
 /// Whether a payload holds a value that is still to be sealed.
 pub fn has_open(payload: &Value) -> bool {
-    match payload {
-        Value::Object(o) => o.contains_key("$open") || o.values().any(has_open),
-        Value::Array(items) => items.iter().any(has_open),
-        _ => false,
-    }
+    has_member(payload, &["$open"])
 }
 
 /// Whether a payload holds private values, open or sealed.
 pub fn has_any(payload: &Value) -> bool {
-    match payload {
-        Value::Object(o) => o.contains_key("$open") || o.contains_key("$private") || o.values().any(has_any),
-        Value::Array(items) => items.iter().any(has_any),
+    has_member(payload, &["$open", "$private"])
+}
+
+fn has_member(value: &Value, names: &[&str]) -> bool {
+    match value {
+        Value::Object(o) => {
+            names.iter().any(|name| o.contains_key(*name)) || o.values().any(|v| has_member(v, names))
+        }
+        Value::Array(items) => items.iter().any(|v| has_member(v, names)),
         _ => false,
     }
 }

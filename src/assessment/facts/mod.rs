@@ -58,6 +58,15 @@ impl<T> States<T> {
             (!last.gone).then_some((subject.as_str(), last))
         })
     }
+    /// The state of each subject that begins so, those gone left out.
+    pub fn there<'s, 'b>(
+        &'s self,
+        beginning: &'b str,
+        time: Time,
+    ) -> impl Iterator<Item = &'s Seen<T>> + use<'s, 'b, T> {
+        let last = move |history: &'s [Seen<T>]| history.iter().rfind(|s| s.at <= time);
+        self.below(beginning).filter_map(move |(_, history)| last(history)).filter(|s| !s.gone)
+    }
     /// Histories of the subjects that begin so.
     pub fn below<'s, 'b>(
         &'s self,
@@ -155,6 +164,11 @@ impl Facts {
     pub fn checksums(&self, version: &artifacts::Version, at: Time) -> BTreeSet<String> {
         let stated = self.detail(version, at).and_then(|d| d.value.checksum.clone());
         stated.into_iter().chain(self.hash(version, at).and_then(|h| h.value.checksum())).collect()
+    }
+
+    /// Whether a delete marker lies over a key.
+    pub fn is_hidden(&self, bucket: &str, key: &str, at: Time) -> bool {
+        self.markers.there(&artifacts::subject(bucket, key, ""), at).any(|marker| marker.value.latest)
     }
 
     /// Adds one entry.

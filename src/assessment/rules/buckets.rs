@@ -16,11 +16,12 @@ const FLAGS: [&str; 4] =
 fn buckets<'a>(case: &Case<'a>) -> Vec<(&'a str, Option<&'a Seen<Bucket>>)> {
     let Some(system) = case.system else { return Vec::new() };
     let names: BTreeSet<&str> = system.artifacts.values().flatten().map(|(b, _)| b.as_str()).collect();
-    let settings = |name: &str| {
-        let mut all = case.facts.buckets.at(case.estate.at).map(|(_, b)| b);
-        all.find(|b| b.value.bucket == name)
-    };
-    names.into_iter().map(|name| (name, settings(name))).collect()
+    names.into_iter().map(|name| (name, settings(case, name))).collect()
+}
+
+/// Settings of a bucket, where they were read.
+pub(super) fn settings<'a>(case: &Case<'a>, bucket: &str) -> Option<&'a Seen<Bucket>> {
+    case.facts.buckets.of(&format!("s3:{bucket}"), case.estate.at).filter(|b| !b.gone)
 }
 
 /// Whether buckets keep versions, and no file stands outside of them.
@@ -31,9 +32,7 @@ pub(super) fn versioning(case: &Case<'_>) -> Vec<Judged> {
         };
         let null = prefixes().find_map(|(_, prefix)| {
             let beginning = format!("s3:{bucket}/{prefix}");
-            let mut there = case.facts.versions.below(&beginning).filter_map(|(subject, _)| {
-                case.facts.versions.of(subject, case.estate.at).filter(|v| !v.gone)
-            });
+            let mut there = case.facts.versions.there(&beginning, case.estate.at);
             there.find(|v| v.value.version_id == "null")
         });
         let setting = state.and_then(|s| s.value.versioning.as_deref());

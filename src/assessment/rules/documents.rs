@@ -103,13 +103,7 @@ pub(super) fn confirmation<'a>(case: &Case<'a>, record: &Record) -> (Held, Optio
     let (facts, at) = (case.facts, case.estate.at);
     let place = record.uri.as_deref().and_then(|u| u.strip_prefix("s3://")).and_then(|u| u.split_once('/'));
     let Some((bucket, key)) = place else { return (Held::Unread, None) };
-    let of_key = subject(bucket, key, "");
-    let there = |history: &'a [Seen<Version>]| history.iter().rfind(|s| s.at <= at).filter(|s| !s.gone);
-    let listed: Vec<_> = facts.versions.below(&of_key).filter_map(|(_, h)| there(h)).collect();
-    let is_hidden = facts
-        .markers
-        .below(&of_key)
-        .any(|(subject, _)| facts.markers.of(subject, at).is_some_and(|m| !m.gone && m.value.latest));
+    let listed: Vec<_> = facts.versions.there(&subject(bucket, key, ""), at).collect();
     let wanted = match &record.version_id {
         Some(id) => listed.iter().find(|v| v.value.version_id == *id),
         None => listed.iter().max_by_key(|v| v.value.stored),
@@ -120,7 +114,7 @@ pub(super) fn confirmation<'a>(case: &Case<'a>, record: &Record) -> (Held, Optio
     let computed = facts.hash(&object.value, at).map(|h| h.value.sha256.clone());
     let sum = computed.or(facts.detail(&object.value, at).and_then(|d| d.value.sha256()));
     let held = match (sum, &record.sha256, &record.version_id) {
-        _ if is_hidden => Held::Hidden,
+        _ if facts.is_hidden(bucket, key, at) => Held::Hidden,
         (Some(sum), Some(stated), _) if sum != *stated => Held::Other,
         (Some(_), Some(_), Some(_)) => Held::Confirmed,
         (Some(_), Some(_), None) => Held::Unversioned,

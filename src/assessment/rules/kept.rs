@@ -7,8 +7,9 @@ use super::super::findings::Case;
 use super::super::lifecycle::{Expiry, Stored, expiry};
 use super::Judged;
 use super::artifacts::{first_and_more, set};
+use super::buckets::settings;
 use super::documents::day;
-use crate::evidence::artifacts::{Bucket, Version, subject};
+use crate::evidence::artifacts::{Version, subject};
 
 /// Whether nothing is set up that takes a file of a version in production away.
 pub(super) fn kept(case: &Case<'_>) -> Vec<Judged> {
@@ -27,7 +28,9 @@ fn of_version(case: &Case<'_>, system: &System, version: &str, d: &Deployment) -
     let (open, hidden): (Vec<Hit>, Vec<Hit>) =
         latest.iter().filter_map(|file| hidden(case, file)).partition(|hit| hit.is_open);
     let unlocked: Vec<Hit> = latest.iter().filter_map(|file| unlocked(case, file)).collect();
-    let is_read = |file: &&Seen<Version>| settings(case, file).is_some_and(|b| b.value.lifecycle.is_some());
+    let is_read = |file: &&Seen<Version>| {
+        settings(case, &file.value.bucket).is_some_and(|b| b.value.lifecycle.is_some())
+    };
     let is_known =
         |file: &&Seen<Version>| case.facts.detail(&file.value, at).is_some_and(|d| d.value.headers);
     let line = match () {
@@ -66,7 +69,7 @@ fn hidden(case: &Case<'_>, file: &Seen<Version>) -> Option<Hit> {
     let expiry = expires(case, file)?;
     let when = expiry.at.map_or_else(String::new, |at| format!(" on {}", day(at)));
     let what = format!("rule {} would hide {}{when}", expiry.rule, file.value.key);
-    Some(Hit { entry: settings(case, file)?.seq, what, is_open: expiry.is_open })
+    Some(Hit { entry: settings(case, &file.value.bucket)?.seq, what, is_open: expiry.is_open })
 }
 
 fn unlocked(case: &Case<'_>, file: &Seen<Version>) -> Option<Hit> {
@@ -83,15 +86,9 @@ fn unlocked(case: &Case<'_>, file: &Seen<Version>) -> Option<Hit> {
 pub(super) fn expires(case: &Case<'_>, file: &Seen<Version>) -> Option<Expiry> {
     let (v, at) = (&file.value, case.estate.at);
     let of_key = subject(&v.bucket, &v.key, "");
-    let there =
-        case.facts.versions.below(&of_key).filter_map(|(subject, _)| case.facts.versions.of(subject, at));
-    let over = there.filter(|o| !o.gone && o.value.stored > v.stored).filter_map(|o| o.value.stored).min();
-    let noncurrent = over.map(Some);
+    let over = case.facts.versions.there(&of_key, at).filter(|o| o.value.stored > v.stored);
+    let noncurrent = over.filter_map(|o| o.value.stored).min();
     let tags = case.facts.tags(v, case.estate.at);
     let stored = Stored { key: &v.key, size: v.size, tags, since: v.stored, noncurrent };
-    expiry(settings(case, file)?.value.lifecycle.as_ref()?, &stored)
-}
-
-fn settings<'a>(case: &Case<'a>, file: &Seen<Version>) -> Option<&'a Seen<Bucket>> {
-    case.facts.buckets.of(&format!("s3:{}", file.value.bucket), case.estate.at).filter(|b| !b.gone)
+    expiry(settings(case, &v.bucket)?.value.lifecycle.as_ref()?, &stored)
 }

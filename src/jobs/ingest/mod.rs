@@ -111,12 +111,8 @@ pub fn ingest_again(
     from: Time,
     progress: &dyn Fn(&str, u64, u64),
 ) -> Result<IngestStatus, JobError> {
-    let before = store.reader().size()?;
     let extra = Extra { again: Some(from), ..Extra::default() };
-    let sources = vec![read(desk, store, SourceKind::FlowLogs, source, extra, progress)?];
-    super::anchor(desk, store, false)?;
-    let size = store.reader().size()?;
-    Ok(IngestStatus { sources, entries: size - before, size })
+    alone(desk, store, SourceKind::FlowLogs, std::slice::from_ref(source), extra, progress)
 }
 
 /// Reads buckets of model artifacts, and computes the SHA-256 of files of which the record does not have it.
@@ -129,10 +125,22 @@ pub fn ingest_hashing(
     buckets: &[Source],
     progress: &dyn Fn(&str, u64, u64),
 ) -> Result<IngestStatus, JobError> {
-    let before = store.reader().size()?;
     let extra = Extra { hash: true, ..Extra::default() };
-    let read = |source| read(desk, store, SourceKind::ModelArtifacts, source, extra, progress);
-    let sources = buckets.iter().map(read).collect::<Result<_, _>>()?;
+    alone(desk, store, SourceKind::ModelArtifacts, buckets, extra, progress)
+}
+
+/// Reads sources of one kind and nothing else.
+fn alone(
+    desk: &Desk,
+    store: &mut Store,
+    kind: SourceKind,
+    sources: &[Source],
+    extra: Extra,
+    progress: &dyn Fn(&str, u64, u64),
+) -> Result<IngestStatus, JobError> {
+    let before = store.reader().size()?;
+    let read = |source| read(desk, store, kind, source, extra, progress);
+    let sources = sources.iter().map(read).collect::<Result<_, _>>()?;
     super::anchor(desk, store, false)?;
     let size = store.reader().size()?;
     Ok(IngestStatus { sources, entries: size - before, size })

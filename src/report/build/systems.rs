@@ -6,7 +6,7 @@ use crate::act::{Level, Status};
 use crate::assessment::estate::model_version;
 use crate::assessment::facts::Seen;
 use crate::assessment::{Counts, Deployment, System};
-use crate::evidence::artifacts::{DeleteMarker, Detail, Version, subject};
+use crate::evidence::artifacts::{Detail, Version};
 use std::collections::BTreeSet;
 
 /// Artifact sets of a system that are printed, and files of each, the largest ones.
@@ -149,12 +149,9 @@ impl<'a> Builder<'a> {
         let (facts, at) = (self.s.facts, self.s.run.at);
         let shown = history.iter().find(|s| !s.gone)?;
         let v = &shown.value;
-        let hidden = |(subject, _): (&str, &[Seen<DeleteMarker>])| {
-            facts.markers.of(subject, at).is_some_and(|m| !m.gone && m.value.latest)
-        };
         let state = if history.last().is_some_and(|last| last.gone) {
             "gone"
-        } else if facts.markers.below(&subject(&v.bucket, &v.key, "")).any(hidden) {
+        } else if facts.is_hidden(&v.bucket, &v.key, at) {
             "hidden by a delete marker"
         } else {
             "listed"
