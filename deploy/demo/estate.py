@@ -675,7 +675,10 @@ class Estate:
     def register(self):
         day = lambda d: (self.begin + timedelta(days=d)).strftime("%Y-%m-%d")
         last = self.looks[-1]
-        toml = ["# The register of the demonstration: what people declare. Names are made up.", ""]
+        toml = ["# The register of the demonstration: what people declare. Names are made up.", "",
+                "[organization]",
+                'ai_literacy = { measures = "A half-day course, and a page of dos and don\'ts per system.", '
+                f'audience = "Everyone who works with a system listed here.", date = {day(-60)}, owner = "Head of people" }}', ""]
         for role in self.registered:
             name, team, level = self.names[role], self.teams[TEAM[role]], LEVEL[role]
             toml += ["[[system]]", f'id = "{name}"', f'description = "{DESCRIPTION[role]}"', f'team = "{team}"',

@@ -51,6 +51,8 @@ pub enum Role {
     Deployer,
     /// Both.
     Both,
+    /// Of a reference: whoever provides the general-purpose model in it (Art. 53).
+    GpaiProvider,
 }
 
 impl Role {
@@ -66,7 +68,7 @@ impl Role {
 
     /// Whether a duty of `other` falls on this role.
     pub fn covers(self, other: Role) -> bool {
-        self == Role::Both || other == Role::Both || self == other
+        other != Role::GpaiProvider && (self == Role::Both || other == Role::Both || self == other)
     }
 }
 

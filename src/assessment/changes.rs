@@ -188,7 +188,9 @@ impl Causes<'_> {
     fn parameters_changed(&self) -> bool {
         let last = self.facts.own.runs.last().map(|r| &r.value);
         last.is_some_and(|r| {
-            r.config.parameters != self.run.config.parameters || r.config.profile != self.run.config.profile
+            let (then, now) = (&r.config, &self.run.config);
+            (&then.parameters, &then.timetable, &then.profile)
+                != (&now.parameters, &now.timetable, &now.profile)
         })
     }
 }

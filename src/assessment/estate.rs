@@ -46,6 +46,10 @@ impl System {
     pub fn level(&self) -> Level {
         self.levels.as_ref().map_or(Level::Unclassified, |l| l.effective)
     }
+    /// What the entries of the register are about.
+    pub fn subject(&self) -> String {
+        format!("system:{}", self.id)
+    }
     /// Role, from the decision or the register.
     pub fn role(&self) -> Option<Role> {
         self.register.role.as_deref().and_then(Role::stated)

@@ -3,13 +3,13 @@
 use super::coverage::UNWATCHED;
 use super::estate::{Estate, System};
 use super::facts::{Facts, Seen};
+use super::law::{Law, law};
 use super::rules::{self, Judged};
-use crate::act::{Catalogue, Control, ControlKind, Level, Reference, Role, Route, Status, Subject, Tested};
+use crate::act::{Catalogue, Control, ControlKind, Level, Route, Status, Subject, Tested};
 use crate::evidence::Time;
 use crate::evidence::record::AssessmentRun;
 use crate::evidence::register::Exception;
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// Most entries that are cited for one unit.
 pub const MAX_EVIDENCE: usize = 20;
@@ -121,12 +121,8 @@ pub struct Finding {
     pub counts: Counts,
     /// Units, the strictest first.
     pub units: Vec<Unit>,
-    /// in-force, to-come, or none: a rule of the house only.
-    pub legal_state: Option<&'static str>,
-    /// From when the duty applies.
-    pub applies_from: Option<Time>,
-    /// Articles that bind.
-    pub references: Vec<String>,
+    /// Articles that bind, and from when.
+    pub law: Law,
     /// Whether every unit that is not satisfied was accepted.
     pub excepted: bool,
 }
@@ -143,7 +139,11 @@ impl Finding {
     }
     /// Not satisfied and not accepted.
     pub fn open(&self) -> bool {
-        self.status == Status::NotSatisfied && !self.excepted
+        self.is_unsatisfied() && !self.excepted
+    }
+    /// Not satisfied, accepted or not.
+    pub fn is_unsatisfied(&self) -> bool {
+        self.status == Status::NotSatisfied
     }
 }
 
@@ -167,6 +167,8 @@ pub(super) struct Case<'a> {
     pub catalogue: &'a Catalogue,
     pub control: &'a Control,
     pub system: Option<&'a System>,
+    /// Findings of the controls before this one.
+    pub judged: &'a [Finding],
 }
 
 /// Judges everything below an assessment. It cannot fail: what is missing is a status of its own.
@@ -175,11 +177,12 @@ pub fn assess(facts: &Facts, catalogue: &Catalogue, run: &AssessmentRun) -> Asse
     let mut findings = Vec::new();
     let asked = catalogue.controls.iter().filter(|c| run.config.profile == "full" || c.profile == "core");
     for control in asked {
-        let case = |system| Case { facts, estate: &estate, catalogue, control, system };
-        match control.subject {
-            Subject::Estate => findings.push(judge(&case(None))),
-            Subject::System => findings.extend(estate.systems.values().map(|s| judge(&case(Some(s))))),
-        }
+        let case = |system| Case { facts, estate: &estate, catalogue, control, system, judged: &findings };
+        let found: Vec<Finding> = match control.subject {
+            Subject::Estate => vec![judge(&case(None))],
+            Subject::System => estate.systems.values().map(|s| judge(&case(Some(s)))).collect(),
+        };
+        findings.extend(found);
     }
     Assessment { estate, findings }
 }
@@ -215,7 +218,6 @@ fn add_up(case: &Case<'_>, units: Vec<Unit>) -> Finding {
     let first = units.first();
     let status = first.map_or(Status::NotAssessed, |u| u.status);
     let deciding = || units.iter().filter(|u| u.status == status);
-    let (legal_state, applies_from, references) = law(case, &units, status);
     Finding {
         control: case.control.id.clone(),
         system: case.system.map(|s| s.id.clone()),
@@ -224,9 +226,7 @@ fn add_up(case: &Case<'_>, units: Vec<Unit>) -> Finding {
         basis: deciding().map(|u| u.basis).min().unwrap_or(Basis::Seen),
         excepted: status == Status::NotSatisfied && deciding().all(|u| u.excepted.is_some()),
         counts,
-        legal_state,
-        applies_from,
-        references,
+        law: law(case, &units, status),
         units,
     }
 }
@@ -235,6 +235,9 @@ fn add_up(case: &Case<'_>, units: Vec<Unit>) -> Finding {
 fn scope(case: &Case<'_>) -> Option<(Status, &'static str)> {
     let (system, control) = (case.system?, case.control);
     let level = system.level();
+    if control.flag.as_deref() == Some("gpai") && system.register.gpai.is_none() {
+        return Some((Status::NotApplicable, "out-of-scope"));
+    }
     if !control.levels.contains(&level) {
         return Some(match level {
             Level::Unclassified => (Status::NotAssessed, "level-unknown"),
@@ -378,38 +381,4 @@ pub(super) fn in_force(e: &Exception, at: Time) -> bool {
         && e.reason.is_some()
         && e.approver.is_some()
         && e.expires.is_some_and(|d| at < d.plus_seconds(86_400))
-}
-
-type Law = (Option<&'static str>, Option<Time>, Vec<String>);
-
-/// Which articles bind, whether one of them is in force, and from when the next one is.
-fn law(case: &Case<'_>, units: &[Unit], status: Status) -> Law {
-    let about: Vec<&str> =
-        units.iter().filter(|u| u.status == status).filter_map(|u| u.article.as_deref()).collect();
-    let mut dates: BTreeMap<String, Time> = BTreeMap::new();
-    for reference in &case.control.references {
-        let asked = about.is_empty() || about.iter().any(|a| *a == reference.article);
-        if let Some(from) = binds(case, reference).filter(|_| asked) {
-            dates.insert(reference.article.clone(), from);
-        }
-    }
-    let first = dates.values().min().copied();
-    let state = first.map(|d| if d <= case.estate.at { "in-force" } else { "to-come" });
-    (state, first, dates.into_keys().collect())
-}
-
-/// The date from which a reference binds the system; none when role, level or route do not fit.
-fn binds(case: &Case<'_>, reference: &Reference) -> Option<Time> {
-    let system = case.system?;
-    let role_fits = system.role().is_some_and(|r: Role| r.covers(reference.role));
-    if !role_fits || !reference.levels.contains(&system.level()) {
-        return None;
-    }
-    let route = if reference.route.contains(&Route::Any) { Route::Any } else { system.route()? };
-    let from: Time = reference.from.get(&route)?.parse().ok()?;
-    let legacy = reference.legacy.as_ref().filter(|l| {
-        let before: Option<Time> = l.placed_before.parse().ok();
-        system.register.put_into_service.zip(before).is_some_and(|(used, day)| used < day)
-    });
-    legacy.map_or(Some(from), |l| l.from.parse().ok())
 }

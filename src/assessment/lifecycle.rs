@@ -37,12 +37,47 @@ pub(super) fn expiry(configuration: &Value, file: &Stored<'_>) -> Option<Expiry>
     let rules = configuration["Rules"].as_array().into_iter().flatten().enumerate();
     let expiring = rules.filter(|(_, rule)| rule["Status"] == "Enabled").filter_map(|(i, rule)| {
         let is_about = is_about(rule, file);
-        let named = rule["ID"].as_str().filter(|id| !id.is_empty());
-        let name = named.map_or_else(|| format!("number {}", i + 1), |id| format!("\"{id}\""));
         let at = if is_about == Some(false) { None } else { end(rule, file) };
-        at.map(|at| Expiry { rule: name, at, is_open: is_about.is_none() })
+        at.map(|at| Expiry { rule: name(rule, i), at, is_open: is_about.is_none() })
     });
     expiring.min_by_key(|e| (e.is_open, e.at.is_none(), e.at))
+}
+
+/// The id of a rule, or its place.
+fn name(rule: &Value, i: usize) -> String {
+    let id = rule["ID"].as_str().filter(|id| !id.is_empty());
+    id.map_or_else(|| format!("number {}", i + 1), |id| format!("\"{id}\""))
+}
+
+/// After how many days something below a prefix is deleted, and by which rule.
+#[derive(Debug, PartialEq)]
+pub(super) enum Kept {
+    /// No rule deletes.
+    Unlimited,
+    /// The shortest time, noncurrent versions included.
+    Days(i64, String),
+    /// A rule deletes on a date of its own.
+    Dated(String),
+}
+
+/// The shortest time of any enabled rule that may touch what lies below a prefix.
+pub(super) fn kept_below(configuration: &Value, prefix: &str) -> Kept {
+    let rules = configuration["Rules"].as_array().into_iter().flatten().enumerate();
+    let touches = |of: &str| of.starts_with(prefix) || prefix.starts_with(of);
+    let mut kept = Kept::Unlimited;
+    for (i, rule) in rules.filter(|(_, r)| r["Status"] == "Enabled" && touches(filter(r).1)) {
+        if !rule["Expiration"]["Date"].is_null() {
+            return Kept::Dated(name(rule, i));
+        }
+        let stated = [&rule["Expiration"]["Days"], &rule["NoncurrentVersionExpiration"]["NoncurrentDays"]];
+        for days in stated.into_iter().filter_map(Value::as_i64) {
+            kept = match kept {
+                Kept::Days(least, by) if least <= days => Kept::Days(least, by),
+                _ => Kept::Days(days, name(rule, i)),
+            };
+        }
+    }
+    kept
 }
 
 /// When a rule takes a version away; the inner none where it does, and nobody can say when.
@@ -64,11 +99,16 @@ fn midnight(since: Time, days: i64) -> Time {
     Time::from_seconds(end.div_euclid(DAY).saturating_mul(DAY))
 }
 
-/// Whether the filter of a rule, also in the form of old configurations, takes a file; none when its tags decide and were not read.
-fn is_about(rule: &Value, file: &Stored<'_>) -> Option<bool> {
+/// What the filter of a rule, also in the form of old configurations, asks for, and its prefix.
+fn filter(rule: &Value) -> (&Value, &str) {
     let filter = &rule["Filter"];
     let all = if filter["And"].is_object() { &filter["And"] } else { filter };
-    let prefix = all["Prefix"].as_str().or(rule["Prefix"].as_str()).unwrap_or_default();
+    (all, all["Prefix"].as_str().or(rule["Prefix"].as_str()).unwrap_or_default())
+}
+
+/// Whether the filter of a rule takes a file; none when its tags decide and were not read.
+fn is_about(rule: &Value, file: &Stored<'_>) -> Option<bool> {
+    let (all, prefix) = filter(rule);
     let fits = file.key.starts_with(prefix)
         && all["ObjectSizeGreaterThan"].as_u64().is_none_or(|least| file.size > least)
         && all["ObjectSizeLessThan"].as_u64().is_none_or(|most| file.size < most);
@@ -94,6 +134,20 @@ mod tests {
             &json!({"Rules": [rule]}),
             &Stored { key: "models/a/v1/m.bin", size: 1_000, tags, since, noncurrent: None },
         )
+    }
+
+    #[test]
+    fn the_shortest_rule_that_may_touch_a_prefix_counts() {
+        let rule = |prefix: &str, days: i64| json!({"ID": prefix, "Status": "Enabled", "Filter": {"Prefix": prefix}, "Expiration": {"Days": days}});
+        let of = |rules: Value| kept_below(&json!({ "Rules": rules }), "logs/scoring/");
+        assert_eq!(of(json!([])), Kept::Unlimited);
+        assert_eq!(of(json!([rule("models/", 1)])), Kept::Unlimited);
+        assert_eq!(of(json!([rule("", 400), rule("logs/", 90)])), Kept::Days(90, "\"logs/\"".into()));
+        assert_eq!(of(json!([rule("logs/scoring/old/", 7)])), Kept::Days(7, "\"logs/scoring/old/\"".into()));
+        let others = json!({"Status": "Enabled", "NoncurrentVersionExpiration": {"NoncurrentDays": 30}});
+        assert_eq!(of(json!([others])), Kept::Days(30, "number 1".into()));
+        let dated = json!({"Status": "Enabled", "Expiration": {"Date": "2027-01-01"}});
+        assert_eq!(of(json!([dated])), Kept::Dated("number 1".into()));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The verdict: a function of the entries below the as-of and nothing else, and one that cannot fail.
 //!
 //! `facts` folds entries, `inventory` tells which interfaces should speak, `artifact_sets` which files belong together,
-//! `deployments` what ran when, `coverage` what was read, `estate` ties what was seen to systems, `rules` answer each control with a line of its decision list, `findings` add up, `changes` tell what is
-//! new since the last time.
+//! `deployments` what ran when, `coverage` what was read, `estate` ties what was seen to systems, `rules` answer each control
+//! with a line of its decision list, `law` says which articles bind, `findings` add up, `changes` tell what is new since the
+//! last time.
 
 mod artifact_sets;
 pub mod changes;
@@ -12,6 +13,7 @@ pub mod estate;
 pub mod facts;
 pub mod findings;
 pub mod inventory;
+mod law;
 mod level;
 mod lifecycle;
 mod rules;
@@ -23,6 +25,7 @@ pub use deployments::Deployment;
 pub use estate::{Estate, System};
 pub use facts::Facts;
 pub use findings::{Assessment, Basis, Counts, Excepted, Finding, Unit, assess};
+pub use law::Law;
 pub use level::{Levels, Statement};
 
 /// Version of the rules: that of this program.

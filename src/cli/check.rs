@@ -1,7 +1,6 @@
 //! `actledger check`
 
 use super::{CliError, Ended, output};
-use crate::act::Level;
 use crate::assessment::Facts;
 use crate::config::cron;
 use crate::jobs::{self, Desk};
@@ -86,20 +85,17 @@ fn ledger(desk: &Desk) -> Line {
     }
 }
 
-/// Parses the register and names levels that are none.
+/// Parses the register and names what is no statement, with its line.
 fn register(desk: &Desk) -> Line {
     let register = match jobs::register_now(desk) {
         Ok(register) => register,
         Err(why) => return line("register", "systems", false, why),
     };
-    let stated = register.systems.iter().filter_map(|s| Some((&s.id, s.risk_level.as_ref()?)));
-    let decided = register.decisions.iter().map(|d| (&d.system, &d.level));
-    let odd = stated.chain(decided).filter(|(_, l)| Level::stated(l).is_none());
-    let odd: Vec<String> = odd.map(|(id, l)| format!("{id}: {l:?} is no level")).collect();
+    let odd = register.remarks(&desk.catalogue);
     let (systems, decisions) = (register.systems.len(), register.decisions.len());
     let mut l =
         line("register", "systems", odd.is_empty(), format!("{systems} systems, {decisions} decisions"));
-    l.more = odd;
+    l.more = odd.iter().map(ToString::to_string).collect();
     l
 }
 

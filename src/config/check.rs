@@ -1,7 +1,7 @@
 //! Reading a config and refusing what cannot be, each time with the key and what would be right.
 
 use super::{Config, Layout, Paths, Source};
-use crate::act::SourceKind;
+use crate::act::{Catalogue, SourceKind};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -66,6 +66,9 @@ impl Config {
             if cron.split_whitespace().count() != 5 || croner::Cron::from_str(cron).is_err() {
                 return refuse(key, cron, "five fields of cron, for example \"30 5 * * *\"");
             }
+        }
+        if let Err(e) = Catalogue::with(self.act.overrides()) {
+            return refuse(&format!("act.{}", e.key), &e.value, &e.right);
         }
         let mut names = std::collections::BTreeSet::new();
         for (kind, source) in self.sources() {

@@ -11,8 +11,9 @@ pub use check::ConfigError;
 pub use layout::{LAYOUT, Layout};
 pub use network::{Network, Range, Watch};
 
-use crate::act::SourceKind;
+use crate::act::{Overrides, SourceKind};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The whole config.
@@ -364,6 +365,17 @@ pub struct PrivateValues {
 pub struct Act {
     /// `core` or `full`.
     pub profile: String,
+    /// Dates of the legal timetable that are another day, by their id: `high-risk-annex-iii = "2027-12-02"`.
+    pub timetable: BTreeMap<String, String>,
+    /// Parameters of controls that have another value, by their name: `window_days = 30`.
+    pub parameters: BTreeMap<String, serde_json::Value>,
+}
+
+impl Act {
+    /// What the catalogue is to say otherwise.
+    pub fn overrides(&self) -> Overrides<'_> {
+        Overrides { timetable: &self.timetable, parameters: &self.parameters }
+    }
 }
 
 /// `[demo]`: refused unless every location is `file:` or `folder:`.
@@ -412,7 +424,7 @@ impl Default for PrivateValues {
 }
 impl Default for Act {
     fn default() -> Act {
-        Act { profile: "core".into() }
+        Act { profile: "core".into(), timetable: BTreeMap::new(), parameters: BTreeMap::new() }
     }
 }
 

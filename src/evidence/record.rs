@@ -1,7 +1,7 @@
 //! Acts of our own: collections, assessments, reports, mails.
 
 use super::Time;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -296,8 +296,17 @@ pub struct AssessmentConfig {
     pub sources: BTreeMap<String, SourceConfig>,
     /// Whether every page says "demonstration".
     pub demonstration: bool,
-    /// Overrides of control parameters, as written.
-    pub parameters: Value,
+    /// Dates of the legal timetable that the organisation set otherwise.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub timetable: BTreeMap<String, String>,
+    /// Parameters of controls that it set otherwise.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_is_empty")]
+    pub parameters: BTreeMap<String, Value>,
+}
+
+/// Entries of the first versions say null where nothing is set.
+fn null_is_empty<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<String, Value>, D::Error> {
+    Option::deserialize(d).map(Option::unwrap_or_default)
 }
 
 /// One configured source.

@@ -1,7 +1,7 @@
 //! Everything a job needs at hand: config, key, clock, randomness, catalogue.
 
 use super::{Hints, JobError};
-use crate::act::Catalogue;
+use crate::act::{Catalogue, OverrideError};
 use crate::clock::{Clock, Randomness};
 use crate::config::Config;
 use crate::evidence::Time;
@@ -47,6 +47,9 @@ pub enum DeskError {
     /// Not a key.
     #[error("{0} is no Ed25519 key in PKCS#8 PEM (`openssl genpkey -algorithm ed25519` makes one)")]
     NotAKey(std::path::PathBuf),
+    /// A catalogue that cannot be.
+    #[error("act.{0}")]
+    Act(#[from] OverrideError),
     /// No randomness, no looks.
     #[error("{0}")]
     Demo(String),
@@ -64,7 +67,7 @@ impl Desk {
     /// # Errors
     /// See [`DeskError`].
     pub fn lay(config: Config) -> Result<Desk, DeskError> {
-        let catalogue = Catalogue::built_in();
+        let catalogue = Catalogue::with(config.act.overrides())?;
         let origin = config.ledger.origin.clone();
         let live = config.gatekeeper.iter().filter(|s| !s.is_folder());
         let changes = live.map(|s| (s.name.clone(), Arc::default())).collect();
@@ -152,7 +155,8 @@ impl Desk {
             ingest_interval: crate::config::cron::interval(&c.schedule.ingest, &c.timezone),
             sources: sources.chain(register).collect(),
             demonstration: c.demo.is_some(),
-            parameters: serde_json::Value::Null,
+            timetable: c.act.timetable.clone(),
+            parameters: c.act.parameters.clone(),
         }
     }
 }

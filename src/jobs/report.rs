@@ -2,6 +2,7 @@
 
 use super::assess::{assess, verified};
 use super::{Desk, IngestStatus, JobError, ingest};
+use crate::act::{Catalogue, Overrides};
 use crate::assessment::{self, Facts};
 use crate::evidence::record::{AssessmentRun, ReportIssued};
 use crate::evidence::{Evidence, Kind, Time, sha256_hex};
@@ -124,10 +125,12 @@ pub fn view(desk: &Desk, store: &Store, size: u64, scope: &Scope) -> Result<Repo
             judged_of.fold(p);
         }
     })?;
-    let judged = assessment::assess(&judged_of, &desk.catalogue, &run);
+    let said = Overrides { timetable: &run.config.timetable, parameters: &run.config.parameters };
+    let catalogue = Catalogue::with(said).map_err(|e| JobError::AsOf(format!("act.{e}")))?;
+    let judged = assessment::assess(&judged_of, &catalogue, &run);
     let source = Source {
         facts: &facts,
-        catalogue: &desk.catalogue,
+        catalogue: &catalogue,
         run: &run,
         assessment: &judged,
         leaves: &leaves,

@@ -1,7 +1,13 @@
 //! The form of the register's files. No field has a default that answers a question: an absent field says nothing.
 
-use crate::evidence::Time;
-use serde::{Deserialize, Deserializer};
+use super::fields::{
+    AiLiteracy, Art50, Conformity, Fria, Gpai, Informed, Located, LogStore, Modification, Oversight, Person,
+    Record, Registration, Review, Said, When,
+};
+use super::remarks::{Mention, Remark, mentions, remarks, unknown};
+use super::selector::Selector;
+use crate::act::Catalogue;
+use serde::{Deserialize, Serialize};
 
 /// Why a register is refused.
 #[derive(Debug, thiserror::Error)]
@@ -28,12 +34,17 @@ pub enum RegisterError {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Register {
+    /// `[organization]`
+    pub organization: Option<Organization>,
     /// `[[system]]`
     #[serde(default, rename = "system")]
     pub systems: Vec<System>,
     /// `[[decision]]`
     #[serde(default, rename = "decision")]
     pub decisions: Vec<Decision>,
+    /// `[[change]]`
+    #[serde(default, rename = "change")]
+    pub changes: Vec<Change>,
     /// `[[exception]]`
     #[serde(default, rename = "exception")]
     pub exceptions: Vec<Exception>,
@@ -43,58 +54,29 @@ pub struct Register {
     /// `[[policy_change]]`
     #[serde(default, rename = "policy_change")]
     pub policy_changes: Vec<PolicyChange>,
+    /// `[[corrective_action]]`
+    #[serde(default, rename = "corrective_action")]
+    pub corrective_actions: Vec<CorrectiveAction>,
+    /// `[[incident]]`
+    #[serde(default, rename = "incident")]
+    pub incidents: Vec<Incident>,
+    #[serde(skip)]
+    remarks: Vec<Remark>,
+    #[serde(skip)]
+    mentions: Vec<Mention>,
 }
 
-/// A day or a time as TOML writes it; a day is its midnight in UTC.
-#[derive(Clone, Copy, Debug)]
-pub struct When(pub Time);
-
-impl<'de> Deserialize<'de> for When {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<When, D::Error> {
-        let written = toml::value::Datetime::deserialize(d)?;
-        written.to_string().parse().map(When).map_err(serde::de::Error::custom)
-    }
-}
-
-/// A record, or the word `none`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub enum RecordField {
-    /// `"none"`
-    Word(None),
-    /// `{ uri, sha256, version_id, date, approver, model_versions }`
-    Record(RecordTable),
-}
-
-/// The word `none`.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum None {
-    /// `none`
-    None,
-}
-
-/// A document.
-#[derive(Clone, Debug, Deserialize)]
+/// `[organization]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct RecordTable {
-    /// Where it lies.
-    pub uri: Option<String>,
-    /// SHA-256 of its bytes.
-    pub sha256: Option<String>,
-    /// S3 version id.
-    pub version_id: Option<String>,
-    /// Its date.
-    pub date: Option<When>,
-    /// Who approved it.
-    pub approver: Option<String>,
-    /// Model versions that it holds for.
+pub struct Organization {
+    /// Measures for AI literacy (Art. 4).
     #[serde(default)]
-    pub model_versions: Vec<String>,
+    pub ai_literacy: Said<AiLiteracy>,
 }
 
 /// `[[system]]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct System {
     /// Its id.
@@ -109,15 +91,21 @@ pub struct System {
     #[serde(default)]
     pub owner: String,
     /// Level as stated.
-    pub risk_level: Option<String>,
+    pub risk_level: Option<Located>,
     /// Annex point, or `none`.
-    pub annex: Option<String>,
+    pub annex: Option<Located>,
     /// provider, deployer or both.
-    pub role: Option<String>,
+    pub role: Option<Located>,
     /// First use.
     pub put_into_service: Option<When>,
     /// Whether it profiles people.
     pub profiles_people: Option<bool>,
+    /// Whether it is used at the workplace.
+    pub workplace: Option<bool>,
+    /// Whether it takes decisions about people, or helps to.
+    pub decides_about_people: Option<bool>,
+    /// Whether it is meant for public authorities.
+    pub for_public_authorities: Option<bool>,
     /// Shared infrastructure.
     #[serde(default)]
     pub shared: bool,
@@ -134,93 +122,60 @@ pub struct System {
     pub serving_ports: Vec<u16>,
     /// Public networks, or named ranges of the config, that it may open connections to; an empty list says none.
     pub egress: Option<Vec<String>>,
-    /// The risk assessment.
-    pub risk_assessment: Option<RecordField>,
+    /// The risk assessment (Art. 9).
+    #[serde(default, skip_serializing)]
+    pub risk_assessment: Said<Record>,
     /// The file of Art. 6(4).
-    pub not_high_assessment: Option<RecordField>,
+    #[serde(default)]
+    pub not_high_assessment: Said<Record>,
     /// The technical documentation of Art. 11 and Annex IV.
-    pub technical_documentation: Option<RecordField>,
+    #[serde(default)]
+    pub technical_documentation: Said<Record>,
     /// What is said of Art. 50.
     #[serde(default)]
     pub art50: Vec<Art50>,
-}
-
-/// One selector: every member that is given must match; `*` at the end of a text matches any rest.
-#[derive(Clone, Debug, Deserialize, serde::Serialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Selector {
-    /// Workloads.
-    Kubernetes {
-        /// Name or uid of the cluster.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        cluster: Option<String>,
-        /// Namespace.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        namespace: Option<String>,
-        /// Label `app`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        app: Option<String>,
-        /// Name of the workload.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        name: Option<String>,
-    },
-    /// Workspaces and resources.
-    Terraform {
-        /// Workspace.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        workspace: Option<String>,
-        /// Address of a resource.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        address: Option<String>,
-    },
-    /// Artifact sets.
-    S3 {
-        /// Bucket.
-        bucket: String,
-        /// Beginning of the key.
-        prefix: String,
-    },
-    /// Network interfaces.
-    Network {
-        /// `eni-…`
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        interface: Option<String>,
-        /// Private address.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        address: Option<String>,
-    },
-}
-
-/// One paragraph of Art. 50.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Art50 {
-    /// 1 to 4.
-    pub paragraph: i64,
-    /// Whether it applies.
-    pub applies: Option<bool>,
-    /// Why not.
-    pub reason: Option<String>,
-    /// The notice or marking.
-    pub record: Option<RecordField>,
-    /// Since when it is there.
-    pub since: Option<When>,
+    /// The papers that precede a high-risk system.
+    pub conformity: Option<Conformity>,
+    /// Registration of an Annex III system held not to be high-risk.
+    #[serde(default)]
+    pub art49_2: Said<Registration>,
+    /// Who oversees it.
+    #[serde(default, skip_serializing)]
+    pub oversight: Said<Oversight>,
+    /// The assessment of the impact on fundamental rights.
+    pub fria: Option<Fria>,
+    /// How the workers were told.
+    #[serde(default)]
+    pub workers_informed: Said<Informed>,
+    /// How the people concerned are told.
+    #[serde(default)]
+    pub people_informed: Said<Informed>,
+    /// Own changes to a system of another provider.
+    pub modification: Option<Modification>,
+    /// Where its own logs lie.
+    pub log_store: Option<LogStore>,
+    /// Where serious incidents are written down.
+    pub incident_log: Option<String>,
+    /// The last compliance review.
+    pub review: Option<Review>,
+    /// The general-purpose model in it.
+    pub gpai: Option<Gpai>,
 }
 
 /// `[[decision]]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
     /// The system.
-    pub system: String,
+    pub system: Located,
     /// The level.
-    pub level: String,
+    pub level: Located,
     /// Annex point, or `none`.
-    pub annex: Option<String>,
+    pub annex: Option<Located>,
     /// provider, deployer or both.
-    pub role: Option<String>,
+    pub role: Option<Located>,
     /// Who decided.
-    pub approver: Option<String>,
+    pub approver: Option<Person>,
     /// When.
     pub date: Option<When>,
     /// Why.
@@ -229,26 +184,46 @@ pub struct Decision {
     pub review_by: Option<When>,
 }
 
+/// `[[change]]`: what changed with a model version, and who looked at it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    /// The system.
+    pub system: Located,
+    /// The model version.
+    pub version: String,
+    /// When it was looked at.
+    pub date: Option<When>,
+    /// Who approved it.
+    pub approver: Option<Person>,
+    /// Whether it is a substantial modification.
+    pub substantial: Option<bool>,
+    /// Whether the first conformity assessment foresaw it.
+    pub predetermined: Option<bool>,
+    /// Names of the records that still hold.
+    #[serde(default)]
+    pub still_holds: Vec<Located>,
+}
+
 /// `[[exception]]`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exception {
     /// The system; absent for the estate.
-    #[serde(default)]
-    pub system: String,
+    pub system: Option<Located>,
     /// The control.
-    pub control: String,
+    pub control: Located,
     /// The unit; absent for all of them.
     #[serde(default)]
     pub thing: String,
     /// Role that owns it.
     pub owner: Option<String>,
     /// Who asked.
-    pub requester: Option<String>,
+    pub requester: Option<Person>,
     /// Why.
     pub reason: Option<String>,
     /// Who approved.
-    pub approver: Option<String>,
+    pub approver: Option<Person>,
     /// Last day.
     pub expires: Option<When>,
     /// Ticket.
@@ -264,9 +239,9 @@ pub struct PolicyChange {
     /// What changes.
     pub change: Option<String>,
     /// Who asked for it.
-    pub requester: Option<String>,
+    pub requester: Option<Person>,
     /// Who approved it.
-    pub approver: Option<String>,
+    pub approver: Option<Person>,
     /// When.
     pub date: Option<When>,
     /// Why.
@@ -282,11 +257,43 @@ pub struct OverrideReason {
     /// The policy.
     pub policy: Option<String>,
     /// Who overrode.
-    pub person: Option<String>,
+    pub person: Option<Person>,
     /// Why.
     pub reason: String,
     /// When this was written down.
     pub recorded: Option<When>,
+}
+
+/// `[[corrective_action]]`: who puts right what is not satisfied, and by when.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct CorrectiveAction {
+    /// `#17`, or control and system: `spend-limit credit-scoring`.
+    pub finding: String,
+    /// Role that owns it.
+    pub owner: Option<String>,
+    /// Last day.
+    pub due: Option<When>,
+    /// Who approved a later day than the house allows.
+    pub approver: Option<Person>,
+    /// Ticket.
+    pub ticket: Option<String>,
+}
+
+/// `[[incident]]`: a serious incident (Art. 3(49)).
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Incident {
+    /// The system.
+    pub system: Located,
+    /// When the organisation became aware of it.
+    pub aware: Option<When>,
+    /// death, widespread, critical-infrastructure or other.
+    pub category: Option<Located>,
+    /// When it was reported to the authority.
+    pub reported: Option<When>,
+    /// When the provider was told.
+    pub told_provider: Option<When>,
 }
 
 impl Register {
@@ -295,32 +302,52 @@ impl Register {
     /// # Errors
     /// See [`RegisterError`].
     pub fn parse(text: &str, file: &str) -> Result<Register, RegisterError> {
-        toml::from_str(text).map_err(|e| RegisterError::Form {
+        let mut register: Register = toml::from_str(text).map_err(|e| RegisterError::Form {
             file: file.into(),
             message: e.to_string().trim_end().to_owned(),
-        })
+        })?;
+        register.remarks = remarks(&register, text, file);
+        register.mentions = mentions(&register, text, file);
+        Ok(register)
     }
 
     /// Adds the items of another file.
     ///
     /// # Errors
-    /// A system or a decision that is there already.
+    /// A system, a decision or an `[organization]` that is there already.
     pub fn extend(&mut self, other: Register, file: &str) -> Result<(), RegisterError> {
+        let clash = |what: String| Err(RegisterError::Clash { file: file.into(), what });
+        if self.organization.is_some() && other.organization.is_some() {
+            return clash("a second [organization]: one file holds it".into());
+        }
+        self.organization = self.organization.take().or(other.organization);
         self.systems.extend(other.systems);
         self.decisions.extend(other.decisions);
+        self.changes.extend(other.changes);
         self.exceptions.extend(other.exceptions);
         self.override_reasons.extend(other.override_reasons);
         self.policy_changes.extend(other.policy_changes);
-        let clash = |what: String| Err(RegisterError::Clash { file: file.into(), what });
+        self.corrective_actions.extend(other.corrective_actions);
+        self.incidents.extend(other.incidents);
+        self.remarks.extend(other.remarks);
+        self.mentions.extend(other.mentions);
         if let Some(id) = twice(self.systems.iter().map(|s| s.id.as_str())) {
             return clash(format!("two [[system]] have id = {id:?}"));
         }
-        if let Some(id) = twice(self.decisions.iter().map(|d| d.system.as_str())) {
+        if let Some(id) = twice(self.decisions.iter().map(|d| d.system.get_ref().as_str())) {
             return clash(format!(
                 "two [[decision]] are about system = {id:?}: the file holds the one in force"
             ));
         }
         Ok(())
+    }
+
+    /// What fits the form and says nothing that a rule can use, each with file and line.
+    pub fn remarks(&self, catalogue: &Catalogue) -> Vec<Remark> {
+        let mut found = self.remarks.clone();
+        found.extend(unknown(self, &self.mentions, catalogue));
+        found.sort();
+        found
     }
 }
 

@@ -1,7 +1,7 @@
 //! Words for people, made from counts and codes. Accepted for connections, on record for documents, never "breach".
 
 use crate::act::Status;
-use crate::assessment::Finding;
+use crate::assessment::{Finding, Law};
 use crate::evidence::Time;
 
 /// `1 system`, `2 systems`.
@@ -10,10 +10,12 @@ pub(super) fn count(n: u64, one: &str, many: &str) -> String {
 }
 
 /// What the legal state of a finding is called.
-pub(super) fn duty(finding: &Finding, day: impl Fn(Time) -> String) -> String {
-    match (finding.legal_state, finding.applies_from) {
+pub(super) fn duty(law: &Law, day: impl Fn(Time) -> String) -> String {
+    let formally = law.formally_from.map_or_else(String::new, |t| format!("; formally {}", day(t)));
+    let in_use = if law.only_after_change { "; for systems already in use Art. 111(2)" } else { "" };
+    match (law.state, law.from) {
         (Some("in-force"), _) => "duty in force".into(),
-        (Some(_), Some(from)) => format!("duty to come ({})", day(from)),
+        (Some(_), Some(from)) => format!("duty to come ({}{formally}{in_use})", day(from)),
         _ => "house rule".into(),
     }
 }

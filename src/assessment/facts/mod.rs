@@ -10,10 +10,15 @@ pub use network::{Arrival, Egress, Holder, HourSum, NetworkFacts, PortUse, View}
 pub use own::{Look, Own, UnitState};
 pub use terraform::{RunFacts, Terraform};
 
-use crate::evidence::register::{Decision, Exception, Revision, RiskAssessment, Statement, System};
+use crate::evidence::register::{
+    Change, CorrectiveAction, Decision, Exception, Incident, Organization, Oversight, Revision,
+    RiskAssessment, Statement, System,
+};
 use crate::evidence::{Kind, Outside, Private, Time, artifacts};
+use crate::ledger::Entry;
 use crate::ledger::entry::Placed;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
@@ -119,11 +124,25 @@ pub struct Facts {
     pub exceptions: States<Exception>,
     /// Other statements.
     pub statements: States<Statement>,
+    /// Who oversees systems.
+    pub oversight: States<Oversight>,
+    /// Changes with model versions.
+    pub changes: States<Change>,
+    /// Who puts right what is not satisfied.
+    pub corrective_actions: States<CorrectiveAction>,
+    /// Serious incidents.
+    pub incidents: States<Incident>,
+    /// What is said of the organisation as a whole.
+    pub organization: States<Organization>,
     /// Acts of our own.
     pub own: Own,
     /// Aliases of people, by reference, in the order in which they appear.
     pub aliases: BTreeMap<String, usize>,
 }
+
+/// Members of a payload that name people.
+const PEOPLE: [&str; 8] =
+    ["actor", "approver", "author", "people", "person", "requester", "reviewer", "user"];
 
 /// Reads a payload; one that has another shape is left out here and stays in the ledger.
 pub(super) fn read<T: DeserializeOwned>(placed: &Placed) -> Option<Seen<T>> {
@@ -174,7 +193,7 @@ impl Facts {
     /// Adds one entry.
     pub fn fold(&mut self, placed: &Placed) {
         self.size = placed.seq + 1;
-        self.note_people(&placed.entry.payload);
+        self.note_people(&placed.entry);
         match placed.entry.kind {
             Kind::ArtifactVersion => push(&mut self.versions, placed),
             Kind::ArtifactDeleteMarker => push(&mut self.markers, placed),
@@ -189,6 +208,11 @@ impl Facts {
             Kind::RegisterRiskAssessment => push(&mut self.risk_assessments, placed),
             Kind::RegisterException => push(&mut self.exceptions, placed),
             Kind::RegisterStatement => push(&mut self.statements, placed),
+            Kind::RegisterOversight => push(&mut self.oversight, placed),
+            Kind::RegisterChange => push(&mut self.changes, placed),
+            Kind::RegisterCorrectiveAction => push(&mut self.corrective_actions, placed),
+            Kind::RegisterIncident => push(&mut self.incidents, placed),
+            Kind::RegisterOrganization => push(&mut self.organization, placed),
             Kind::GatekeeperTemplate
             | Kind::GatekeeperConstraint
             | Kind::GatekeeperConfig
@@ -234,15 +258,33 @@ impl Facts {
     }
 
     /// Aliases follow the order of the entries, so that P-07 stays P-07 in one ledger. Addresses have none.
-    fn note_people(&mut self, payload: &serde_json::Value) {
-        for name in ["actor", "author", "approver", "requester", "person", "user"] {
-            let reference =
-                payload.get(name).or_else(|| payload["record"].get(name)).and_then(|p| p["ref"].as_str());
-            if let Some(reference) = reference {
-                let next = self.aliases.len() + 1;
-                self.aliases.entry(reference.to_owned()).or_insert(next);
+    fn note_people(&mut self, entry: &Entry) {
+        for (name, value) in entry.payload.as_object().into_iter().flatten() {
+            let reference = value["ref"].as_str().filter(|_| PEOPLE.contains(&name.as_str()));
+            match reference {
+                Some(reference) => self.note(reference),
+                // Only the register names people within its tables.
+                None if entry.kind.name().starts_with("register.") => self.note_below(name, value),
+                None => {}
             }
         }
+    }
+
+    fn note_below(&mut self, name: &str, value: &Value) {
+        match value {
+            Value::Object(members) => match value["ref"].as_str() {
+                Some(reference) if PEOPLE.contains(&name) => self.note(reference),
+                Some(_) => {}
+                None => members.iter().for_each(|(name, value)| self.note_below(name, value)),
+            },
+            Value::Array(items) => items.iter().for_each(|item| self.note_below(name, item)),
+            _ => {}
+        }
+    }
+
+    fn note(&mut self, reference: &str) {
+        let next = self.aliases.len() + 1;
+        self.aliases.entry(reference.to_owned()).or_insert(next);
     }
 
     /// How reports name a person.

@@ -5,14 +5,11 @@ use super::super::facts::Seen;
 use super::super::findings::{Basis, Case};
 use super::Judged;
 use super::artifacts::{first_and_more, in_use_since, lists, serving};
+use super::dates::{day, day_or_dash, is_later};
+use super::papers::unheld;
 use crate::evidence::Time;
 use crate::evidence::artifacts::{Version, subject};
 use crate::evidence::register::{Record, RecordState};
-
-/// The calendar day of a time in UTC: dates without a time are compared by the day.
-pub(super) fn day(t: Time) -> String {
-    t.to_string().chars().take(10).collect()
-}
 
 pub(super) fn risk_assessment(case: &Case<'_>) -> Vec<Judged> {
     let Some(system) = case.system else { return Vec::new() };
@@ -37,12 +34,11 @@ pub(super) fn risk_assessment(case: &Case<'_>) -> Vec<Judged> {
     let line = match (held, record.date, since) {
         _ if !record.complete() => 3,
         _ if held.contradicts() => 4,
-        (_, Some(date), Some(since)) if day(date) > day(since) => 6,
+        (_, Some(date), Some(since)) if is_later(date, since) => 6,
         (_, _, None) => 7,
         _ => 8,
     };
-    let note =
-        format!("on record, dated {}; {}", record.date.map_or_else(|| "-".into(), day), shown(held, object));
+    let note = format!("on record, dated {}; {}", day_or_dash(record.date), shown(held, object));
     let basis = if line == 8 { basis(held, object, since) } else { Basis::Declared };
     vec![unit(line).note(note).evidence(object.map(|o| o.seq)).basis(basis)]
 }
@@ -85,7 +81,7 @@ impl Held {
     }
 }
 
-fn shown(held: Held, object: Option<&Seen<Version>>) -> String {
+pub(super) fn shown(held: Held, object: Option<&Seen<Version>>) -> String {
     let stored =
         object.and_then(|o| o.value.stored).map_or_else(String::new, |t| format!(", stored {}", day(t)));
     match held {
@@ -124,7 +120,7 @@ pub(super) fn confirmation<'a>(case: &Case<'a>, record: &Record) -> (Held, Optio
 }
 
 /// Seen where S3 confirms a record and stored it by the day that counts, else declared.
-fn basis(held: Held, object: Option<&Seen<Version>>, since: Option<Time>) -> Basis {
+pub(super) fn basis(held: Held, object: Option<&Seen<Version>>, since: Option<Time>) -> Basis {
     let stored = object.and_then(|o| o.value.stored);
     let is_in_time = stored.zip(since).is_some_and(|(stored, since)| stored <= since);
     if held == Held::Confirmed && is_in_time { Basis::Seen } else { Basis::Declared }
@@ -151,26 +147,29 @@ pub(super) fn technical_documentation(case: &Case<'_>) -> Vec<Judged> {
         return both(2, &shown(held, object));
     }
     let seen = object.map(|o| o.seq);
-    [documentation(system, record, (held, object)), keeping(case, system, object)]
+    [documentation(case, system, record, (held, object)), keeping(case, system, object)]
         .map(|judged| judged.evidence(system.registered).evidence(seen))
         .into()
 }
 
-fn documentation(system: &System, record: &Record, (held, object): (Held, Option<&Seen<Version>>)) -> Judged {
-    let mut running = system.deployed.iter().filter(|(_, d)| d.end.is_none()).map(|(version, _)| version);
-    let other = running.find(|v| !record.model_versions.contains(v));
+fn documentation(
+    case: &Case<'_>,
+    system: &System,
+    record: &Record,
+    (held, object): (Held, Option<&Seen<Version>>),
+) -> Judged {
+    let other = unheld(case, system, record, "technical_documentation");
     let since = in_use_since(system);
-    let late = record.date.zip(since).is_some_and(|(date, since)| day(date) > day(since));
+    let late = record.date.zip(since).is_some_and(|(date, since)| is_later(date, since));
     let line = match (other, since) {
         (Some(_), _) => 3,
         _ if late => 4,
         (None, None) => 5,
         (None, Some(_)) => 6,
     };
-    let dated = record.date.map_or_else(|| "-".into(), day);
     let note = match other {
         Some(version) => format!("{version} runs, and the documentation does not name it"),
-        None => format!("on record, dated {dated}; {}", shown(held, object)),
+        None => format!("on record, dated {}; {}", day_or_dash(record.date), shown(held, object)),
     };
     let basis = if line == 6 { basis(held, object, since) } else { Basis::Declared };
     Judged::line("documentation", line).note(note).basis(basis)

@@ -8,7 +8,7 @@ use super::super::lifecycle::{Expiry, Stored, expiry};
 use super::Judged;
 use super::artifacts::{first_and_more, set};
 use super::buckets::settings;
-use super::documents::day;
+use super::dates::day;
 use crate::evidence::artifacts::{Version, subject};
 
 /// Whether nothing is set up that takes a file of a version in production away.

@@ -6,13 +6,19 @@
 mod artifacts;
 mod buckets;
 mod bytes;
+mod changed;
+mod clocks;
 mod cluster;
+mod dates;
 mod documents;
 mod egress;
 mod gates;
 mod kept;
+mod logs;
 mod network;
 mod origin;
+mod papers;
+mod people;
 mod policies;
 mod prohibited;
 mod register;
@@ -119,6 +125,20 @@ pub(super) fn judge(case: &Case<'_>) -> Vec<Judged> {
         "flow-logs-audit-trail" => network::audit_trail(case),
         "ml-port-segmentation" => network::segmentation(case),
         "egress-declared" => egress::declared(case),
+        "annex-iii-exception-registered" => papers::exception_registered(case),
+        "conformity-records-present" => papers::conformity(case),
+        "fria-before-first-use" => papers::fundamental_rights(case),
+        "own-modification-assessed" => papers::own_modification(case),
+        "gpai-documentation-present" => papers::general_purpose(case),
+        "human-oversight-assigned" => people::overseen(case),
+        "workers-informed" => people::workers(case),
+        "affected-people-informed" => people::people_concerned(case),
+        "ai-literacy-measures" => people::literacy(case),
+        "change-reviewed" => changed::reviewed(case),
+        "log-retention-six-months" => logs::kept(case),
+        "compliance-review-current" => clocks::reviewed(case),
+        "incident-report-deadline" => clocks::incidents(case),
+        "corrective-action-timely" => clocks::corrected(case),
         _ => Vec::new(),
     }
 }

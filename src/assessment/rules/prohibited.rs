@@ -33,7 +33,7 @@ fn applies_from(case: &Case<'_>, system: &System) -> Option<Time> {
     let names = |article: &str| article.contains(point);
     let references = &case.control.references;
     let reference = references.iter().find(|r| names(&r.article)).or(references.first())?;
-    reference.from.values().filter_map(|date| date.parse().ok()).min()
+    reference.from.values().filter_map(|date| case.catalogue.date(date)).min()
 }
 
 fn judge(case: &Case<'_>, system: &System, ours: &Ours<'_>, statement: &str, span: Span) -> Judged {

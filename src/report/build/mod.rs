@@ -187,7 +187,8 @@ impl<'a> Builder<'a> {
     fn law(&self) -> m::Law {
         let law = &self.s.catalogue.law;
         let today = self.s.run.at;
-        let next = self.s.catalogue.timeline.iter().find(|d| d.date.parse::<Time>().is_ok_and(|t| t > today));
+        let next =
+            self.s.catalogue.timetable.iter().find(|d| d.date.parse::<Time>().is_ok_and(|t| t > today));
         let day = |d: &str| d.parse::<Time>().map_or_else(|_| d.to_owned(), |t| self.zone.day(t));
         m::Law {
             text: format!("{} as amended by {}", law.base, law.amended_by),

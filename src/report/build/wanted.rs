@@ -51,7 +51,7 @@ impl<'a> Builder<'a> {
             what: summary(f),
             who: system.map(System::team).filter(|t| *t != "-").unwrap_or("AI governance").to_owned(),
             action: control.map(|c| c.remediation.clone()).unwrap_or_default(),
-            duty: duty(f, |t| self.zone.day(t)),
+            duty: duty(&f.law, |t| self.zone.day(t)),
             control: f.control.clone(),
         }
     }

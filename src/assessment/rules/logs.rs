@@ -1,0 +1,72 @@
+//! Whether the places that the register names for a system's own logs are set to keep them. VPC flow logs are no such logs.
+
+use super::super::facts::Seen;
+use super::super::findings::Case;
+use super::super::lifecycle::{Kept, kept_below};
+use super::Judged;
+use super::buckets::settings;
+use super::dates::{DAY, day};
+use crate::evidence::Time;
+use crate::evidence::artifacts::{Bucket, subject};
+
+/// Arts 19(1) and 26(6).
+pub(super) fn kept(case: &Case<'_>) -> Vec<Judged> {
+    let Some(system) = case.system else { return Vec::new() };
+    let store = system.register.log_store.as_ref();
+    let reason = store.and_then(|s| s.none.as_deref()).map(str::trim).filter(|r| !r.is_empty());
+    let judged = match (store.map(|s| s.places.as_slice()).unwrap_or_default(), reason) {
+        ([], Some(reason)) => vec![Judged::line(&system.id, 1).note(format!("no logs of its own: {reason}"))],
+        ([], None) => vec![Judged::line(&system.id, 2).note("the register names no log store")],
+        (places, _) => places.iter().map(|place| judge(case, place)).collect(),
+    };
+    judged.into_iter().map(|j| j.evidence(system.registered)).collect()
+}
+
+fn judge(case: &Case<'_>, place: &str) -> Judged {
+    let days = case.catalogue.defaults.six_months_days;
+    let Some((bucket, prefix)) = place.strip_prefix("s3://").map(|p| p.split_once('/').unwrap_or((p, "")))
+    else {
+        return Judged::line(place, 5).note("its settings are not collected");
+    };
+    let Some(state) = settings(case, bucket) else {
+        let denied = is_denied(case, bucket);
+        let note = if denied { "its settings may not be read" } else { "no source reads its settings" };
+        return Judged::line(place, if denied { 4 } else { 5 }).note(note);
+    };
+    let Some(lifecycle) = state.value.lifecycle.as_ref() else {
+        let denied = is_denied(case, bucket);
+        let line = if denied { 4 } else { 5 };
+        return Judged::line(place, line).note("its lifecycle rules were not read").evidence([state.seq]);
+    };
+    let kept = kept_below(lifecycle, prefix);
+    let old = oldest(case, bucket, prefix, state);
+    let is_old = old.plus_seconds(days * DAY) <= case.estate.at;
+    let since = format!("seen since {}", day(old));
+    let (line, note) = match kept {
+        Kept::Days(n, rule) if n < days => {
+            (3, format!("rule {rule} deletes after {n} days; the limit is {days}"))
+        }
+        Kept::Dated(rule) => (8, format!("rule {rule} deletes at a date of its own")),
+        _ if !is_old => (6, format!("{since}, younger than {days} days")),
+        Kept::Days(n, _) => (7, format!("kept {n} days, {since}")),
+        Kept::Unlimited => (7, format!("nothing is set to delete, {since}")),
+    };
+    Judged::line(place, line).note(note).evidence([state.seq])
+}
+
+/// The earliest time at which the store is known to have held something, or its settings were read.
+fn oldest(case: &Case<'_>, bucket: &str, prefix: &str, state: &Seen<Bucket>) -> Time {
+    let looked = case.facts.buckets.0.get(&format!("s3:{bucket}")).and_then(|h| h.first()).map(|s| s.at);
+    let beginning = subject(bucket, prefix, "");
+    let beginning = beginning.split('?').next().unwrap_or_default();
+    let stored = case.facts.versions.there(beginning, case.estate.at).filter_map(|v| v.value.stored).min();
+    looked.into_iter().chain(stored).min().unwrap_or(state.at)
+}
+
+/// Whether the last look of some source was refused the lifecycle rules of a bucket.
+fn is_denied(case: &Case<'_>, bucket: &str) -> bool {
+    let call = format!("GetBucketLifecycleConfiguration s3://{bucket}");
+    let refused = |gap: &String| gap.starts_with(&call) && gap.contains("AccessDenied");
+    let mut last = case.facts.own.looks.values().filter_map(|looks| looks.last());
+    last.any(|look| look.value.gaps.iter().any(refused))
+}
