@@ -92,7 +92,8 @@ impl<'a> Production<'a> {
                     end: None,
                     entries: Vec::new(),
                 });
-                d.start = d.start.or(start);
+                // A version that ran at the first look already has no start but one that the cluster states.
+                d.start = d.start.or(stated);
                 d.end = None;
                 d.entries.push(state.seq);
             }

@@ -2,7 +2,8 @@
 
 use super::coverage::UNWATCHED;
 use super::estate::{Estate, System};
-use super::facts::{Facts, Seen};
+use super::facts::{Facts, Look, Seen};
+use super::house::{House, house};
 use super::law::{Law, law};
 use super::rules::{self, Judged};
 use crate::act::{Catalogue, Control, ControlKind, Level, Route, Status, Subject, Tested};
@@ -123,6 +124,8 @@ pub struct Finding {
     pub units: Vec<Unit>,
     /// Articles that bind, and from when.
     pub law: Law,
+    /// Of a rule of the house: since when, and set by whom.
+    pub house: Option<House>,
     /// Whether every unit that is not satisfied was accepted.
     pub excepted: bool,
 }
@@ -169,6 +172,20 @@ pub(super) struct Case<'a> {
     pub system: Option<&'a System>,
     /// Findings of the controls before this one.
     pub judged: &'a [Finding],
+}
+
+impl<'a> Case<'a> {
+    /// Looks at a source up to the time judged from, oldest first.
+    pub(super) fn looks(&self, source: &str) -> impl DoubleEndedIterator<Item = &'a Look> + use<'a> {
+        let at = self.estate.at;
+        self.facts.own.looks.get(source).into_iter().flatten().filter(move |look| look.at <= at)
+    }
+
+    /// The time of the last complete look before one.
+    pub(super) fn look_before(&self, source: &str, at: Time) -> Option<Time> {
+        let complete = self.looks(source).filter(|look| look.value.complete);
+        complete.filter_map(|look| look.value.looked_at).filter(|t| *t < at).max()
+    }
 }
 
 /// Judges everything below an assessment. It cannot fail: what is missing is a status of its own.
@@ -227,6 +244,7 @@ fn add_up(case: &Case<'_>, units: Vec<Unit>) -> Finding {
         excepted: status == Status::NotSatisfied && deciding().all(|u| u.excepted.is_some()),
         counts,
         law: law(case, &units, status),
+        house: house(case),
         units,
     }
 }
@@ -352,7 +370,7 @@ fn unseen(case: &Case<'_>) -> Vec<Unit> {
 }
 
 fn nothing(case: &Case<'_>) -> Unit {
-    match case.control.no_units.last() {
+    match case.control.no_units.get(rules::line_of_nothing(case)) {
         None => {
             bare("nothing", Status::NotApplicable, "nothing-to-check", "complete looks found no such thing")
         }

@@ -2,7 +2,7 @@
 //!
 //! `facts` folds entries, `inventory` tells which interfaces should speak, `artifact_sets` which files belong together,
 //! `deployments` what ran when, `coverage` what was read, `estate` ties what was seen to systems, `rules` answer each control
-//! with a line of its decision list, `law` says which articles bind, `findings` add up, `changes` tell what is new since the
+//! with a line of its decision list, `law` says which articles bind, `house` who made a rule, `findings` add up, `changes` tell what is new since the
 //! last time.
 
 mod artifact_sets;
@@ -12,6 +12,7 @@ mod deployments;
 pub mod estate;
 pub mod facts;
 pub mod findings;
+mod house;
 pub mod inventory;
 mod law;
 mod level;
@@ -25,6 +26,7 @@ pub use deployments::Deployment;
 pub use estate::{Estate, System};
 pub use facts::Facts;
 pub use findings::{Assessment, Basis, Counts, Excepted, Finding, Unit, assess};
+pub use house::House;
 pub use law::Law;
 pub use level::{Levels, Statement};
 

@@ -268,7 +268,7 @@ pub struct OverrideReason {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct CorrectiveAction {
-    /// `#17`, or control and system: `spend-limit credit-scoring`.
+    /// `#17`, or control and system: `spend-limit scoring`.
     pub finding: String,
     /// Role that owns it.
     pub owner: Option<String>,

@@ -6,7 +6,8 @@ use crate::act::{Catalogue, Level, Role, Route};
 use std::fmt;
 
 /// Records of a system that a change may name under `still_holds`.
-pub(super) const RECORDS: [&str; 9] = [
+pub(super) const RECORDS: [&str; 10] = [
+    "art50",
     "risk_assessment",
     "technical_documentation",
     "not_high_assessment",

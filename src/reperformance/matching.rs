@@ -35,9 +35,24 @@ impl<'a> Object<'a> {
     }
 }
 
+/// Members of a match (Gatekeeper documentation, "The match field"); one that is none of these may leave anything out.
+const MEMBERS: [&str; 8] = [
+    "excludedNamespaces",
+    "kinds",
+    "labelSelector",
+    "name",
+    "namespaceSelector",
+    "namespaces",
+    "scope",
+    "source",
+];
+
 /// Whether a constraint's match selects an object that is there; none when the namespace's labels decide and were not read.
 /// A list that is empty or absent selects everything.
 pub fn in_match_scope(r#match: &Value, object: &Object<'_>) -> Option<bool> {
+    if r#match.as_object().into_iter().flatten().any(|(member, _)| !MEMBERS.contains(&member.as_str())) {
+        return None;
+    }
     let scope_fits = match r#match["scope"].as_str() {
         Some("Cluster") => object.is_namespace() || object.namespace.is_empty(),
         Some("Namespaced") => !object.is_namespace() && !object.namespace.is_empty(),
@@ -200,5 +215,6 @@ mod tests {
         assert_eq!(covered_by_webhook(&hook(Value::Null, conditions), &object), None);
         let unread = Object { namespace_labels: None, ..object };
         assert_eq!(in_match_scope(&json!({"namespaceSelector": {}}), &unread), None);
+        assert_eq!(in_match_scope(&json!({"something": "new"}), &unread), None);
     }
 }

@@ -389,8 +389,10 @@ pub struct Finding {
     pub legal_state: Option<&'static str>,
     /// From when the duty applies.
     pub applies_from: Option<Time>,
-    /// duty in force, duty to come (date), house rule.
+    /// duty in force, duty to come (date), house rule (since when, set by whom).
     pub duty: String,
+    /// Of a control of kind house.
+    pub house_rule: Option<HouseRule>,
     /// Articles that bind.
     pub references: Vec<String>,
     /// Whether all that is not satisfied was accepted.
@@ -405,6 +407,17 @@ pub struct Finding {
     pub limit: String,
     /// Units not satisfied or not assessed, and at most 20 of the others.
     pub units: Vec<Unit>,
+}
+
+/// Who made a rule of the house, and since when.
+#[derive(Clone, Debug, Serialize)]
+pub struct HouseRule {
+    /// When an entry first showed it.
+    pub since: Time,
+    /// The policy set, the constraint or the catalogue.
+    pub set_by: String,
+    /// The level at which it is enforced.
+    pub level: String,
 }
 
 /// One thing that a control judged.

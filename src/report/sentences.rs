@@ -9,15 +9,28 @@ pub(super) fn count(n: u64, one: &str, many: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {many}") }
 }
 
-/// What the legal state of a finding is called.
+/// What the legal state of a finding is called, in a word.
 pub(super) fn duty(law: &Law, day: impl Fn(Time) -> String) -> String {
-    let formally = law.formally_from.map_or_else(String::new, |t| format!("; formally {}", day(t)));
-    let in_use = if law.only_after_change { "; for systems already in use Art. 111(2)" } else { "" };
     match (law.state, law.from) {
         (Some("in-force"), _) => "duty in force".into(),
-        (Some(_), Some(from)) => format!("duty to come ({}{formally}{in_use})", day(from)),
+        (Some(_), Some(from)) => format!("duty to come ({})", day(from)),
         _ => "house rule".into(),
     }
+}
+
+/// The same with what there is to say of it: dates that are not settled, systems already in use, who made a rule.
+pub(super) fn duty_in_full(finding: &Finding, day: impl Fn(Time) -> String) -> String {
+    let law = &finding.law;
+    let rule =
+        finding.house.as_ref().map(|h| format!("house rule (since {}, set by {})", day(h.since), h.set_by));
+    let formally = law.formally_from.map_or_else(String::new, |t| format!("; formally {}", day(t)));
+    let in_use = if law.only_after_change { "; for systems already in use Art. 111(2)" } else { "" };
+    let duty = match (law.state, law.from) {
+        (Some("to-come"), Some(from)) => format!("duty to come ({}{formally}{in_use})", day(from)),
+        (Some(_), _) => "duty in force".into(),
+        (None, _) => return rule.unwrap_or_else(|| "no article binds".into()),
+    };
+    rule.map_or(duty.clone(), |rule| format!("{duty}, {rule}"))
 }
 
 /// The sentence of a finding: what its deciding units showed.

@@ -2,6 +2,7 @@
 
 pub(crate) mod kube_api;
 pub(crate) mod s3_versions;
+pub(crate) mod stories;
 pub(crate) mod tfe_api;
 pub(crate) mod tls;
 

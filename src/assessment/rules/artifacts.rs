@@ -71,10 +71,7 @@ pub(super) fn lists(case: &Case<'_>, bucket: &str, key: &str) -> bool {
             }
         }
     };
-    let is_whole = |source: &str| {
-        let looks = case.facts.own.looks.get(source);
-        looks.is_some_and(|looks| looks.iter().any(|l| l.value.complete && l.at <= case.estate.at))
-    };
+    let is_whole = |source: &str| case.looks(source).any(|l| l.value.complete);
     case.estate.sources(SourceKind::ModelArtifacts).any(|c| is_whole(&c.source) && covers(&c.source))
 }
 
@@ -91,7 +88,7 @@ pub(super) fn first_and_more<'t>(what: impl IntoIterator<Item = &'t String>) -> 
 /// Looks of the artifact sources that fall into a span: how many, and whether all were complete.
 pub(super) fn looks(case: &Case<'_>, from: Time, to: Time) -> (usize, bool) {
     let sources = case.estate.sources(SourceKind::ModelArtifacts);
-    let looks = sources.filter_map(|c| case.facts.own.looks.get(&c.source)).flatten();
+    let looks = sources.flat_map(|c| case.looks(&c.source));
     let within: Vec<&Look> =
         looks.filter(|l| l.value.looked_at.is_some_and(|t| t >= from && t <= to)).collect();
     // A step of a pass that goes on is no gap.

@@ -24,6 +24,14 @@ pub(super) fn settings<'a>(case: &Case<'a>, bucket: &str) -> Option<&'a Seen<Buc
     case.facts.buckets.of(&format!("s3:{bucket}"), case.estate.at).filter(|b| !b.gone)
 }
 
+/// Whether the last look of some source was refused a setting of a bucket.
+pub(super) fn is_refused(case: &Case<'_>, call: &str, bucket: &str) -> bool {
+    let asked = format!("{call} s3://{bucket}");
+    let refused = |gap: &String| gap.starts_with(&asked) && gap.contains("AccessDenied");
+    let mut last = case.facts.own.looks.keys().filter_map(|source| case.looks(source).next_back());
+    last.any(|look| look.value.gaps.iter().any(refused))
+}
+
 /// Whether buckets keep versions, and no file stands outside of them.
 pub(super) fn versioning(case: &Case<'_>) -> Vec<Judged> {
     let judge = |(bucket, state): (&str, Option<&Seen<Bucket>>)| {
@@ -40,10 +48,11 @@ pub(super) fn versioning(case: &Case<'_>) -> Vec<Judged> {
             (Some("Suspended" | "Never"), _) => 1,
             (_, Some(_)) => 2,
             (Some("Enabled"), None) => 4,
+            (None, None) if is_refused(case, "GetBucketVersioning", bucket) => 3,
             _ => 5,
         };
-        let history = case.facts.own.looks.iter().filter(|(s, _)| state.is_some_and(|b| b.source == **s));
-        let looks = history.flat_map(|(_, l)| l).filter(|l| l.value.complete).count();
+        let history = state.into_iter().flat_map(|b| case.looks(&b.source));
+        let looks = history.filter(|l| l.value.complete).count();
         let note = format!("versioning {}, {looks} complete looks", setting.unwrap_or("not read"));
         Judged::line(bucket, line).note(note).evidence(state.map(|s| s.seq)).evidence(null.map(|n| n.seq))
     };

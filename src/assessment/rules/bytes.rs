@@ -115,7 +115,7 @@ fn divided<'a>(
     let begin = from.plus_seconds(case.catalogue.defaults.clock_skew_seconds);
     // An upload in parts dates from its beginning: what a look did not show came after it.
     let is_later = |v: &&&Seen<Version>| {
-        let looks = case.facts.own.looks.get(&v.source).into_iter().flatten().filter(|l| l.value.complete);
+        let looks = case.looks(&v.source).filter(|l| l.value.complete);
         let mut times = looks.filter_map(|l| l.value.looked_at);
         v.value.stored.unwrap_or(v.at) > begin || times.any(|t| t >= begin && t < v.at)
     };

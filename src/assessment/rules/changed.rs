@@ -18,9 +18,14 @@ pub(super) fn reviewed(case: &Case<'_>) -> Vec<Judged> {
     new.map(|(version, d)| judge(case, system, version, d)).collect()
 }
 
-fn judge(case: &Case<'_>, system: &System, version: &str, deployment: &Deployment) -> Judged {
+/// The change record of a model version.
+pub(super) fn change<'a>(case: &Case<'a>, system: &System, version: &str) -> Option<&'a Seen<Change>> {
     let subject = format!("change:{}/{version}", system.id);
-    let found = case.facts.changes.of(&subject, case.estate.at).filter(|c| !c.gone);
+    case.facts.changes.of(&subject, case.estate.at).filter(|c| !c.gone)
+}
+
+fn judge(case: &Case<'_>, system: &System, version: &str, deployment: &Deployment) -> Judged {
+    let found = change(case, system, version);
     let start = deployment.start;
     let (line, note) = match found {
         None => (

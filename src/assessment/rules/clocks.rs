@@ -149,7 +149,8 @@ fn correction(case: &Case<'_>, finding: &Finding) -> Option<Judged> {
 pub(super) fn first_open(case: &Case<'_>, finding: &Finding) -> Option<Time> {
     let key = finding.key();
     let units = finding.units.iter().filter(|u| u.status == finding.status && u.excepted.is_none());
-    units.filter_map(|u| case.facts.own.units.get(&(key.clone(), u.id.clone()))?.first_open).min()
+    let opened = units.filter_map(|u| case.facts.own.units.get(&(key.clone(), u.id.clone()))?.first_open);
+    opened.filter(|t| *t <= case.estate.at).min()
 }
 
 /// The corrective action that names a finding, by its number or by control and system.
@@ -171,10 +172,11 @@ pub(super) fn incidents(case: &Case<'_>) -> Vec<Judged> {
         Some(uri) => Judged::line("incident log", 2).note(format!("kept at {uri}; it is not read")),
     };
     let ours = case.facts.incidents.at(case.estate.at).filter(|(_, i)| i.value.system == system.id);
-    // What was reported, or told, before the window is over.
+    // What was reported, or told, before the window leaves with it.
+    let provides = system.role().is_some_and(|r| r.covers(Role::Provider));
     let is_recent = |i: &Incident| {
-        let end = i.reported.or(i.told_provider);
-        end.is_none_or(|t| t >= case.estate.window) || i.aware.is_none_or(|t| t >= case.estate.window)
+        let end = if provides { i.reported } else { i.told_provider };
+        end.is_none_or(|t| t >= case.estate.window)
     };
     let judged =
         ours.filter(|(_, i)| is_recent(&i.value)).map(|(subject, i)| incident(case, system, (subject, i)));

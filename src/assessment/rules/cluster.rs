@@ -57,7 +57,7 @@ fn object<'a>(w: &'a Seen<Workload>, labels: Option<&'a Outside>) -> Object<'a> 
 
 /// Whether the last look at a cluster lacked nothing.
 pub(super) fn was_read_whole(case: &Case<'_>, source: &str) -> bool {
-    case.facts.own.looks.get(source).and_then(|l| l.last()).is_some_and(|l| l.value.complete)
+    case.looks(source).next_back().is_some_and(|l| l.value.complete)
 }
 
 /// Whether a constraint has a workload in its match scope; none when labels of a namespace decide that were not read.
@@ -265,6 +265,7 @@ pub(super) fn fails_closed(case: &Case<'_>) -> Vec<Judged> {
         let read = was_read_whole(case, source);
         let line = match hook.map(|h| h.value.failure_policy.as_str()) {
             None if read => 1,
+            None if is_webhook_refused(case, source) => 3,
             None => 5,
             Some("Fail") => 4,
             Some(_) => 2,
@@ -275,11 +276,22 @@ pub(super) fn fails_closed(case: &Case<'_>) -> Vec<Judged> {
             2 => format!(
                 "while Gatekeeper does not answer, every request is let through (failurePolicy {policy})"
             ),
+            3 => "the cluster refused to list its webhooks".to_owned(),
+            5 => "its webhooks were not read".to_owned(),
             _ => format!("failurePolicy {policy}"),
         };
         Judged::line(source, line).note(note).evidence(hook.map(|h| h.seq))
     };
     sources.into_iter().map(judge).collect()
+}
+
+/// Whether the last look at a cluster was refused its webhooks: as a live one says, or as a reply that was kept does.
+fn is_webhook_refused(case: &Case<'_>, source: &str) -> bool {
+    case.looks(source).next_back().is_some_and(|look| {
+        let role = |gap: &String| gap.contains("webhook") && gap.contains("the role needs");
+        look.value.gaps.iter().any(role)
+            || look.value.faults.iter().any(|f| f.file.contains("webhook") && f.what.contains("answered 403"))
+    })
 }
 
 /// The line of exemptions-written-down for an exempt thing, and the exception that names it.

@@ -34,6 +34,7 @@ pub(super) fn risk_assessment(case: &Case<'_>) -> Vec<Judged> {
     let line = match (held, record.date, since) {
         _ if !record.complete() => 3,
         _ if held.contradicts() => 4,
+        (_, Some(date), _) if changed_since(case, system, date) => 5,
         (_, Some(date), Some(since)) if is_later(date, since) => 6,
         (_, _, None) => 7,
         _ => 8,
@@ -41,6 +42,13 @@ pub(super) fn risk_assessment(case: &Case<'_>) -> Vec<Judged> {
     let note = format!("on record, dated {}; {}", day_or_dash(record.date), shown(held, object));
     let basis = if line == 8 { basis(held, object, since) } else { Basis::Declared };
     vec![unit(line).note(note).evidence(object.map(|o| o.seq)).basis(basis)]
+}
+
+/// Whether a change record that says substantial is later than a record.
+fn changed_since(case: &Case<'_>, system: &System, date: Time) -> bool {
+    let changes = case.facts.changes.at(case.estate.at).map(|(_, c)| &c.value);
+    let mut ours = changes.filter(|c| c.system == system.id && c.substantial == Some(true));
+    ours.any(|c| c.date.is_some_and(|changed| is_later(changed, date)))
 }
 
 /// Objects that are tagged as a risk assessment of the system, in words: nobody registered them.

@@ -4,7 +4,7 @@ use super::super::estate::annotation;
 use super::super::facts::Seen;
 use super::super::findings::{Basis, Case};
 use super::Judged;
-use super::cluster::{constraints, environment, in_production, is_unaudited, selects, workloads};
+use super::cluster::{constraints, environment, in_production, is_unaudited, scope, selects, workloads};
 use crate::evidence::gatekeeper::{AuditRow, Constraint, Lacks, Reperformed, Verdict, Workload};
 use std::collections::BTreeMap;
 
@@ -84,6 +84,10 @@ pub(super) fn not_vacuous(case: &Case<'_>) -> Vec<Judged> {
     let judge = |gate: Gate<'_>| {
         let must: Vec<_> = gate.workloads.iter().filter(|w| must_judge(case, &gate, w)).collect();
         let lacks = gate.ours().and_then(|ours| ours.lacks);
+        let constraint = &gate.constraint.value;
+        if must.iter().any(|w| scope(case, constraint, w).is_none()) {
+            return gate.judged(3).note("whether its match selects every workload cannot be told");
+        }
         if let Some((w, why)) = must.iter().find_map(|w| Some((w, left_out(case, &gate, w)?))) {
             let shown = format!("{} {}/{}", w.value.kind, w.value.namespace, w.value.name);
             return gate.judged(2).note(format!("{shown} {why}")).evidence([w.seq]);

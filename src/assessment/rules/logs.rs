@@ -4,7 +4,7 @@ use super::super::facts::Seen;
 use super::super::findings::Case;
 use super::super::lifecycle::{Kept, kept_below};
 use super::Judged;
-use super::buckets::settings;
+use super::buckets::{is_refused, settings};
 use super::dates::{DAY, day};
 use crate::evidence::Time;
 use crate::evidence::artifacts::{Bucket, subject};
@@ -29,12 +29,12 @@ fn judge(case: &Case<'_>, place: &str) -> Judged {
         return Judged::line(place, 5).note("its settings are not collected");
     };
     let Some(state) = settings(case, bucket) else {
-        let denied = is_denied(case, bucket);
+        let denied = is_refused(case, "GetBucketLifecycleConfiguration", bucket);
         let note = if denied { "its settings may not be read" } else { "no source reads its settings" };
         return Judged::line(place, if denied { 4 } else { 5 }).note(note);
     };
     let Some(lifecycle) = state.value.lifecycle.as_ref() else {
-        let denied = is_denied(case, bucket);
+        let denied = is_refused(case, "GetBucketLifecycleConfiguration", bucket);
         let line = if denied { 4 } else { 5 };
         return Judged::line(place, line).note("its lifecycle rules were not read").evidence([state.seq]);
     };
@@ -61,12 +61,4 @@ fn oldest(case: &Case<'_>, bucket: &str, prefix: &str, state: &Seen<Bucket>) -> 
     let beginning = beginning.split('?').next().unwrap_or_default();
     let stored = case.facts.versions.there(beginning, case.estate.at).filter_map(|v| v.value.stored).min();
     looked.into_iter().chain(stored).min().unwrap_or(state.at)
-}
-
-/// Whether the last look of some source was refused the lifecycle rules of a bucket.
-fn is_denied(case: &Case<'_>, bucket: &str) -> bool {
-    let call = format!("GetBucketLifecycleConfiguration s3://{bucket}");
-    let refused = |gap: &String| gap.starts_with(&call) && gap.contains("AccessDenied");
-    let mut last = case.facts.own.looks.values().filter_map(|looks| looks.last());
-    last.any(|look| look.value.gaps.iter().any(refused))
 }

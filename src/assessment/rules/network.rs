@@ -40,6 +40,11 @@ pub(super) fn audit_trail(case: &Case<'_>) -> Vec<Judged> {
     judged
 }
 
+/// Whether an inventory tells that the system has no interface, or nobody knows.
+pub(super) fn line_of_nothing(case: &Case<'_>) -> usize {
+    Ours::of(case).without(case, 0).map_or(1, |(line, _)| line)
+}
+
 pub(super) fn segmentation(case: &Case<'_>) -> Vec<Judged> {
     let ours = Ours::of(case);
     if let Some((line, listed)) = ours.without(case, 2) {

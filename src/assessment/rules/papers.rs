@@ -4,6 +4,7 @@ use super::super::estate::System;
 use super::super::findings::{Basis, Case};
 use super::Judged;
 use super::artifacts::in_use_since;
+use super::changed::change;
 use super::dates::{day, day_or_dash, is_later};
 use super::documents::{basis, confirmation, shown};
 use crate::act::{Role, Route};
@@ -270,9 +271,7 @@ fn holds_for(case: &Case<'_>, system: &System, record: &Record, (version, name):
     };
     let later = system.deployed.keys().filter(|v| start(v).is_some_and(|s| s > named && s <= this));
     let keeps = |v: &String| {
-        let subject = format!("change:{}/{v}", system.id);
-        let change = case.facts.changes.of(&subject, case.estate.at).filter(|c| !c.gone);
-        change.is_some_and(|c| c.value.still_holds.iter().any(|held| held == name))
+        change(case, system, v).is_some_and(|c| c.value.still_holds.iter().any(|held| held == name))
     };
     later.clone().count() > 0 && later.clone().all(keeps)
 }

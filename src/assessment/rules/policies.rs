@@ -38,6 +38,23 @@ fn ran_below(o: &Outcome, asked: &Policy) -> bool {
     [&o.ran_at, &o.level].iter().any(is_below)
 }
 
+/// What policy checks and evaluations say of themselves (HCP Terraform, API documentation); empty where nothing is stated.
+const STAGES: [&str; 13] = [
+    "",
+    "pending",
+    "queued",
+    "running",
+    "passed",
+    "failed",
+    "soft_failed",
+    "hard_failed",
+    "overridden",
+    "errored",
+    "canceled",
+    "unreachable",
+    "completed",
+];
+
 /// Whether every applied run passed the gate.
 pub(super) fn not_bypassed(case: &Case<'_>) -> Vec<Judged> {
     let runs = in_window(case).into_iter().map(|run| of_run(case, run));
@@ -55,6 +72,8 @@ fn of_run(case: &Case<'_>, (facts, run): Applied<'_>) -> Judged {
         of_policy(&outcomes, &p.name).into_iter().find(|o| ran_below(&o.value, p)).map(|o| (p, o))
     });
     let known = ["passed", "failed", "errored"];
+    let is_strange =
+        |o: &Outcome| !known.contains(&o.status.as_str()) || !STAGES.contains(&o.stage_status.as_str());
     // A check that does not name its policies may hold any of them.
     let unnamed = outcomes.iter().any(|o| o.value.policy == "*");
     // What could not be read may hold any of them as well.
@@ -82,8 +101,9 @@ fn of_run(case: &Case<'_>, (facts, run): Applied<'_>) -> Judged {
         (6, format!("{} has no outcome, and nothing shows whether it applies", policy.name), None)
     } else if let Some(o) = find(&|o| o.failed() && o.level.is_empty()) {
         (7, format!("{} {}, at a level that is not known", o.value.policy, o.value.status), Some(o))
-    } else if let Some(o) = find(&|o| !known.contains(&o.status.as_str())) {
-        (8, format!("{} says “{}”", o.value.policy, o.value.status), Some(o))
+    } else if let Some(o) = find(&is_strange) {
+        let Outcome { policy, status, stage, stage_status, .. } = &o.value;
+        (8, format!("{policy} says “{status}”, and its policy {stage} “{stage_status}”"), Some(o))
     } else if let Some(document) = unread {
         (10, format!("its {document} were not read, and may hold other policies"), None)
     } else {
@@ -94,9 +114,13 @@ fn of_run(case: &Case<'_>, (facts, run): Applied<'_>) -> Judged {
     judged.happened(run.value.applied.unwrap_or(run.at))
 }
 
-/// Documents of a run that are not in the record, beside its plan.
+/// Documents of a run that are not in the record, beside its plan and its cost estimate.
 fn lacking(run: &Run) -> impl Iterator<Item = &str> {
-    [&run.unread, &run.denied].into_iter().flatten().map(String::as_str).filter(|d| *d != "plan")
+    [&run.unread, &run.denied]
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .filter(|d| !["plan", "cost-estimate"].contains(d))
 }
 
 /// State versions that no run explains: somebody wrote state from outside.
@@ -131,10 +155,9 @@ pub(super) fn not_habitual(case: &Case<'_>) -> Vec<Judged> {
     let unnamed = found.get("*").map_or(0, Vec::len) as u64;
     let judge = |(policy, overrides): (&&str, &Vec<(u64, &Seen<Run>)>)| {
         let sources = || overrides.iter().map(|(_, run)| &run.source);
-        let looks = |source| case.facts.own.looks.get(source).map(Vec::as_slice).unwrap_or_default();
         let began_later =
-            |source| looks(source).iter().find_map(|l| l.value.looked_at).is_none_or(|t| t > from);
-        let is_open = |source| looks(source).last().is_none_or(|l| !l.value.complete);
+            |source: &String| case.looks(source).find_map(|l| l.value.looked_at).is_none_or(|t| t > from);
+        let is_open = |source: &String| case.looks(source).next_back().is_none_or(|l| !l.value.complete);
         let (count, most) = (overrides.len() as u64, case.catalogue.defaults.max_overrides);
         let others = if *policy == "*" { 0 } else { unnamed };
         let line = if count > most && *policy != "*" {

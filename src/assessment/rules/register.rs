@@ -1,8 +1,10 @@
 //! Rules that read the register first.
 
+use super::super::estate::System;
 use super::super::findings::{Case, Excepted};
 use super::super::level::decision;
 use super::Judged;
+use super::changed::change;
 use super::documents::confirmation;
 use crate::act::{Level, Role, Route, SourceKind};
 use crate::evidence::register::RecordState;
@@ -45,7 +47,7 @@ pub(super) fn level_declared(case: &Case<'_>) -> Vec<Judged> {
         5
     } else if below && system.register.profiles_people == Some(true) {
         6
-    } else if below && provider && !on_record(&system.register.not_high_assessment) {
+    } else if below && provider && !on_record(case, &system.register.not_high_assessment) {
         7
     } else {
         8
@@ -53,8 +55,9 @@ pub(super) fn level_declared(case: &Case<'_>) -> Vec<Judged> {
     vec![unit(line).note(format!("decided: {}", d.level)).evidence([seen.seq])]
 }
 
-fn on_record(state: &RecordState) -> bool {
-    matches!(state, RecordState::Given(r) if r.complete())
+/// Whether a record has every field, and S3 does not contradict it.
+fn on_record(case: &Case<'_>, state: &RecordState) -> bool {
+    state.given().is_some_and(|r| r.complete() && !confirmation(case, r).0.contradicts())
 }
 
 fn uniq(mut texts: Vec<String>) -> String {
@@ -126,19 +129,22 @@ fn transparency_line(case: &Case<'_>, paragraph: i64) -> usize {
         (_, None, _) | (_, _, None) => 3,
         (_, Some(s), Some(false)) if s.reason.as_ref().is_some_and(|r| !r.trim().is_empty()) => 4,
         (_, _, Some(false)) => 5,
-        (_, Some(s), Some(true)) => match &s.record {
-            RecordState::Given(r) if r.complete() && !confirmation(case, r).0.contradicts() => {
-                if s.since.is_some_and(|t| t > case.estate.at) {
-                    7
-                } else if s.since.is_some() {
-                    9
-                } else {
-                    10
-                }
-            }
-            _ => 6,
+        (_, Some(s), Some(true)) if !on_record(case, &s.record) => 6,
+        (_, Some(s), Some(true)) => match s.since {
+            Some(since) if since > case.estate.at => 7,
+            _ if outdated(case, system) => 8,
+            Some(_) => 9,
+            None => 10,
         },
     }
+}
+
+/// Whether the change record of a version in production is a substantial one that does not keep what is said of Art. 50.
+fn outdated(case: &Case<'_>, system: &System) -> bool {
+    let running = system.deployed.iter().filter(|(_, d)| d.end.is_none());
+    running
+        .filter_map(|(version, _)| change(case, system, version))
+        .any(|c| c.value.substantial == Some(true) && !c.value.still_holds.iter().any(|held| held == "art50"))
 }
 
 pub(super) fn unregistered(case: &Case<'_>) -> Vec<Judged> {

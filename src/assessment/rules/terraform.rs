@@ -185,6 +185,7 @@ pub(super) fn spend_limit(case: &Case<'_>) -> Vec<Judged> {
         let line = match verdict {
             Some(CostVerdict::Above) => 1,
             _ if bad(said) => 2,
+            None if r.denied.iter().any(|d| d == "cost-estimate") => 3,
             None => 4,
             Some(CostVerdict::Unfinished) => 5,
             _ if !sees_cost => 5,

@@ -98,7 +98,7 @@ fn denies_since(case: &Case<'_>, place: &str, c: &Seen<Constraint>) -> Option<(T
     changes.push(since(&facts.constraints, place, at, same_rule)?);
     let began = changes.into_iter().max()?;
     // What the first look showed was there before.
-    let first = case.facts.own.looks.get(&c.source)?.iter().find_map(|l| l.value.looked_at)?;
+    let first = case.looks(&c.source).find_map(|l| l.value.looked_at)?;
     Some((began, began > first))
 }
 
@@ -131,8 +131,7 @@ fn since<T>(states: &States<T>, subject: &str, at: Time, is_same: impl Fn(&T, &T
 /// the last change of rule and workload.
 fn is_complete(case: &Case<'_>, c: &Seen<Constraint>, w: &Seen<Workload>) -> bool {
     let Some((_, row)) = row(case, c) else { return false };
-    let mut looks = case.facts.own.looks.get(&c.source).into_iter().flatten();
-    let look = looks.rfind(|l| l.value.looked_at.is_some_and(|t| t <= case.estate.at));
+    let look = case.looks(&c.source).rfind(|l| l.value.looked_at.is_some_and(|t| t <= case.estate.at));
     let audits = look.and_then(|l| l.value.audits.as_ref()).filter(|a| a.whole);
     if audits.is_none() || is_unaudited(case, w) || scope(case, &c.value, w).is_none() {
         return false;

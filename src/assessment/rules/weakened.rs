@@ -3,6 +3,7 @@
 use super::super::facts::{Seen, States};
 use super::super::findings::Case;
 use super::cluster::{IGNORE, constraints, selects, workloads};
+use super::dates::DAY;
 use super::terraform::{applies, in_window, is_open, reaches};
 use super::{Judged, utc};
 use crate::evidence::Time;
@@ -20,6 +21,8 @@ struct Weakening {
     gate: String,
     what: String,
     seen: Time,
+    /// The last complete look before: it may have been done at any time since. None where its time is known.
+    since: Option<Time>,
     evidence: Vec<u64>,
     /// Whether it is known that the gate became weaker; else it may have.
     is_clear: bool,
@@ -61,12 +64,15 @@ fn judged(case: &Case<'_>, w: &Weakening, before: Option<Time>, used: &mut BTree
     let line_of = |d: &Seen<Statement>| match d {
         d if lacks(&d.value) => 3,
         d if dated(d) > w.seen.plus_seconds(record) => 4,
+        // In time only if it was so wherever between two looks the change lies.
+        d if dated(d) > w.since.unwrap_or(w.seen).plus_seconds(record + DAY) => 6,
         _ => 5,
     };
     let statements = case.facts.statements.at(case.estate.at).map(|(_, s)| s);
     let of_gate = statements.filter(|s| s.value.what == "policy_change" && s.value.about == w.gate);
     let free = of_gate.filter(|s| before.is_none_or(|b| dated(s) > b) && !used.contains(&s.seq));
-    let decision = free.max_by_key(|s| (line_of(s), Reverse(dated(s))));
+    let best = |s: &&Seen<Statement>| (line_of(s) == 5, line_of(s), Reverse(dated(s)));
+    let decision = free.max_by_key(best);
     let line = if w.is_clear { decision.map_or(2, line_of) } else { 1 };
     used.extend(decision.filter(|_| line == 5).map(|d| d.seq));
     let unit = format!("{} {}", w.gate, w.seen);
@@ -104,6 +110,7 @@ fn of_sets(case: &Case<'_>) -> Vec<Weakening> {
             gate,
             what: format!("{what}{commit}"),
             seen: b.at,
+            since: case.look_before(&b.source, b.at),
             evidence: vec![a.seq, b.seq],
             is_clear,
         };
@@ -183,6 +190,7 @@ fn of_texts(case: &Case<'_>) -> Vec<Weakening> {
         gate: a.value.name.clone(),
         what: format!("the text of {} was changed", a.value.name),
         seen: b.at,
+        since: case.look_before(&b.source, b.at),
         evidence: vec![a.seq, b.seq],
         is_clear: false,
     };
@@ -209,6 +217,7 @@ fn of_runs(case: &Case<'_>) -> Vec<Weakening> {
             gate: w.split('\'').nth(1).unwrap_or("policies").to_owned(),
             what: format!("on {}, {w}", run.value.run),
             seen,
+            since: None,
             evidence: vec![run.seq],
             is_clear: true,
         };
@@ -237,7 +246,8 @@ fn of_constraints(case: &Case<'_>) -> Vec<Weakening> {
         } else {
             continue;
         };
-        found.push(Weakening { gate, what, seen: b.at, evidence: vec![a.seq, b.seq], is_clear });
+        let since = case.look_before(&b.source, b.at);
+        found.push(Weakening { gate, what, seen: b.at, since, evidence: vec![a.seq, b.seq], is_clear });
     }
     for (a, b) in pairs(&case.facts.cluster.templates)
         .filter(|(a, b)| !a.gone && !b.gone && a.value.text != b.value.text)
@@ -246,7 +256,9 @@ fn of_constraints(case: &Case<'_>) -> Vec<Weakening> {
         for c in judging.into_iter().filter(|c| judges(c)) {
             let gate = format!("{}/{}", c.value.kind, c.value.name);
             let what = format!("the template of {gate} was changed");
-            found.push(Weakening { gate, what, seen: b.at, evidence: vec![a.seq, b.seq], is_clear: false });
+            let since = case.look_before(&b.source, b.at);
+            let evidence = vec![a.seq, b.seq];
+            found.push(Weakening { gate, what, seen: b.at, since, evidence, is_clear: false });
         }
     }
     found
@@ -258,21 +270,22 @@ fn of_namespaces(case: &Case<'_>) -> Vec<Weakening> {
         workloads(case).into_iter().map(|(_, w)| (w.source.clone(), w.value.namespace.clone())).collect();
     let cluster = &case.facts.cluster;
     let mut found = Vec::new();
-    let mut tell = |name: &str, how: &str, (a, b): (u64, u64), seen| {
+    let mut tell = |name: &str, how: &str, (a, b): (u64, u64), (source, seen): (&str, Time)| {
         let (gate, what) = (format!("namespace/{name}"), format!("namespace {name} became exempt by {how}"));
-        found.push(Weakening { gate, what, seen, evidence: vec![a, b], is_clear: true });
+        let since = case.look_before(source, seen);
+        found.push(Weakening { gate, what, seen, since, evidence: vec![a, b], is_clear: true });
     };
     for (a, b) in pairs(&cluster.namespaces).filter(|(a, b)| !a.gone && !b.gone) {
         let is_ours = spaces.contains(&(a.source.clone(), a.value.name.clone()));
         if is_ours && a.value.labels.get(IGNORE).is_none() && b.value.labels.get(IGNORE).is_some() {
-            tell(&a.value.name, "label", (a.seq, b.seq), b.at);
+            tell(&a.value.name, "label", (a.seq, b.seq), (&b.source, b.at));
         }
     }
     for (a, b) in pairs(&cluster.configs) {
         let leaves_out = |c: &[String], name: &str| c.iter().any(|p| wildcard(p, name));
         for (_, name) in spaces.iter().filter(|(source, _)| *source == a.source) {
             if !leaves_out(&a.value.excluded, name) && leaves_out(&b.value.excluded, name) {
-                tell(name, "Gatekeeper's Config", (a.seq, b.seq), b.at);
+                tell(name, "Gatekeeper's Config", (a.seq, b.seq), (&b.source, b.at));
             }
         }
     }

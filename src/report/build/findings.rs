@@ -1,7 +1,7 @@
 //! A finding and its units: status, lifecycle, what they rest on; and the page of each control.
 
 use super::super::model as m;
-use super::super::sentences::{duty, reason, summary};
+use super::super::sentences::{duty_in_full, reason, summary};
 use super::{Builder, anchor};
 use crate::act::Status;
 use crate::assessment::facts::UnitState;
@@ -36,7 +36,12 @@ impl<'a> Builder<'a> {
             tested: control.map_or(crate::act::Tested::AsOf, |c| c.tested),
             legal_state: f.law.state,
             applies_from: f.law.from,
-            duty: duty(&f.law, |t| self.zone.day(t)),
+            duty: duty_in_full(f, |t| self.zone.day(t)),
+            house_rule: f.house.as_ref().map(|h| m::HouseRule {
+                since: h.since,
+                set_by: h.set_by.clone(),
+                level: h.level.clone(),
+            }),
             references: f.law.references.clone(),
             excepted: f.excepted,
             counts: f.counts,

@@ -77,6 +77,9 @@ impl<'a> Parser<'a> {
             let first = errors.first().cloned().unwrap_or_default();
             let status = first["status"].as_str().map_or_else(|| first["status"].to_string(), str::to_owned);
             let what = format!("the API answered {status}: {}", first["title"].as_str().unwrap_or_default());
+            if let Some(cost) = path_part(path, "cost-estimates") {
+                self.denied(cost, "cost-estimate");
+            }
             if let Some(of) = path_part(path, "plans").or(path_part(path, "runs")) {
                 let what = path.trim_end_matches(".json").rsplit('/').next().unwrap_or_default();
                 let of_plan = ["plan", of].contains(&what) || what.starts_with("json-output");

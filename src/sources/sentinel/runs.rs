@@ -64,7 +64,7 @@ fn run(docs: &Docs, id: &str, doc: &Value) -> Run {
         cost: estimate(docs, id, doc).map(cost),
         plan: plan(docs, id, doc),
         unread: docs.unread.get(id).cloned().unwrap_or_default(),
-        denied: docs.denied.get(id).cloned().unwrap_or_default(),
+        denied: denied(docs, id, doc),
         confirmed_by: overrides::confirmed_by(docs, id).map(Private::of),
         trigger: text(&a["source"]),
         configuration: ingress.map(configuration),
@@ -72,6 +72,12 @@ fn run(docs: &Docs, id: &str, doc: &Value) -> Run {
         times: times(&a["status-timestamps"]),
         warnings: overrides::warnings(docs, id),
     }
+}
+
+/// What the API refused of a run, its cost estimate included.
+fn denied(docs: &Docs, id: &str, doc: &Value) -> Vec<String> {
+    let of_cost = related(doc, "cost-estimate").and_then(|cost| docs.denied.get(cost));
+    docs.denied.get(id).into_iter().chain(of_cost).flatten().cloned().collect()
 }
 
 /// The cost estimate that a run names, else the one that was asked for by the run.

@@ -1,0 +1,182 @@
+//! What must hold of verdicts whatever the evidence is: tried on the estate of the stories, and on stories of all controls.
+
+use crate::support::stories::{LOOKS, SOURCES, Story, stories};
+use actledger::act::{Catalogue, Status};
+use actledger::assessment::{Assessment, Facts};
+use actledger::evidence::Time;
+use actledger::evidence::record::AssessmentRun;
+use actledger::jobs::{self, Desk};
+use std::collections::BTreeMap;
+
+/// What an assessment says, without the numbers of entries: control, system and unit to status, reason and note.
+type Said = BTreeMap<(String, String, String), (Status, String, String)>;
+
+fn said(judged: &Assessment) -> Said {
+    let units = judged.findings.iter().flat_map(|f| f.units.iter().map(move |u| (f, u)));
+    units
+        .map(|(f, u)| {
+            let place = (f.control.clone(), f.system.clone().unwrap_or_default(), u.id.clone());
+            (place, (u.status, u.reason.clone(), u.note.clone()))
+        })
+        .collect()
+}
+
+/// Judges entries below a size, at a time.
+fn at(desk: &Desk, size: u64, time: Time) -> Assessment {
+    let mut facts = Facts::default();
+    let store = desk.store().unwrap();
+    store.verified(size, |p| facts.fold(p)).unwrap().unwrap();
+    let run = AssessmentRun {
+        at: time,
+        size: facts.size,
+        scheduled: false,
+        catalogue: (String::new(), String::new()),
+        rules: String::new(),
+        config: desk.assessment_config(),
+        verdicts: String::new(),
+    };
+    actledger::assessment::assess(&facts, &desk.catalogue, &run)
+}
+
+fn nights(desk: &Desk) -> Vec<Time> {
+    jobs::demo_nights(&desk.config).unwrap()
+}
+
+fn ingest(desk: &Desk, sources: &[&str]) {
+    let names: Vec<String> = sources.iter().map(|s| (*s).to_owned()).collect();
+    jobs::ingest(desk, &mut desk.store().unwrap(), &names, &|_, _, _| {}).unwrap();
+}
+
+/// Numbers that look random and are the same in each run (Knuth, MMIX).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % n
+    }
+    fn shuffled<T>(&mut self, mut items: Vec<T>) -> Vec<T> {
+        (1..items.len()).rev().for_each(|i| items.swap(i, self.below(i + 1)));
+        items
+    }
+}
+
+/// A story of every second control or so, of those that change one fact.
+fn some_stories(dice: &mut Dice, n: usize) -> Vec<Story> {
+    let controls = Catalogue::built_in().controls;
+    let all: Vec<Story> = controls.iter().flat_map(|c| stories(&c.id)).filter(|s| !s.nightly).collect();
+    dice.shuffled(all).into_iter().take(n).collect()
+}
+
+#[test]
+fn the_order_of_passes_and_sources_changes_no_verdict() {
+    let mut dice = Dice(7);
+    let names = ["register", "network", "cluster", "terraform", "artifacts"];
+    for story in [Story::quiet()].into_iter().chain(some_stories(&mut dice, 8)) {
+        let world = story.world();
+        let desk = world.desk();
+        let last = *nights(&desk).last().unwrap();
+        ingest(&desk, &[]);
+        let at_once = said(&at(&desk, u64::MAX, last));
+        let again = story.world();
+        let desk = again.desk();
+        for night in nights(&desk) {
+            desk.clock.set(night);
+            for name in dice.shuffled(names.to_vec()) {
+                if desk.config.register.is_some() || name != "register" {
+                    ingest(&desk, &[name]);
+                }
+            }
+        }
+        let bit_by_bit = said(&at(&desk, u64::MAX, last));
+        assert_eq!(differences(&at_once, &bit_by_bit), Vec::<String>::new(), "{}", story.tells);
+    }
+}
+
+fn differences(a: &Said, b: &Said) -> Vec<String> {
+    let places: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
+    places
+        .into_iter()
+        .filter(|p| a.get(*p) != b.get(*p))
+        .map(|p| format!("{p:?}: {:?}, {:?}", a.get(p), b.get(p)))
+        .collect()
+}
+
+#[test]
+fn a_verdict_as_of_a_time_does_not_depend_on_later_entries() {
+    let mut dice = Dice(11);
+    for story in [Story::quiet()].into_iter().chain(some_stories(&mut dice, 8)) {
+        let world = story.world();
+        let desk = world.desk();
+        let mut then = Vec::new();
+        for night in nights(&desk) {
+            desk.clock.set(night);
+            ingest(&desk, &[]);
+            then.push((night, said(&at(&desk, u64::MAX, night))));
+        }
+        for (night, before) in then {
+            let later = said(&at(&desk, u64::MAX, night));
+            assert_eq!(differences(&before, &later), Vec::<String>::new(), "{} at {night}", story.tells);
+        }
+    }
+}
+
+#[test]
+fn the_same_entries_give_the_same_bytes() {
+    let world = Story::quiet().world();
+    let desk = world.desk();
+    ingest(&desk, &[]);
+    let last = *nights(&desk).last().unwrap();
+    let bytes = || format!("{:?}", at(&desk, u64::MAX, last).findings);
+    assert_eq!(bytes(), bytes());
+}
+
+#[test]
+fn what_is_not_satisfied_stays_so_whatever_else_is_wrong() {
+    let mut dice = Dice(13);
+    for control in Catalogue::built_in().controls {
+        let wrong = |s: &Story| s.is == "not-satisfied" && !s.nightly && s.after.is_none();
+        let wrong: Vec<Story> = stories(&control.id).into_iter().filter(wrong).collect();
+        if wrong.len() < 2 {
+            continue;
+        }
+        let (a, b) = (dice.below(wrong.len()), dice.below(wrong.len()));
+        let Some(both) = wrong[a].with(&wrong[b]).filter(|_| a != b && wrong[a].system == wrong[b].system)
+        else {
+            continue;
+        };
+        let judged = both.judged();
+        let finding = both.finding(&judged, &control.id).unwrap();
+        assert_eq!(finding.status, Status::NotSatisfied, "{}: {}", control.id, both.tells);
+    }
+}
+
+/// By definition the last complete look is judged for as long as its source is not stale, so the last look stays here.
+#[test]
+fn nothing_gets_better_because_less_was_seen() {
+    let mut dice = Dice(17);
+    for story in [Story::quiet()].into_iter().chain(some_stories(&mut dice, 12)) {
+        let whole = said(&story.judged());
+        let mut less = story.clone();
+        for source in SOURCES {
+            for look in &LOOKS[1..LOOKS.len() - 1] {
+                if dice.below(3) == 0 {
+                    less = less.without_look(source, look);
+                }
+            }
+        }
+        let judged = less.judged();
+        for (place, (status, reason, note)) in said(&judged) {
+            let Some((before, ..)) = whole.get(&place) else {
+                assert!(
+                    status != Status::Satisfied,
+                    "{}: {place:?} is new and satisfied: {note}",
+                    story.tells
+                );
+                continue;
+            };
+            let allowed = status == *before || status == Status::NotAssessed;
+            assert!(allowed, "{}: {place:?} was {before:?}, is {status:?} {reason} {note}", story.tells);
+        }
+    }
+}
