@@ -33,6 +33,7 @@ bench: tools
 	command -v libdeflate-gunzip >/dev/null || apt-get install -y -qq libdeflate-tools >/dev/null
 	$(VENV)/bin/python -c "import duckdb, polars" 2>/dev/null || $(VENV)/bin/pip install -q -r benches/requirements.txt
 	cargo bench --locked --bench ledger
+	cargo bench --locked --bench assessment
 	cargo bench --locked --bench cluster
 	cargo bench --locked --bench organization
 	PATH="$(VENV)/bin:$$PATH" cargo bench --locked --bench flow_logs

@@ -46,6 +46,14 @@ impl System {
     pub fn level(&self) -> Level {
         self.levels.as_ref().map_or(Level::Unclassified, |l| l.effective)
     }
+    /// Whether nothing that any source ever showed belongs to it.
+    pub fn is_idle(&self) -> bool {
+        self.workloads.is_empty()
+            && self.resources.is_empty()
+            && self.workspaces.is_empty()
+            && self.interfaces.is_empty()
+            && self.artifacts.is_empty()
+    }
     /// What the entries of the register are about.
     pub fn subject(&self) -> String {
         format!("system:{}", self.id)

@@ -2,14 +2,14 @@
 
 use super::coverage::UNWATCHED;
 use super::estate::{Estate, System};
-use super::facts::{Facts, Look, Seen};
+use super::exceptions;
+use super::facts::{Facts, Look};
 use super::house::{House, house};
 use super::law::{Law, law};
 use super::rules::{self, Judged};
 use crate::act::{Catalogue, Control, ControlKind, Level, Route, Status, Subject, Tested};
 use crate::evidence::Time;
 use crate::evidence::record::AssessmentRun;
-use crate::evidence::register::Exception;
 use serde::Serialize;
 
 /// Most entries that are cited for one unit.
@@ -221,7 +221,7 @@ fn judge(case: &Case<'_>) -> Finding {
         }
     };
     units.iter_mut().filter(|u| u.status == Status::NotSatisfied && u.excepted.is_none()).for_each(|u| {
-        u.excepted = exception(case, u);
+        u.excepted = exceptions::covering(case, u);
     });
     units.sort_by(|a, b| {
         (a.status, a.excepted.is_some(), &a.id).cmp(&(b.status, b.excepted.is_some(), &b.id))
@@ -376,27 +376,4 @@ fn nothing(case: &Case<'_>) -> Unit {
         }
         Some(line) => bare("nothing", line.status, &line.reason, &line.when),
     }
-}
-
-/// An exception in force that names the control, the system and the unit.
-fn exception(case: &Case<'_>, unit: &Unit) -> Option<Excepted> {
-    let system = case.system.map_or("", |s| s.id.as_str());
-    let fits = |e: &Seen<Exception>| {
-        let e = &e.value;
-        e.control == case.control.id
-            && (e.system == system || e.system.is_empty())
-            && (e.thing.is_empty() || e.thing == unit.id)
-            && in_force(e, case.estate.at)
-            && e.approver_is_requester != Some(true)
-    };
-    let found = case.facts.exceptions.at(case.estate.at).map(|(_, e)| e).find(|e| fits(e))?;
-    Some(Excepted { entry: found.seq, how: "exception", until: found.value.expires })
-}
-
-/// Whether an exception has owner, reason, approver and expiry, and its last day is not over.
-pub(super) fn in_force(e: &Exception, at: Time) -> bool {
-    e.owner.is_some()
-        && e.reason.is_some()
-        && e.approver.is_some()
-        && e.expires.is_some_and(|d| at < d.plus_seconds(86_400))
 }

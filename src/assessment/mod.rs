@@ -2,14 +2,16 @@
 //!
 //! `facts` folds entries, `inventory` tells which interfaces should speak, `artifact_sets` which files belong together,
 //! `deployments` what ran when, `coverage` what was read, `estate` ties what was seen to systems, `rules` answer each control
-//! with a line of its decision list, `law` says which articles bind, `house` who made a rule, `findings` add up, `changes` tell what is new since the
+//! with a line of its decision list, `law` says which articles bind, `house` who made a rule, `findings` add up, `exceptions` accept, `due` says by when, `metrics` count, `changes` tell what is new since the
 //! last time.
 
 mod artifact_sets;
 pub mod changes;
 pub mod coverage;
 mod deployments;
+pub mod due;
 pub mod estate;
+pub mod exceptions;
 pub mod facts;
 pub mod findings;
 mod house;
@@ -17,6 +19,7 @@ pub mod inventory;
 mod law;
 mod level;
 mod lifecycle;
+pub mod metrics;
 mod rules;
 pub mod selection;
 

@@ -187,6 +187,17 @@ pub(super) enum Ledger {
         /// Its number.
         seq: u64,
     },
+    /// Every change of a system's risk level; with --on, its level on a day and what was known of it on that day.
+    History {
+        /// The system.
+        system: String,
+        /// The day: 2026-11-10.
+        #[arg(long, value_name = "DAY")]
+        on: Option<String>,
+        /// One JSON document on stdout.
+        #[arg(long)]
+        json: bool,
+    },
     /// The last signed checkpoint.
     Checkpoint,
     /// Copy the ledger as of now into a new file.

@@ -28,7 +28,10 @@ pub(super) fn run(desk: &Desk, as_json: bool) -> Result<Ended, CliError> {
     lines.extend(sources(desk));
     lines.push(register(desk));
     lines.push(mail(desk));
-    let stubs = stubs(desk);
+    let (stubs, idle) = stubs(desk);
+    if let Some(register) = lines.iter_mut().find(|l| l.what == "register") {
+        register.more.extend(idle.iter().map(|id| format!("{id}: nothing that was seen belongs to it")));
+    }
     let zone = Zone::named(&desk.config.timezone);
     let next = |e: &str| {
         cron::next(e, &desk.config.timezone, desk.clock.now())
@@ -179,22 +182,24 @@ fn mail(desk: &Desk) -> Line {
     }
 }
 
-/// Register entries for discovered systems, as of the last assessment.
-fn stubs(desk: &Desk) -> Vec<String> {
-    let Ok(reader) = Reader::open(&desk.config.ledger.path) else { return Vec::new() };
+/// Register entries for discovered systems, and registered ones to which nothing belongs, as of the last assessment.
+fn stubs(desk: &Desk) -> (Vec<String>, Vec<String>) {
+    let none = || (Vec::new(), Vec::new());
+    let Ok(reader) = Reader::open(&desk.config.ledger.path) else { return none() };
     let mut facts = Facts::default();
-    let Ok(size) = reader.size() else { return Vec::new() };
+    let Ok(size) = reader.size() else { return none() };
     let folded = reader.each(0, size, |mut p| {
         p.entry = reader.with_blobs(p.entry)?;
         facts.fold(&p);
         Ok(())
     });
     let (Ok(()), Some(run)) = (folded, facts.own.runs.last().map(|r| r.value.clone())) else {
-        return Vec::new();
+        return none();
     };
     let estate = crate::assessment::Estate::of(&facts, &desk.catalogue, &run);
+    let idle = estate.systems.values().filter(|s| s.is_idle()).map(|s| s.id.clone());
     let discovered = estate.systems.values().filter(|s| s.registered.is_none());
-    discovered
+    let stubs = discovered
         .map(|s| {
             let name = s.id.rsplit(':').next().unwrap_or(&s.id);
             format!(
@@ -202,5 +207,6 @@ fn stubs(desk: &Desk) -> Vec<String> {
                 s.id
             )
         })
-        .collect()
+        .collect();
+    (stubs, idle.collect())
 }

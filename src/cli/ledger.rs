@@ -1,7 +1,7 @@
 //! `actledger ledger`
 
 use super::args::Ledger;
-use super::{CliError, Ended, keys, output, succeed};
+use super::{CliError, Ended, history, keys, output, succeed};
 use crate::evidence::record::{ExportMade, LedgerBackup};
 use crate::evidence::{Evidence, Kind, Time, hex};
 use crate::jobs::{Desk, JobError};
@@ -16,6 +16,7 @@ pub(super) fn run(desk: &Desk, command: &Ledger) -> Result<Ended, CliError> {
     match command {
         Ledger::Info(o) => info(desk, o.json),
         Ledger::Show { seq } => show(desk, *seq),
+        Ledger::History { system, on, json } => history::run(desk, system, on.as_deref(), *json),
         Ledger::Checkpoint => {
             let store = Store::open(&desk.config.ledger.path)?;
             let note = store.reader().last_checkpoint()?.map(|(_, n)| n).unwrap_or_default();

@@ -5,6 +5,7 @@
 
 mod args;
 mod check;
+mod history;
 mod ingest;
 mod init;
 mod keys;

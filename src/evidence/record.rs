@@ -273,6 +273,28 @@ pub struct AssessmentRun {
     pub config: AssessmentConfig,
     /// SHA-256 over all verdicts.
     pub verdicts: String,
+    /// How many findings have which status: per level, team and control.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<Metric>,
+}
+
+/// Findings of one level, team or control by their status. Counts always come as four.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Metric {
+    /// `level`, `team` or `control`.
+    pub of: String,
+    /// Which one.
+    pub name: String,
+    /// The rule holds.
+    pub satisfied: u64,
+    /// It does not.
+    pub not_satisfied: u64,
+    /// Of these, accepted.
+    pub accepted: u64,
+    /// It was not possible to tell.
+    pub not_assessed: u64,
+    /// The question does not arise.
+    pub not_applicable: u64,
 }
 
 /// Values of the config that verdicts and reports use.

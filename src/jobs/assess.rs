@@ -1,7 +1,7 @@
 //! Bringing findings and risk levels up to date: check and fold the whole record, judge, write what changed.
 
 use super::{BrokenRecord, Desk, JobError};
-use crate::assessment::{self, Assessment, Facts, changes, selection};
+use crate::assessment::{self, Assessment, Facts, changes, metrics, selection};
 use crate::evidence::record::{AssessmentRun, LedgerVerified};
 use crate::evidence::{Evidence, Kind, sha256_hex};
 use crate::ledger::Intact;
@@ -38,9 +38,11 @@ pub fn assess(desk: &Desk, store: &mut Store, scheduled: bool) -> Result<AssessS
         rules: assessment::RULES.into(),
         config: desk.assessment_config(),
         verdicts: String::new(),
+        metrics: Vec::new(),
     };
     let judged = assessment::assess(&facts, &desk.catalogue, &run);
     run.verdicts = digest(&judged);
+    run.metrics = metrics::metrics(&judged);
     let mut batch = vec![checked(&verified, &state_differs, &run)];
     batch.extend(changes::between(&facts, &desk.catalogue, &run, &judged));
     let transitions = batch.len() as u64 - 1;

@@ -15,6 +15,15 @@ impl Zone {
     fn format(&self, t: Time, form: &str) -> String {
         t.timestamp().to_zoned(self.0.clone()).strftime(form).to_string()
     }
+    /// The first moment after a day: `2026-11-22`.
+    ///
+    /// # Errors
+    /// What is no day.
+    pub fn end_of_day(&self, text: &str) -> Result<Time, String> {
+        let next = text.trim().parse::<jiff::civil::Date>().ok().and_then(|day| day.tomorrow().ok());
+        let end = next.and_then(|day| day.to_zoned(self.0.clone()).ok());
+        end.map(|t| t.timestamp().into()).ok_or_else(|| format!("{text:?} is no day; write 2026-11-22"))
+    }
     /// `22 Nov 2026`
     pub fn day(&self, t: Time) -> String {
         self.format(t, "%-d %b %Y")

@@ -31,6 +31,8 @@ pub struct Report {
     pub totals: Totals,
     /// The same by level.
     pub levels: Vec<LevelRow>,
+    /// What the last nights came to.
+    pub trends: Trends,
     /// Sentences of the first page.
     pub opening: Vec<String>,
     /// What somebody has to decide.
@@ -263,7 +265,7 @@ pub struct LevelRow {
     /// Their findings that could not be assessed.
     pub not_assessed: u64,
     /// From when the Act asks something of it.
-    pub first_date: &'static str,
+    pub first_date: String,
 }
 
 /// Something that somebody has to decide.
@@ -393,6 +395,8 @@ pub struct Finding {
     pub duty: String,
     /// Of a control of kind house.
     pub house_rule: Option<HouseRule>,
+    /// By when it is to be put right, where a clock runs.
+    pub deadline: Option<Deadline>,
     /// Articles that bind.
     pub references: Vec<String>,
     /// Whether all that is not satisfied was accepted.
@@ -407,6 +411,51 @@ pub struct Finding {
     pub limit: String,
     /// Units not satisfied or not assessed, and at most 20 of the others.
     pub units: Vec<Unit>,
+}
+
+/// By when a finding is to be put right.
+#[derive(Clone, Debug, Serialize)]
+pub struct Deadline {
+    /// Last day: that of the corrective action, else that of the house.
+    pub day: Time,
+    /// Role that owns it, or the team of the system.
+    pub owner: String,
+    /// Entry of the corrective action.
+    pub action: Option<u64>,
+    /// Whether the day is over.
+    pub overdue: bool,
+    /// The same in a sentence.
+    pub told: String,
+}
+
+/// Open and not assessed findings of one level, team or control, night by night.
+#[derive(Clone, Debug, Serialize)]
+pub struct Trend {
+    /// `level`, `team` or `control`.
+    pub of: String,
+    /// Which one.
+    pub name: String,
+    /// Not satisfied and not accepted.
+    pub open: Vec<u64>,
+    /// Not assessed.
+    pub not_assessed: Vec<u64>,
+}
+
+/// What the last nights came to, the oldest first.
+#[derive(Clone, Debug, Serialize)]
+pub struct Trends {
+    /// When each was judged.
+    pub nights: Vec<Time>,
+    /// Of levels, teams and controls.
+    pub rows: Vec<Trend>,
+}
+
+impl Trends {
+    /// Levels and teams, as pages show them.
+    pub fn told(&self) -> impl Iterator<Item = (&Trend, String, String)> {
+        let text = |numbers: &[u64]| numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(" ");
+        self.rows.iter().filter(|r| r.of != "control").map(move |r| (r, text(&r.open), text(&r.not_assessed)))
+    }
 }
 
 /// Who made a rule of the house, and since when.
@@ -680,4 +729,6 @@ pub struct Law {
     pub next: String,
     /// Articles for which no source of ours has evidence.
     pub no_evidence: Vec<(String, String)>,
+    /// Dates and parameters that the organisation set otherwise.
+    pub own: Vec<String>,
 }

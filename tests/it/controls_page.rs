@@ -66,6 +66,7 @@ fn page(catalogue: &Catalogue) -> String {
     law.open_points.iter().for_each(|point| page += &format!("- {point}\n"));
     page += READING;
     page += &timetable(catalogue);
+    page += &parameters();
     page += &overview(catalogue);
     for control in &catalogue.controls {
         page += &section(catalogue, control);
@@ -79,9 +80,24 @@ fn page(catalogue: &Catalogue) -> String {
 
 fn timetable(catalogue: &Catalogue) -> String {
     let mut page = String::from("\n## The timetable\n\n");
-    page += "A date is set otherwise with `[act.timetable]`, by its id, and a number of a control with `[act.parameters]`, by the name that its\nsection gives. Reports say what was set.\n\n| id | date | what applies | basis |\n| --- | --- | --- | --- |\n";
+    page += "A date is set otherwise with `[act.timetable]`, by its id. Reports say what was set.\n\n| id | date | what applies | basis |\n| --- | --- | --- | --- |\n";
     for d in &catalogue.timetable {
         page += &format!("| `{}` | {} | {} | {} |\n", d.id, d.date, d.what, d.basis);
+    }
+    page
+}
+
+/// Values of `[defaults]` and `[pack]` that are no list of tables.
+fn parameters() -> String {
+    let text = std::fs::read_to_string(project().join("src/act/eu-ai-act.toml")).unwrap();
+    let table: toml::Table = toml::from_str(&text).unwrap();
+    let mut page = String::from("\n## The parameters\n\n");
+    page += "Numbers and lists that controls use; a value is set otherwise with `[act.parameters]`, by its name.\n\n| name | value |\n| --- | --- |\n";
+    for (name, value) in ["defaults", "pack"].into_iter().flat_map(|part| table[part].as_table().unwrap()) {
+        let is_list_of_tables = value.as_array().is_some_and(|a| a.iter().any(toml::Value::is_table));
+        if !is_list_of_tables {
+            page += &format!("| `{name}` | `{}` |\n", value.to_string().replace('|', "\\|"));
+        }
     }
     page
 }

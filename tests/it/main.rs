@@ -11,6 +11,7 @@ mod cluster;
 mod command;
 mod controls_page;
 mod crash;
+mod declared;
 mod delivery;
 mod demo;
 mod flow_logs;

@@ -34,6 +34,7 @@ fn at(desk: &Desk, size: u64, time: Time) -> Assessment {
         rules: String::new(),
         config: desk.assessment_config(),
         verdicts: String::new(),
+        metrics: Vec::new(),
     };
     actledger::assessment::assess(&facts, &desk.catalogue, &run)
 }
@@ -72,7 +73,7 @@ fn some_stories(dice: &mut Dice, n: usize) -> Vec<Story> {
 fn the_order_of_passes_and_sources_changes_no_verdict() {
     let mut dice = Dice(7);
     let names = ["register", "network", "cluster", "terraform", "artifacts"];
-    for story in [Story::quiet()].into_iter().chain(some_stories(&mut dice, 8)) {
+    for story in [Story::quiet()].into_iter().chain(some_stories(&mut dice, 24)) {
         let world = story.world();
         let desk = world.desk();
         let last = *nights(&desk).last().unwrap();
@@ -105,7 +106,7 @@ fn differences(a: &Said, b: &Said) -> Vec<String> {
 #[test]
 fn a_verdict_as_of_a_time_does_not_depend_on_later_entries() {
     let mut dice = Dice(11);
-    for story in [Story::quiet()].into_iter().chain(some_stories(&mut dice, 8)) {
+    for story in [Story::quiet()].into_iter().chain(some_stories(&mut dice, 24)) {
         let world = story.world();
         let desk = world.desk();
         let mut then = Vec::new();
@@ -155,7 +156,7 @@ fn what_is_not_satisfied_stays_so_whatever_else_is_wrong() {
 #[test]
 fn nothing_gets_better_because_less_was_seen() {
     let mut dice = Dice(17);
-    for story in [Story::quiet()].into_iter().chain(some_stories(&mut dice, 12)) {
+    for story in [Story::quiet()].into_iter().chain(some_stories(&mut dice, 40)) {
         let whole = said(&story.judged());
         let mut less = story.clone();
         for source in SOURCES {

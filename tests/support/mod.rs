@@ -323,6 +323,7 @@ pub(crate) fn assessed(desk: &Desk) -> Assessment {
         rules: String::new(),
         config: desk.assessment_config(),
         verdicts: String::new(),
+        metrics: Vec::new(),
     };
     actledger::assessment::assess(&facts, &desk.catalogue, &run)
 }

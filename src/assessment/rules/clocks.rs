@@ -1,14 +1,15 @@
 //! Rules about clocks that run: the last review, the correction of a finding, the report of an incident.
 
+use super::super::due::Due;
 use super::super::estate::System;
 use super::super::facts::Seen;
 use super::super::findings::{Case, Finding};
 use super::Judged;
 use super::dates::{DAY, day, day_or_dash, is_current, is_later, is_over};
 use super::documents::confirmation;
-use crate::act::{ControlKind, Role, SourceKind};
+use crate::act::{Role, SourceKind};
 use crate::evidence::Time;
-use crate::evidence::register::{CorrectiveAction, Incident, Record, Review};
+use crate::evidence::register::{Incident, Record, Review};
 
 /// When a system was last reviewed: the register's entry, else the oldest tag on its things.
 pub(super) fn reviewed(case: &Case<'_>) -> Vec<Judged> {
@@ -95,73 +96,36 @@ fn review_tags<'a>(case: &Case<'a>, system: &System) -> Vec<(&'a str, u64)> {
 /// Who puts right each finding that is critical or high, and by when.
 pub(super) fn corrected(case: &Case<'_>) -> Vec<Judged> {
     let Some(system) = case.system else { return Vec::new() };
-    let counts = |f: &&Finding| {
-        let Some(control) = case.catalogue.control(&f.control) else { return false };
-        let is_due = f.law.state == Some("in-force") || control.kind == ControlKind::House;
-        f.system.as_ref() == Some(&system.id) && f.is_unsatisfied() && is_due
-    };
-    case.judged.iter().filter(counts).filter_map(|f| correction(case, f)).collect()
+    let ours = case.judged.iter().filter(|f| f.system.as_ref() == Some(&system.id));
+    let due = |f| Due::of(case.facts, case.catalogue, f, case.estate.at).map(|due| (f, due));
+    ours.filter_map(due).map(|(finding, due)| correction(case, finding, &due)).collect()
 }
 
-fn correction(case: &Case<'_>, finding: &Finding) -> Option<Judged> {
-    let control = case.catalogue.control(&finding.control)?;
-    let severity = finding.severity(control);
-    let (plan, close) = (
-        *case.catalogue.defaults.days_to_plan.get(severity)?,
-        *case.catalogue.defaults.days_to_close.get(severity)?,
-    );
+fn correction(case: &Case<'_>, finding: &Finding, due: &Due<'_>) -> Judged {
     let at = case.estate.at;
-    let since = first_open(case, finding).unwrap_or(at);
-    let named = action(case, finding);
-    let planned = named.filter(|a| a.value.owner.is_some()).and_then(|a| Some((a, a.value.due?)));
-    let (line, note) = match (named, planned) {
+    let planned = due.action.filter(|a| a.value.owner.is_some()).and_then(|a| Some((a, a.value.due?)));
+    let open = format!("open since {}", day(due.since));
+    let (line, note) = match (due.action, planned) {
         _ if finding.excepted => (1, "an exception in force covers it".into()),
-        (Some(a), _) if a.value.due.is_some_and(|due| is_over(due, at)) => {
+        (Some(a), _) if a.value.due.is_some_and(|last| is_over(last, at)) => {
             (2, format!("was to be put right by {}", day_or_dash(a.value.due)))
         }
-        (_, Some((a, due)))
-            if is_later(due, since.plus_seconds(close * DAY)) && a.value.approver.is_none() =>
-        {
-            (
-                3,
-                format!(
-                    "due {}, later than {close} days after {}, and nobody approved that",
-                    day(due),
-                    day(since)
-                ),
-            )
-        }
-        (_, Some((_, due))) => (4, format!("owned, due {}", day(due))),
-        (_, None) if is_over(since.plus_seconds(plan * DAY), at) => (
-            5,
+        (_, Some((a, last))) if is_later(last, due.close) && a.value.approver.is_none() => (
+            3,
             format!(
-                "open since {}; no corrective action with owner and due date after {plan} days",
-                day(since)
+                "due {}, later than the house allows ({}), and nobody approved that",
+                day(last),
+                day(due.close)
             ),
         ),
-        (_, None) => (6, format!("open since {}; a corrective action is due within {plan} days", day(since))),
+        (_, Some((_, last))) => (4, format!("owned, due {}", day(last))),
+        (_, None) if is_over(due.plan, at) => {
+            (5, format!("{open}; a corrective action with owner and day was due on {}", day(due.plan)))
+        }
+        (_, None) => (6, format!("{open}; a corrective action is due on {}", day(due.plan))),
     };
-    let cited = finding.units.iter().flat_map(|u| u.evidence.first()).take(3).copied();
-    Some(Judged::line(&finding.control, line).note(note).evidence(named.map(|a| a.seq)).evidence(cited))
-}
-
-/// When a finding was first not satisfied, of the units that are so now.
-pub(super) fn first_open(case: &Case<'_>, finding: &Finding) -> Option<Time> {
-    let key = finding.key();
-    let units = finding.units.iter().filter(|u| u.status == finding.status && u.excepted.is_none());
-    let opened = units.filter_map(|u| case.facts.own.units.get(&(key.clone(), u.id.clone()))?.first_open);
-    opened.filter(|t| *t <= case.estate.at).min()
-}
-
-/// The corrective action that names a finding, by its number or by control and system.
-pub(super) fn action<'a>(case: &Case<'a>, finding: &Finding) -> Option<&'a Seen<CorrectiveAction>> {
-    let key = finding.key();
-    let number = case.facts.own.numbers.get(&key).map(|n| format!("#{n}"));
-    let mut all = case.facts.corrective_actions.at(case.estate.at).map(|(_, a)| a);
-    all.find(|a| {
-        let named = a.value.finding.trim();
-        named == key || number.as_deref() == Some(named)
-    })
+    let cited = finding.units.iter().filter_map(|u| u.evidence.first()).take(3).copied();
+    Judged::line(&finding.control, line).note(note).evidence(due.action.map(|a| a.seq)).evidence(cited)
 }
 
 /// Art. 73 and Art. 26(5): whether serious incidents were reported in time.

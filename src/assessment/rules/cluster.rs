@@ -2,12 +2,13 @@
 
 use super::super::deployments::Production;
 use super::super::estate::{ai_workload, annotation};
+use super::super::exceptions::{Standing, standing};
 use super::super::facts::Seen;
-use super::super::findings::{Case, in_force};
+use super::super::findings::Case;
 use super::Judged;
+use crate::evidence::Outside;
 use crate::evidence::gatekeeper::{Config, Constraint, Namespace, Webhook, Workload};
 use crate::evidence::register::Exception;
-use crate::evidence::{Outside, Time};
 use crate::reperformance::{Object, covered_by_webhook, in_match_scope, selector_matches, wildcard};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -301,23 +302,17 @@ pub(super) fn written_down<'a>(
     thing: &str,
 ) -> (usize, Option<&'a Seen<Exception>>) {
     let named = |e: &Exception| e.thing == thing && (e.system.is_empty() || e.system == system);
-    let found = case.facts.exceptions.at(case.estate.at).map(|(_, e)| e).find(|e| named(&e.value));
-    let max = 86_400 * case.catalogue.defaults.exception_max_days;
-    let Some(e) = found else { return (1, None) };
-    let line = match &e.value {
-        v if v.owner.is_none() || v.reason.is_none() || v.approver.is_none() || v.expires.is_none() => 2,
-        v if v.approver_is_requester == Some(true) => 3,
-        v if !in_force(v, case.estate.at) => 4,
-        v if v.expires.is_some_and(|x| x > first_written(case, thing, e.at).plus_seconds(max)) => 5,
-        _ => 6,
+    let mut all = case.facts.exceptions.at(case.estate.at);
+    let Some((subject, found)) = all.find(|(_, e)| named(&e.value)) else { return (1, None) };
+    let max = case.catalogue.defaults.exception_max_days;
+    let line = match standing(case.facts, subject, found, case.estate.at, max) {
+        Standing::Incomplete => 2,
+        Standing::SelfApproved => 3,
+        Standing::Expired => 4,
+        Standing::TooLong => 5,
+        Standing::InForce => 6,
     };
-    (line, found)
-}
-
-/// When an exception for a thing was first seen in the register: an edit does not make it younger.
-fn first_written(case: &Case<'_>, thing: &str, otherwise: Time) -> Time {
-    let all = case.facts.exceptions.0.values().flatten();
-    all.filter(|e| e.value.thing == thing).map(|e| e.at).min().unwrap_or(otherwise)
+    (line, Some(found))
 }
 
 pub(super) fn exemptions(case: &Case<'_>) -> Vec<Judged> {

@@ -3,6 +3,7 @@
 use super::super::model as m;
 use super::Builder;
 use crate::act::{SourceKind, Status};
+use crate::assessment::exceptions;
 use crate::evidence::Time;
 
 impl<'a> Builder<'a> {
@@ -60,11 +61,11 @@ impl<'a> Builder<'a> {
     }
 
     pub(super) fn exceptions(&self) -> Vec<m::Exception> {
-        let (at, facts) = (self.s.run.at, self.s.facts);
+        let facts = self.s.facts;
         let only = &self.s.systems;
-        let written = facts.exceptions.at(at).map(|(_, e)| {
-            let v = &e.value;
-            let over = v.expires.is_none_or(|t| t.plus_seconds(86_400) <= at);
+        let written = exceptions::written(facts, self.s.catalogue, self.s.assessment);
+        let written = written.into_iter().map(|w| {
+            let (e, v) = (w.seen, &w.seen.value);
             m::Exception {
                 what: "exception",
                 control: v.control.clone(),
@@ -75,9 +76,13 @@ impl<'a> Builder<'a> {
                     v.owner.as_deref().unwrap_or("no owner"),
                     v.approver.as_ref().map_or_else(|| "nobody named".into(), |a| facts.alias(a))
                 ),
-                why: v.reason.clone().unwrap_or_else(|| "no reason given".into()),
+                why: match (&v.reason, &v.ticket) {
+                    (None, _) => "no reason given".into(),
+                    (Some(reason), None) => reason.clone(),
+                    (Some(reason), Some(ticket)) => format!("{reason} ({ticket})"),
+                },
                 until: v.expires.map_or_else(|| "no end given".into(), |t| self.zone.day(t)),
-                state: if over { "expired or without end" } else { "in force" }.into(),
+                state: w.told(),
                 entry: Some(e.seq),
             }
         });

@@ -4,8 +4,9 @@ use super::super::model as m;
 use super::super::sentences::{duty_in_full, reason, summary};
 use super::{Builder, anchor};
 use crate::act::Status;
+use crate::assessment::due::Due;
 use crate::assessment::facts::UnitState;
-use crate::assessment::{Counts, Finding, Unit};
+use crate::assessment::{Counts, Finding, System, Unit};
 use crate::evidence::{Time, hex, sha256_hex};
 
 /// Units beyond those that are not satisfied or not assessed.
@@ -42,6 +43,7 @@ impl<'a> Builder<'a> {
                 set_by: h.set_by.clone(),
                 level: h.level.clone(),
             }),
+            deadline: self.deadline(f),
             references: f.law.references.clone(),
             excepted: f.excepted,
             counts: f.counts,
@@ -50,6 +52,26 @@ impl<'a> Builder<'a> {
             limit: text(|c| &c.limit),
             units: shown.map(|u| self.unit(f, &key, u)).collect(),
         }
+    }
+
+    /// By when an open finding is to be put right.
+    pub(super) fn deadline(&self, f: &Finding) -> Option<m::Deadline> {
+        let at = self.s.run.at;
+        let due = Due::of(self.s.facts, self.s.catalogue, f, at).filter(|_| !f.excepted)?;
+        let team =
+            f.system.as_ref().and_then(|id| self.s.assessment.estate.systems.get(id)).map(System::team);
+        let team = team.filter(|t| *t != "-").unwrap_or("AI governance");
+        let owner = due.action.and_then(|a| a.value.owner.clone()).unwrap_or_else(|| team.to_owned());
+        let overdue = due.day().plus_seconds(86_400) <= at;
+        let said = if overdue { "overdue since" } else { "due" };
+        let by = if due.action.is_some() { "corrective action" } else { "house number" };
+        Some(m::Deadline {
+            day: due.day(),
+            told: format!("{said} {} ({by}), {owner}", self.zone.day(due.day())),
+            action: due.action.map(|a| a.seq),
+            owner,
+            overdue,
+        })
     }
 
     pub(super) fn unit(&self, f: &Finding, key: &str, u: &Unit) -> m::Unit {

@@ -13,7 +13,7 @@ use super::sentences::count;
 use crate::act::{Catalogue, Level, Status};
 use crate::assessment::{Assessment, Basis, Facts, Finding, System};
 use crate::evidence::Time;
-use crate::evidence::record::AssessmentRun;
+use crate::evidence::record::{AssessmentRun, Metric};
 use crate::ledger::Hash;
 
 /// What a report is made from: a record that was checked, and the verdicts on it.
@@ -41,6 +41,9 @@ pub struct Source<'a> {
     /// Start of the period, when it is asked for.
     pub from: Option<Time>,
 }
+
+/// Nights that trends go back.
+const NIGHTS: usize = 30;
 
 /// Makes the view model.
 pub fn build(s: &Source<'_>) -> m::Report {
@@ -70,6 +73,7 @@ pub fn build(s: &Source<'_>) -> m::Report {
         opening: b.opening(&totals, &wanted),
         totals,
         levels: b.levels(&systems, &estate),
+        trends: b.trends(),
         wanted,
         exceptions: b.exceptions(),
         decisions: b.decisions(),
@@ -149,13 +153,13 @@ impl<'a> Builder<'a> {
 
     fn levels(&self, systems: &[m::System], estate: &[m::Finding]) -> Vec<m::LevelRow> {
         let dates = [
-            "in force (Art. 5)",
-            "2 Dec 2027 at the earliest",
-            "in force (Art. 50)",
-            "none",
-            "treated as high",
+            format!("{} (Art. 5)", self.in_force("prohibitions")),
+            format!("{} at the earliest (Annex III)", self.in_force("high-risk-annex-iii")),
+            format!("{} (Art. 50)", self.in_force("general")),
+            "none".into(),
+            "treated as high".into(),
         ];
-        let row = |(level, first_date): (Level, &'static str)| {
+        let row = |(level, first_date): (Level, String)| {
             let of = systems.iter().filter(|s| s.risk_level.effective == level.name());
             let sum = |f: fn(&m::System) -> u64| of.clone().map(f).sum();
             m::LevelRow {
@@ -175,13 +179,64 @@ impl<'a> Builder<'a> {
             open: of(|f| f.status == Status::NotSatisfied && !f.excepted),
             accepted: of(|f| f.status == Status::NotSatisfied && f.excepted),
             not_assessed: of(|f| f.status == Status::NotAssessed),
-            first_date: "",
+            first_date: String::new(),
         });
         let sum = |f: fn(&m::LevelRow) -> u64| rows.iter().map(f).sum();
         let (systems, open, accepted, not_assessed) =
             (sum(|r| r.systems), sum(|r| r.open), sum(|r| r.accepted), sum(|r| r.not_assessed));
-        rows.push(m::LevelRow { level: "all", systems, open, accepted, not_assessed, first_date: "" });
+        rows.push(m::LevelRow {
+            level: "all",
+            systems,
+            open,
+            accepted,
+            not_assessed,
+            first_date: String::new(),
+        });
         rows
+    }
+
+    /// What the organisation set otherwise than the catalogue.
+    fn own(&self) -> Vec<String> {
+        let config = &self.s.run.config;
+        let dates = config.timetable.iter().map(|(id, day)| format!("{id} = {day}"));
+        dates.chain(config.parameters.iter().map(|(name, value)| format!("{name} = {value}"))).collect()
+    }
+
+    /// Whether a date of the timetable has come, else the day.
+    fn in_force(&self, id: &str) -> String {
+        match self.s.catalogue.date(id) {
+            Some(day) if day > self.s.run.at => self.zone.day(day),
+            _ => "in force".into(),
+        }
+    }
+
+    /// Open and not assessed findings in the last scheduled assessments, this one included.
+    fn trends(&self) -> m::Trends {
+        let runs = self.s.facts.own.runs.iter().map(|r| &r.value);
+        let told: Vec<&AssessmentRun> = runs
+            .filter(|r| {
+                r.at <= self.s.run.at && (r.scheduled || r.at == self.s.run.at) && !r.metrics.is_empty()
+            })
+            .collect();
+        let nights = &told[told.len().saturating_sub(NIGHTS)..];
+        let now = nights.last().map(|r| r.metrics.as_slice()).unwrap_or_default();
+        let of = |metric: &Metric| {
+            let then = |r: &&AssessmentRun| {
+                r.metrics
+                    .iter()
+                    .find(|m| (&m.of, &m.name) == (&metric.of, &metric.name))
+                    .cloned()
+                    .unwrap_or_default()
+            };
+            let told: Vec<Metric> = nights.iter().map(then).collect();
+            m::Trend {
+                of: metric.of.clone(),
+                name: metric.name.clone(),
+                open: told.iter().map(|m| m.not_satisfied - m.accepted).collect(),
+                not_assessed: told.iter().map(|m| m.not_assessed).collect(),
+            }
+        };
+        m::Trends { nights: nights.iter().map(|r| r.at).collect(), rows: now.iter().map(of).collect() }
     }
 
     fn law(&self) -> m::Law {
@@ -195,6 +250,7 @@ impl<'a> Builder<'a> {
             checked: day(&law.status_checked),
             catalogue: format!("{} (SHA-256 {}…)", self.s.catalogue.version, &self.s.catalogue.sha256[..8]),
             presumption: law.presumption_of_conformity.clone(),
+            own: self.own(),
             next: next.map(|d| format!("{}: {} ({})", day(&d.date), d.what, d.basis)).unwrap_or_default(),
             no_evidence: self
                 .s

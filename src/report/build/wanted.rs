@@ -4,11 +4,13 @@ use super::super::model as m;
 use super::super::sentences::{duty, summary};
 use super::{Builder, rank};
 use crate::act::{Level, Status};
+use crate::assessment::exceptions::{self, Standing};
 use crate::assessment::facts::UnitState;
 use crate::assessment::{Finding, System};
+use crate::evidence::Time;
 
 impl<'a> Builder<'a> {
-    /// Open findings by weight: severity first, then level, then number; and exceptions that end within 14 days.
+    /// Open findings by weight: severity first, then level, then number; and exceptions that end soon.
     pub(super) fn wanted(&self) -> Vec<m::Wanted> {
         let severity = |f: &Finding| self.s.catalogue.control(&f.control).map_or("", |c| f.severity(c));
         let mut open: Vec<&Finding> = self.findings().filter(|f| f.open()).collect();
@@ -43,7 +45,11 @@ impl<'a> Builder<'a> {
         let system = f.system.as_deref().and_then(|id| self.s.assessment.estate.systems.get(id));
         let control = self.s.catalogue.control(&f.control);
         m::Wanted {
-            when: if days == 0 { "new".into() } else { format!("day {days}") },
+            when: match self.deadline(f) {
+                Some(d) if d.overdue => "overdue".into(),
+                _ if days == 0 => "new".into(),
+                _ => format!("day {days}"),
+            },
             numbers: self.s.facts.own.numbers.get(&key).copied().into_iter().collect(),
             systems: vec![f.system.clone().unwrap_or_else(|| "estate".into())],
             level: level.name().to_owned(),
@@ -57,11 +63,11 @@ impl<'a> Builder<'a> {
     }
 
     pub(super) fn ending(&self) -> impl Iterator<Item = m::Wanted> {
-        let at = self.s.run.at;
-        let soon = self.s.facts.exceptions.at(at).map(|(_, e)| e).filter(move |e| {
-            e.value.expires.is_some_and(|t| t.plus_seconds(86_400) > at && t < at.plus_seconds(14 * 86_400))
-        });
-        soon.map(|e| {
+        let (at, last) = (self.s.run.at, self.s.facts.own.last_scheduled(self.s.run.at));
+        let written = exceptions::written(self.s.facts, self.s.catalogue, self.s.assessment);
+        let in_force = written.into_iter().filter(|w| w.standing == Standing::InForce).map(|w| w.seen);
+        let soon = in_force.filter(move |e| e.value.expires.is_some_and(|end| is_reminded(end, at, last)));
+        soon.map(move |e| {
             let v = &e.value;
             let key = crate::assessment::findings::key(
                 &v.control,
@@ -74,17 +80,40 @@ impl<'a> Builder<'a> {
                 systems: vec![v.system.clone()],
                 level: system.map_or(Level::Unclassified, System::level).name().to_owned(),
                 severity: "medium".into(),
-                what: format!(
-                    "the exception to {} ends on {}",
-                    v.control,
-                    v.expires.map(|t| self.zone.day(t)).unwrap_or_default()
-                ),
+                what: v.expires.map_or_else(String::new, |end| {
+                    let day = self.zone.day(end);
+                    format!("the exception to {} ends on {day}, {}", v.control, left(end, at))
+                }),
                 who: v.owner.clone().unwrap_or_else(|| "nobody named".into()),
                 action: "Mend it, or write a new exception with another approver and expiry.".into(),
                 duty: "house rule".into(),
                 control: v.control.clone(),
             }
         })
+    }
+}
+
+/// Days before its end on which an exception is reminded of once, and those from which on it is told every night.
+const FIRST_REMINDER: i64 = 30;
+const EVERY_NIGHT: i64 = 14;
+
+/// Whole days until the end of the last day.
+fn days_left(end: Time, at: Time) -> i64 {
+    end.plus_seconds(86_400).since(at).as_secs().div_euclid(86_400)
+}
+
+/// Whether an end is told: 30 days before it, once, and in the last two weeks every night, the last day included.
+fn is_reminded(end: Time, at: Time, last: Option<Time>) -> bool {
+    let left = days_left(end, at);
+    let is_first = last.is_none_or(|last| days_left(end, last) > FIRST_REMINDER);
+    left <= EVERY_NIGHT || left <= FIRST_REMINDER && is_first
+}
+
+fn left(end: Time, at: Time) -> String {
+    match days_left(end, at) {
+        0 => "today".into(),
+        1 => "tomorrow".into(),
+        n => format!("in {n} days"),
     }
 }
 
