@@ -23,6 +23,7 @@ use std::process::Command;
 const OF_ONE: usize = 1_000;
 const DAYS: i64 = 30;
 const CONFIG: &str = "register = 'systems.toml'
+schedule = { ingest = '0 0 * * *' }
 [[flow_logs]]
 name = 'network'
 location = 'file:network'

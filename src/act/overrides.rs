@@ -68,15 +68,74 @@ impl Catalogue {
     }
 }
 
+/// Parameters that are the house's own to set. Numbers that an article gives, and how verdicts treat time, are none of them.
+const OF_THE_HOUSE: [&str; 26] = [
+    "allowed_instance_types",
+    "allowed_keys",
+    "approved_gpu",
+    "days_to_close",
+    "days_to_plan",
+    "exception_max_days",
+    "experiment_tags",
+    "grace_days",
+    "habit_days",
+    "high_risk_tags",
+    "literacy_max_age_days",
+    "manifest_names",
+    "max_monthly_cost",
+    "max_overrides",
+    "min_reason_chars",
+    "ml_monthly_cost",
+    "non_production",
+    "override_reason_days",
+    "placeholders",
+    "production_tags",
+    "record_days",
+    "require_kms_for",
+    "review_max_age_days",
+    "staging",
+    "training_max_age_days",
+    "window_days",
+];
+
+/// The largest number that a parameter may have: a hundred years of days.
+const MOST: i64 = 36_500;
+
+/// Whether every number in a value is one that can be counted with.
+fn is_in_range(value: &Value) -> bool {
+    match value {
+        Value::Number(n) => n.as_i64().is_some_and(|n| (0..=MOST).contains(&n)),
+        Value::Array(items) => items.iter().all(is_in_range),
+        Value::Object(members) => members.values().all(is_in_range),
+        _ => true,
+    }
+}
+
 /// Sets a value where its name stands, if the catalogue still has its form with it.
 fn set_parameter(table: &mut toml::Table, name: &str, value: &Value) -> Result<(), OverrideError> {
     let refuse = |right: String| {
         Err(OverrideError { key: format!("parameters.{name}"), value: value.to_string(), right })
     };
+    if !OF_THE_HOUSE.contains(&name) {
+        return refuse(format!(
+            "no parameter of this name is the organisation's to set; these are: {}",
+            OF_THE_HOUSE.join(", ")
+        ));
+    }
+    if !is_in_range(value) {
+        return refuse(format!("whole numbers from 0 to {MOST}"));
+    }
     let has = |part: &&str| table.get(*part).and_then(|t| t.get(name)).is_some();
     let Some(part) = ["defaults", "pack"].into_iter().find(|part| has(part)) else {
-        return refuse("no control has a parameter of this name; docs/controls.md lists them".into());
+        return refuse("the catalogue does not hold it".into());
     };
+    let keys = |v: &toml::Value| v.as_table().map(|t| t.keys().cloned().collect::<Vec<_>>());
+    let (before, after) = (table.get(part).and_then(|t| t.get(name)).and_then(keys), value.as_object());
+    if let (Some(before), Some(after)) = (before, after)
+        && before.iter().any(|key| !after.contains_key(key))
+    {
+        return refuse(format!("a value for each of {}", before.join(", ")));
+    }
     let Ok(written) = toml::Value::try_from(value) else {
         return refuse("a whole number, a text, a list or a table".into());
     };
@@ -120,8 +179,11 @@ mod tests {
             with(&[("general", "soon")], &[]).unwrap_err().contains("timetable.general = \"soon\": a day")
         );
         assert!(
-            with(&[], &[("windows", json!(7))]).unwrap_err().contains("parameters.windows = 7: no control")
+            with(&[], &[("windows", json!(7))]).unwrap_err().contains("parameters.windows = 7: no parameter")
         );
+        assert!(with(&[], &[("six_months_days", json!(1))]).is_err(), "an article gives it");
+        assert!(with(&[], &[("window_days", json!(-1))]).unwrap_err().contains("from 0 to 36500"));
+        assert!(with(&[], &[("days_to_plan", json!({}))]).unwrap_err().contains("critical, high"));
         assert!(with(&[], &[("window_days", json!("7"))]).unwrap_err().contains("invalid type"));
         assert!(with(&[], &[("window_days", json!(1.5))]).is_err());
     }

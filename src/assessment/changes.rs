@@ -2,7 +2,7 @@
 
 use super::findings::{Assessment, Finding, Unit};
 use super::{Facts, System};
-use crate::act::{Catalogue, Status, Tested};
+use crate::act::{Catalogue, SourceKind, Status, Tested};
 use crate::evidence::record::{AssessmentRun, FindingChange, RiskLevelChange};
 use crate::evidence::{Evidence, Kind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -126,6 +126,12 @@ impl Numbers<'_> {
     }
 }
 
+/// Whether a finding had units before.
+fn is_known(facts: &Facts, key: &str) -> bool {
+    let from = (key.to_owned(), String::new());
+    facts.own.units.range(from..).next().is_some_and(|((finding, _), _)| finding == key)
+}
+
 struct Causes<'a> {
     facts: &'a Facts,
     catalogue: &'a Catalogue,
@@ -137,18 +143,20 @@ struct Causes<'a> {
 impl Causes<'_> {
     fn of(&self, finding: &Finding, unit: &Unit, before: Option<&str>) -> &'static str {
         let level_moved = finding.system.as_deref().is_some_and(|s| self.moved.contains(s));
-        let first = before.is_none() && !self.facts.own.units.keys().any(|(f, _)| *f == finding.key());
+        let is_new = || before.is_none() && !is_known(self.facts, &finding.key());
         if self.rules_changed() {
             "rule-changed"
         } else if self.parameters_changed() {
             "parameter-changed"
-        } else if level_moved && !first && unit.id == "scope" {
+        } else if level_moved && unit.id == "scope" && !is_new() {
             "level-changed"
         } else if unit.status == Status::NotAssessed
             || before == Some("not-assessed") && unit.status != Status::NotSatisfied
         {
             "coverage"
-        } else if unit.evidence.is_empty() && unit.id == "scope" {
+        } else if unit.evidence.is_empty() && unit.id == "scope"
+            || unit.status == Status::NotApplicable && self.is_declared(finding)
+        {
             "register-changed"
         } else {
             "evidence"
@@ -175,9 +183,15 @@ impl Causes<'_> {
         }
     }
 
+    /// Whether only the register answers a control: what it no longer asks, nobody put right.
+    fn is_declared(&self, finding: &Finding) -> bool {
+        let control = self.catalogue.control(&finding.control);
+        control.is_some_and(|c| c.needed == [SourceKind::Register] && c.any_of.is_empty())
+    }
+
     fn register_changed(&self) -> bool {
         let last = self.facts.own.runs.last().map_or(0, |r| r.seq);
-        self.facts.systems.0.values().flatten().any(|s| s.seq > last)
+        self.facts.revisions.0.values().flatten().any(|s| s.seq > last)
     }
 
     fn rules_changed(&self) -> bool {

@@ -48,11 +48,15 @@ impl<'a> Due<'a> {
     }
 }
 
-/// When a finding was first not satisfied, of the units that are so now.
+/// Since when a finding is not satisfied, of the units that are so now: a time in between in which it could not be told stops no
+/// clock, and what was put right and came back begins anew.
 fn first_open(facts: &Facts, finding: &Finding, at: Time) -> Option<Time> {
     let key = finding.key();
     let open = finding.units.iter().filter(|u| u.status == finding.status && u.excepted.is_none());
-    let since = open.filter_map(|u| facts.own.units.get(&(key.clone(), u.id.clone()))?.first_open);
+    let since = open.filter_map(|u| {
+        let state = facts.own.units.get(&(key.clone(), u.id.clone()))?;
+        if state.reopened { state.since } else { state.first_open }
+    });
     since.filter(|t| *t <= at).min()
 }
 

@@ -4,7 +4,7 @@ use super::facts::{Facts, Seen};
 use super::findings::{Assessment, Case, Excepted, Finding, Unit};
 use crate::act::{Catalogue, Status};
 use crate::evidence::Time;
-use crate::evidence::register::Exception;
+use crate::evidence::register::{Exception, is_said};
 use std::collections::BTreeMap;
 
 const DAY: i64 = 86_400;
@@ -51,7 +51,7 @@ pub fn standing(facts: &Facts, subject: &str, e: &Seen<Exception>, at: Time, max
     let v = &e.value;
     let first =
         facts.exceptions.0.get(subject).and_then(|history| history.first()).map_or(e.at, |first| first.at);
-    let Some(end) = v.expires.filter(|_| v.owner.is_some() && v.reason.is_some() && v.approver.is_some())
+    let Some(end) = v.expires.filter(|_| is_said(&v.owner) && is_said(&v.reason) && v.approver.is_some())
     else {
         return Standing::Incomplete;
     };
@@ -107,7 +107,7 @@ pub fn written<'a>(facts: &'a Facts, catalogue: &Catalogue, judged: &Assessment)
     let one = |(subject, seen): (&str, &'a Seen<Exception>)| Written {
         seen,
         standing: standing(facts, subject, seen, at, max),
-        units: named(judged, &seen.value),
+        units: named(judged, seen),
         overlaps: 0,
         is_known: catalogue.control(&seen.value.control).is_some(),
     };
@@ -123,10 +123,16 @@ pub fn written<'a>(facts: &'a Facts, catalogue: &Catalogue, judged: &Assessment)
 }
 
 /// Units that are not satisfied and that an exception names.
-fn named(judged: &Assessment, e: &Exception) -> Vec<(String, String)> {
+fn named(judged: &Assessment, Seen { seq, value: e, .. }: &Seen<Exception>) -> Vec<(String, String)> {
+    let seq = *seq;
     let about = |f: &&Finding| is_about(e, &f.control, f.system.as_deref().unwrap_or_default());
     let findings = judged.findings.iter().filter(about);
     let units = findings.flat_map(|f| f.units.iter().map(move |u| (f, u)));
     let open = units.filter(|(_, u)| u.status == Status::NotSatisfied && is_unit(e, u));
-    open.map(|(f, u)| (f.key(), u.id.clone())).collect()
+    let open = open.map(|(f, u)| (f.key(), u.id.clone()));
+    // One that writes down an exemption is what this control looks for.
+    let exemptions = judged.findings.iter().filter(|f| f.control == "exemptions-written-down");
+    let units = exemptions.flat_map(|f| f.units.iter().map(move |u| (f, u)));
+    let written = units.filter(|(_, u)| u.evidence.contains(&seq)).map(|(f, u)| (f.key(), u.id.clone()));
+    open.chain(written).collect()
 }

@@ -374,6 +374,7 @@ fn nothing(case: &Case<'_>) -> Unit {
         None => {
             bare("nothing", Status::NotApplicable, "nothing-to-check", "complete looks found no such thing")
         }
+        Some(line) if line.when == "otherwise" => bare("nothing", line.status, &line.reason, ""),
         Some(line) => bare("nothing", line.status, &line.reason, &line.when),
     }
 }

@@ -4,6 +4,7 @@ use super::facts::Seen;
 use super::findings::Case;
 use crate::act::ControlKind;
 use crate::evidence::Time;
+use crate::evidence::record::AssessmentRun;
 
 /// A rule of the organisation itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,9 +57,10 @@ fn first_and_last<'a, T: 'a>(shown: impl Iterator<Item = (&'a Seen<T>, String, S
 
 /// The first assessment of those up to this one that all asked the control.
 fn by_catalogue(case: &Case<'_>) -> House {
-    let asks = |profile: &str| profile == "full" || case.control.profile == "core";
+    let asks =
+        |run: &AssessmentRun| run.metrics.iter().any(|m| m.of == "control" && m.name == case.control.id);
     let runs = case.facts.own.runs.iter().rev().filter(|r| r.value.at <= case.estate.at);
-    let first = runs.take_while(|r| asks(&r.value.config.profile)).last();
+    let first = runs.take_while(|r| asks(&r.value)).last();
     House {
         since: first.map_or(case.estate.at, |r| r.value.at),
         set_by: format!("the {}", case.control.set_by.as_deref().unwrap_or("catalogue")),

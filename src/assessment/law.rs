@@ -106,6 +106,8 @@ const PUBLIC_AUTHORITIES: &str = "public-authorities";
 fn route(system: &System, reference: &Reference) -> Option<Route> {
     let role_fits = match reference.role {
         Role::GpaiProvider => system.register.gpai.as_ref().is_some_and(|g| g.provider == Some(true)),
+        // Art. 4 and Art. 5 bind whoever provides or deploys, whichever of them the register names.
+        Role::Both => true,
         duty => system.role().is_some_and(|role| role.covers(duty)),
     };
     if !role_fits || !reference.levels.contains(&system.level()) {
@@ -116,7 +118,8 @@ fn route(system: &System, reference: &Reference) -> Option<Route> {
 
 /// The first significant change since a day that a change record tells of. A new model version is not one by itself.
 fn changed(case: &Case<'_>, system: &System, from: Time) -> Option<Time> {
-    let all = case.facts.changes.at(case.estate.at).map(|(_, c)| &c.value);
-    let ours = all.filter(|c| c.system == system.id && c.substantial == Some(true));
+    let beginning = format!("change:{}/", system.id);
+    let all = case.facts.changes.there(&beginning, case.estate.at);
+    let ours = all.map(|c| &c.value).filter(|c| c.substantial == Some(true));
     ours.filter_map(|c| c.date).filter(|date| *date >= from).min()
 }

@@ -56,28 +56,38 @@ pub(super) enum Kept {
     Unlimited,
     /// The shortest time, noncurrent versions included.
     Days(i64, String),
-    /// A rule deletes on a date of its own.
-    Dated(String),
+    /// A rule deletes on a date of its own, or what its tags or sizes take.
+    May(String),
 }
 
-/// The shortest time of any enabled rule that may touch what lies below a prefix.
+/// The shortest time of any enabled rule that takes all that lies below a prefix, or a part of it; one that may take something is
+/// told where no other deletes.
 pub(super) fn kept_below(configuration: &Value, prefix: &str) -> Kept {
     let rules = configuration["Rules"].as_array().into_iter().flatten().enumerate();
     let touches = |of: &str| of.starts_with(prefix) || prefix.starts_with(of);
-    let mut kept = Kept::Unlimited;
+    let mut shortest: Option<(i64, String)> = None;
+    let mut may = None;
     for (i, rule) in rules.filter(|(_, r)| r["Status"] == "Enabled" && touches(filter(r).1)) {
-        if !rule["Expiration"]["Date"].is_null() {
-            return Kept::Dated(name(rule, i));
-        }
         let stated = [&rule["Expiration"]["Days"], &rule["NoncurrentVersionExpiration"]["NoncurrentDays"]];
-        for days in stated.into_iter().filter_map(Value::as_i64) {
-            kept = match kept {
-                Kept::Days(least, by) if least <= days => Kept::Days(least, by),
-                _ => Kept::Days(days, name(rule, i)),
-            };
+        let days = stated.into_iter().filter_map(Value::as_i64).min();
+        if !rule["Expiration"]["Date"].is_null() || days.is_some() && is_narrow(filter(rule).0) {
+            may.get_or_insert_with(|| name(rule, i));
+        } else if let Some(days) = days.filter(|d| shortest.as_ref().is_none_or(|(least, _)| d < least)) {
+            shortest = Some((days, name(rule, i)));
         }
     }
-    kept
+    match (shortest, may) {
+        (Some((days, rule)), _) => Kept::Days(days, rule),
+        (None, Some(rule)) => Kept::May(rule),
+        (None, None) => Kept::Unlimited,
+    }
+}
+
+/// Whether a filter asks for tags or sizes.
+fn is_narrow(filter: &Value) -> bool {
+    ["Tag", "Tags", "ObjectSizeGreaterThan", "ObjectSizeLessThan"]
+        .into_iter()
+        .any(|member| !filter[member].is_null())
 }
 
 /// When a rule takes a version away; the inner none where it does, and nobody can say when.
@@ -147,7 +157,10 @@ mod tests {
         let others = json!({"Status": "Enabled", "NoncurrentVersionExpiration": {"NoncurrentDays": 30}});
         assert_eq!(of(json!([others])), Kept::Days(30, "number 1".into()));
         let dated = json!({"Status": "Enabled", "Expiration": {"Date": "2027-01-01"}});
-        assert_eq!(of(json!([dated])), Kept::Dated("number 1".into()));
+        assert_eq!(of(json!([dated])), Kept::May("number 1".into()));
+        assert_eq!(of(json!([dated, rule("logs/", 7)])), Kept::Days(7, "\"logs/\"".into()));
+        let tagged = json!({"Status": "Enabled", "Filter": {"Tag": {"Key": "temp", "Value": "yes"}}, "Expiration": {"Days": 7}});
+        assert_eq!(of(json!([tagged])), Kept::May("number 1".into()));
     }
 
     #[test]

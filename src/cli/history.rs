@@ -31,7 +31,13 @@ pub(super) fn run(desk: &Desk, system: &str, on: Option<&str>, as_json: bool) ->
     // What somebody dated before the day, and no assessment of the day could know.
     let is_later = |d: &&Seen<Decision>| !known(d.at) && d.value.date.is_some_and(known);
     let decisions = facts.decisions.0.get(&format!("system:{system}"));
-    let later: Vec<_> = decisions.into_iter().flatten().filter(is_later).collect();
+    let decisions: Vec<&Seen<Decision>> = decisions.into_iter().flatten().collect();
+    let was_known = |d: &&&Seen<Decision>| {
+        let same =
+            |other: &Seen<Decision>| (&other.value.level, other.value.date) == (&d.value.level, d.value.date);
+        decisions.iter().any(|other| known(other.at) && same(other))
+    };
+    let later: Vec<_> = decisions.iter().filter(|d| is_later(d) && !was_known(d)).collect();
     if as_json {
         let rows: Vec<_> = shown.iter().map(|c| json!({ "entry": c.seq, "change": c.value })).collect();
         let later: Vec<_> = later

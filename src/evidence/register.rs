@@ -323,6 +323,11 @@ pub struct Art50 {
     pub since: Option<Time>,
 }
 
+/// Whether a text says something.
+pub fn is_said(text: &Option<String>) -> bool {
+    text.as_ref().is_some_and(|t| !t.trim().is_empty())
+}
+
 /// What the register says of a field that may also be `none`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
@@ -374,7 +379,7 @@ pub struct Record {
 impl Record {
     /// Whether uri, sha256, date and approver are all given.
     pub fn complete(&self) -> bool {
-        self.uri.is_some() && self.sha256.is_some() && self.date.is_some() && self.approver.is_some()
+        is_said(&self.uri) && is_said(&self.sha256) && self.date.is_some() && self.approver.is_some()
     }
 }
 

@@ -108,7 +108,7 @@ pub fn resolve(desk: &Desk, store: &Store, as_of: &AsOf) -> Result<u64, JobError
 /// # Errors
 /// The record does not verify; the store's reason; no assessment ends there.
 pub fn view(desk: &Desk, store: &Store, size: u64, scope: &Scope) -> Result<Report, JobError> {
-    let end = store.reader().entry(size.saturating_sub(1))?.entry;
+    let end = store.reader().with_blobs(store.reader().entry(size.saturating_sub(1))?.entry)?;
     let run: Option<AssessmentRun> = Some(end)
         .filter(|e| e.kind == Kind::AssessmentRun)
         .and_then(|e| serde_json::from_value(e.payload).ok());

@@ -209,7 +209,8 @@ pub struct Change {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exception {
-    /// The system; absent for the estate.
+    /// The system; absent for all of them, and for the estate.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub system: Option<Located>,
     /// The control.
     pub control: Located,
@@ -331,15 +332,31 @@ impl Register {
         self.incidents.extend(other.incidents);
         self.remarks.extend(other.remarks);
         self.mentions.extend(other.mentions);
-        if let Some(id) = twice(self.systems.iter().map(|s| s.id.as_str())) {
-            return clash(format!("two [[system]] have id = {id:?}"));
+        match self.doubled() {
+            Some(what) => clash(what),
+            None => Ok(()),
         }
-        if let Some(id) = twice(self.decisions.iter().map(|d| d.system.get_ref().as_str())) {
-            return clash(format!(
-                "two [[decision]] are about system = {id:?}: the file holds the one in force"
-            ));
-        }
-        Ok(())
+    }
+
+    /// Two items that speak of one thing: which of them holds, nobody could say.
+    fn doubled(&self) -> Option<String> {
+        let two = |table: &str, what: &str, id: Option<String>| {
+            id.map(|id| format!("two [[{table}]] {what} {id:?}: the file holds the one in force"))
+        };
+        let text = |t: &Located| t.get_ref().clone();
+        let systems = twice(self.systems.iter().map(|s| s.id.clone()));
+        let decisions = twice(self.decisions.iter().map(|d| text(&d.system)));
+        let changes = twice(self.changes.iter().map(|c| format!("{} {}", c.system.get_ref(), c.version)));
+        let actions = twice(self.corrective_actions.iter().map(|a| a.finding.clone()));
+        let exceptions = twice(self.exceptions.iter().map(|e| {
+            let system = e.system.as_ref().map_or("", |s| s.get_ref());
+            format!("{} {system} {}", e.control.get_ref(), e.thing)
+        }));
+        two("system", "have id =", systems)
+            .or_else(|| two("decision", "are about system =", decisions))
+            .or_else(|| two("change", "are about", changes))
+            .or_else(|| two("corrective_action", "are about finding =", actions))
+            .or_else(|| two("exception", "are about", exceptions))
     }
 
     /// What fits the form and says nothing that a rule can use, each with file and line.
@@ -351,7 +368,7 @@ impl Register {
     }
 }
 
-fn twice<'a>(ids: impl Iterator<Item = &'a str>) -> Option<String> {
+fn twice(mut ids: impl Iterator<Item = String>) -> Option<String> {
     let mut seen = std::collections::BTreeSet::new();
-    ids.into_iter().find(|id| !seen.insert(*id)).map(str::to_owned)
+    ids.find(|id| !seen.insert(id.clone()))
 }

@@ -1,7 +1,7 @@
 //! One entry per item. Names of people are sealed; what rules need of them is worked out here, once.
 
 use super::fields::{Located, Person, Said};
-use super::file::{Exception, OverrideReason, PolicyChange, Register, System};
+use super::file::{Exception, Incident, OverrideReason, PolicyChange, Register, System};
 use crate::evidence::register as written;
 use crate::evidence::{Evidence, Kind, Private, Time, json};
 use serde::Serialize;
@@ -53,7 +53,7 @@ pub fn evidence(register: &Register, at: Time) -> Vec<Evidence> {
         items.push(state(Kind::RegisterCorrectiveAction, subject, payload::<written::CorrectiveAction>(a)));
     }
     for (i, incident) in register.incidents.iter().enumerate() {
-        let subject = format!("incident:{}/{i}", incident.system.get_ref());
+        let subject = incident_subject(&register.incidents[..i], incident);
         items.push(state(Kind::RegisterIncident, subject, payload::<written::Incident>(incident)));
     }
     if let Some(o) = &register.organization {
@@ -78,6 +78,17 @@ fn oversight(s: &System) -> Option<written::Oversight> {
         Said::Given(o) => (o.people.iter().filter_map(Person::private).collect(), o.trained),
     };
     Some(written::Oversight { gone: false, system: s.id.clone(), people, trained: trained.map(|w| w.0) })
+}
+
+/// An incident is named by its system, when it became known, and its category: others that come or go do not rename it.
+fn incident_subject(before: &[Incident], incident: &Incident) -> String {
+    let name = |i: &Incident| {
+        let aware = i.aware.map_or_else(|| "-".into(), |t| t.0.to_string());
+        let category = i.category.as_ref().map_or("-", |c| c.get_ref());
+        format!("incident:{}/{aware}/{category}", i.system.get_ref())
+    };
+    let (name_of_this, same) = (name(incident), before.iter().filter(|i| name(i) == name(incident)).count());
+    if same == 0 { name_of_this } else { format!("{name_of_this}/{same}") }
 }
 
 fn exception_subject(e: &Exception) -> String {
@@ -268,6 +279,43 @@ mod tests {
         assert_eq!(days.filter(|d| !said.contains(d)).collect::<Vec<_>>(), Vec::<String>::new());
         let flags = entries.iter().map(|e| e.payload.to_string().matches("true").count());
         assert_eq!(flags.sum::<usize>(), 13);
+    }
+
+    #[test]
+    fn an_item_that_says_only_what_it_must_is_read_whole() {
+        let text = "[[system]]\nid = 'a'\n[[decision]]\nsystem = 'a'\nlevel = 'high'\n[[change]]\nsystem = 'a'\nversion = 'v1'\n[[exception]]\ncontrol = 'spend-limit'\n[[corrective_action]]\nfinding = '#1'\n[[incident]]\nsystem = 'a'\n[organization]\n";
+        let entries = evidence(&Register::parse(text, "systems.toml").unwrap(), Time::default());
+        let said: Vec<String> = entries.iter().map(|e| e.payload.to_string()).collect();
+        assert_eq!(entries.len(), 7);
+        for (entry, member) in said.iter().zip([
+            "\"id\":\"a\"",
+            "\"level\":\"high\"",
+            "\"control\":\"spend-limit\"",
+            "\"version\":\"v1\"",
+            "\"finding\":\"#1\"",
+            "\"system\":\"a\"",
+            "ai_literacy",
+        ]) {
+            assert!(entry.contains(member), "{entry}");
+        }
+    }
+
+    #[test]
+    fn two_items_about_one_thing_clash() {
+        let twice = |item: &str| {
+            let mut register = Register::default();
+            let two = format!("{item}{item}");
+            register
+                .extend(Register::parse(&two, "systems.toml").unwrap(), "systems.toml")
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(
+            twice("[[exception]]\ncontrol = 'a'\nthing = 'x'\n")
+                .contains("two [[exception]] are about \"a  x\"")
+        );
+        assert!(twice("[[change]]\nsystem = 'a'\nversion = 'v1'\n").contains("two [[change]]"));
+        assert!(twice("[[system]]\nid = 'a'\n").contains("two [[system]] have id = \"a\""));
     }
 
     #[test]

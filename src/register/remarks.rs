@@ -61,7 +61,7 @@ pub(super) fn remarks(register: &Register, text: &str, file: &str) -> Vec<Remark
         }
     };
     let levels = "prohibited, high, limited, minimal";
-    let annexes = "III.4(a) and its like, I.A, I.B, none";
+    let annexes = "III.4(a) and its like, I.A, I.B, 5(1)(a) and its like, none";
     for s in &register.systems {
         ask("risk_level", s.risk_level.as_ref(), is_level, levels);
         ask("annex", s.annex.as_ref(), is_annex, annexes);
@@ -85,7 +85,7 @@ fn is_level(text: &str) -> bool {
     Level::stated(text).is_some()
 }
 fn is_annex(text: &str) -> bool {
-    Route::of_annex_point(text).is_some()
+    Route::of_annex_point(text).is_some() || text.trim().starts_with("5(1)")
 }
 fn is_role(text: &str) -> bool {
     Role::stated(text).is_some()

@@ -1,7 +1,7 @@
 //! Words for people, made from counts and codes. Accepted for connections, on record for documents, never "breach".
 
 use crate::act::Status;
-use crate::assessment::{Finding, Law};
+use crate::assessment::Finding;
 use crate::evidence::Time;
 
 /// `1 system`, `2 systems`.
@@ -10,9 +10,10 @@ pub(super) fn count(n: u64, one: &str, many: &str) -> String {
 }
 
 /// What the legal state of a finding is called, in a word.
-pub(super) fn duty(law: &Law, day: impl Fn(Time) -> String) -> String {
-    match (law.state, law.from) {
+pub(super) fn duty(finding: &Finding, day: impl Fn(Time) -> String) -> String {
+    match (finding.law.state, finding.law.from) {
         (Some("in-force"), _) => "duty in force".into(),
+        (Some(_), Some(from)) if finding.house.is_some() => format!("house rule, duty from {}", day(from)),
         (Some(_), Some(from)) => format!("duty to come ({})", day(from)),
         _ => "house rule".into(),
     }

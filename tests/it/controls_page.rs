@@ -91,8 +91,8 @@ fn timetable(catalogue: &Catalogue) -> String {
 fn parameters() -> String {
     let text = std::fs::read_to_string(project().join("src/act/eu-ai-act.toml")).unwrap();
     let table: toml::Table = toml::from_str(&text).unwrap();
-    let mut page = String::from("\n## The parameters\n\n");
-    page += "Numbers and lists that controls use; a value is set otherwise with `[act.parameters]`, by its name.\n\n| name | value |\n| --- | --- |\n";
+    let mut page = String::from("\n## The numbers and lists\n\n");
+    page += "What controls count with. Those of the house are set otherwise with `[act.parameters]`, by their name; the program names them\nwhen it refuses another.\n\n| name | value |\n| --- | --- |\n";
     for (name, value) in ["defaults", "pack"].into_iter().flat_map(|part| table[part].as_table().unwrap()) {
         let is_list_of_tables = value.as_array().is_some_and(|a| a.iter().any(toml::Value::is_table));
         if !is_list_of_tables {

@@ -167,7 +167,12 @@ impl Change {
         if let (Some(whole), "") = (&self.is, self.at.as_str()) {
             documents.insert(self.r#in.clone(), whole.to_string());
         }
-        let Some(text) = documents.get_mut(&self.r#in) else { return };
+        let Some(text) = documents.get_mut(&self.r#in) else {
+            // Documents of the run are not there before it was.
+            let is_late = OF_THE_RUN.iter().any(|start| self.r#in.starts_with(start));
+            assert!(self.r#in.is_empty() || is_late, "{story}: there is no {}", self.r#in);
+            return;
+        };
         if !self.replace.is_empty() {
             let times = text.matches(&self.replace).count();
             assert_eq!(times, 1, "{story}: {:?} stands {times} times in {}", self.replace, self.r#in);

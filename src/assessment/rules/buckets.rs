@@ -27,7 +27,9 @@ pub(super) fn settings<'a>(case: &Case<'a>, bucket: &str) -> Option<&'a Seen<Buc
 /// Whether the last look of some source was refused a setting of a bucket.
 pub(super) fn is_refused(case: &Case<'_>, call: &str, bucket: &str) -> bool {
     let asked = format!("{call} s3://{bucket}");
-    let refused = |gap: &String| gap.starts_with(&asked) && gap.contains("AccessDenied");
+    let is_of_it = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || "-._".contains(c));
+    let refused =
+        |gap: &String| gap.strip_prefix(&asked).is_some_and(is_of_it) && gap.contains("AccessDenied");
     let mut last = case.facts.own.looks.keys().filter_map(|source| case.looks(source).next_back());
     last.any(|look| look.value.gaps.iter().any(refused))
 }
@@ -91,7 +93,9 @@ pub(super) fn protected(case: &Case<'_>) -> Vec<Judged> {
         } else if encryption.is_some() && !is_allowed {
             (3, format!("the default key is {}, which is not allowed", key.unwrap_or("AWS's own")))
         } else if access.is_none() || encryption.is_none() {
-            (4, "public access block or encryption was not read".into())
+            let calls = ["GetPublicAccessBlock", "GetBucketEncryption"];
+            let refused = calls.into_iter().any(|call| is_refused(case, call, bucket));
+            (if refused { 4 } else { 7 }, "public access block or encryption was not read".into())
         } else if let Some(flag) = open {
             (5, format!("{flag} is not set at the bucket; the account's setting is not read"))
         } else {

@@ -131,7 +131,7 @@ fn correction(case: &Case<'_>, finding: &Finding, due: &Due<'_>) -> Judged {
 /// Art. 73 and Art. 26(5): whether serious incidents were reported in time.
 pub(super) fn incidents(case: &Case<'_>) -> Vec<Judged> {
     let Some(system) = case.system else { return Vec::new() };
-    let log = match &system.register.incident_log {
+    let log = match system.register.incident_log.as_ref().filter(|log| !log.trim().is_empty()) {
         None => Judged::line("incident log", 1).note("the register names no incident log"),
         Some(uri) => Judged::line("incident log", 2).note(format!("kept at {uri}; it is not read")),
     };
@@ -153,13 +153,16 @@ fn incident(case: &Case<'_>, system: &System, (subject, seen): (&str, &Seen<Inci
     let provides = role.is_some_and(|r| r.covers(Role::Provider));
     let category = i.category.as_deref().map(|c| c.trim().to_lowercase());
     let days = category.as_ref().and_then(|c| case.catalogue.defaults.incident_days.get(c)).copied();
+    // What is dated after the time judged from has not happened.
+    let past = |t: Option<Time>| t.filter(|t| !is_later(*t, case.estate.at));
+    let (reported, told) = (past(i.reported), past(i.told_provider));
     let latest = i.aware.zip(days).map(|(aware, days)| aware.plus_seconds(days * DAY));
-    let line = match (latest, i.reported) {
+    let line = match (latest, reported) {
         _ if role.is_none() => 3,
         (None, _) => 3,
         (Some(latest), None) if provides && is_over(latest, case.estate.at) => 4,
         (Some(latest), Some(reported)) if provides && is_later(reported, latest) => 5,
-        _ if !provides && i.told_provider.is_none() => 6,
+        _ if !provides && told.is_none() => 6,
         (_, None) if provides => 7,
         _ => 8,
     };

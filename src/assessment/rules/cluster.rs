@@ -205,6 +205,10 @@ fn enforced_in(
         1
     } else if denying.is_empty() {
         2
+    } else if covering.is_none()
+        && denying.iter().any(|c| workloads.iter().any(|w| scope(case, &c.value, w).is_none()))
+    {
+        10
     } else if covering.is_none() {
         3
     } else if why_exempt.is_some() {

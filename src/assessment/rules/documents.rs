@@ -39,15 +39,24 @@ pub(super) fn risk_assessment(case: &Case<'_>) -> Vec<Judged> {
         (_, _, None) => 7,
         _ => 8,
     };
-    let note = format!("on record, dated {}; {}", day_or_dash(record.date), shown(held, object));
+    let why = match line {
+        3 => "; it lacks uri, sha256, date or approver",
+        5 => "; a substantial change came after it",
+        6 => "; in use before it",
+        7 => "; not known since when it is in use",
+        _ => "",
+    };
+    let named = if line == 3 { "named" } else { "on record" };
+    let note = format!("{named}, dated {}; {}{why}", day_or_dash(record.date), shown(held, object));
     let basis = if line == 8 { basis(held, object, since) } else { Basis::Declared };
     vec![unit(line).note(note).evidence(object.map(|o| o.seq)).basis(basis)]
 }
 
 /// Whether a change record that says substantial is later than a record.
 fn changed_since(case: &Case<'_>, system: &System, date: Time) -> bool {
-    let changes = case.facts.changes.at(case.estate.at).map(|(_, c)| &c.value);
-    let mut ours = changes.filter(|c| c.system == system.id && c.substantial == Some(true));
+    let beginning = format!("change:{}/", system.id);
+    let changes = case.facts.changes.there(&beginning, case.estate.at).map(|c| &c.value);
+    let mut ours = changes.filter(|c| c.substantial == Some(true));
     ours.any(|c| c.date.is_some_and(|changed| is_later(changed, date)))
 }
 

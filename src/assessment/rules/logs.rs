@@ -28,7 +28,9 @@ fn judge(case: &Case<'_>, place: &str) -> Judged {
     else {
         return Judged::line(place, 5).note("its settings are not collected");
     };
-    let Some(state) = settings(case, bucket) else {
+    let is_fresh =
+        |source: &str| case.estate.coverage.get(source).is_some_and(|c| !c.stale && c.off.is_none());
+    let Some(state) = settings(case, bucket).filter(|state| is_fresh(&state.source)) else {
         let denied = is_refused(case, "GetBucketLifecycleConfiguration", bucket);
         let note = if denied { "its settings may not be read" } else { "no source reads its settings" };
         return Judged::line(place, if denied { 4 } else { 5 }).note(note);
@@ -41,15 +43,17 @@ fn judge(case: &Case<'_>, place: &str) -> Judged {
     let kept = kept_below(lifecycle, prefix);
     let old = oldest(case, bucket, prefix, state);
     let is_old = old.plus_seconds(days * DAY) <= case.estate.at;
-    let since = format!("seen since {}", day(old));
+    let since = format!("holds something of {}", day(old));
     let (line, note) = match kept {
         Kept::Days(n, rule) if n < days => {
             (3, format!("rule {rule} deletes after {n} days; the limit is {days}"))
         }
-        Kept::Dated(rule) => (8, format!("rule {rule} deletes at a date of its own")),
-        _ if !is_old => (6, format!("{since}, younger than {days} days")),
-        Kept::Days(n, _) => (7, format!("kept {n} days, {since}")),
-        Kept::Unlimited => (7, format!("nothing is set to delete, {since}")),
+        Kept::May(rule) => (8, format!("rule {rule} deletes on a day of its own, or what its filter takes")),
+        _ if !is_old => {
+            (6, format!("the oldest that is known of it is of {}, younger than {days} days", day(old)))
+        }
+        Kept::Days(n, _) => (7, format!("set to be kept {n} days; {since}")),
+        Kept::Unlimited => (7, format!("no rule deletes; {since}")),
     };
     Judged::line(place, line).note(note).evidence([state.seq])
 }

@@ -105,9 +105,11 @@ fn conformity_paper(system: &System, unit: &str, paper: Said<Paper>) -> Judged {
         Said::None => return Judged::line(unit, 4).note("the register says that there is none"),
         Said::Given(paper) => paper,
     };
-    let known = [system.register.put_into_service, in_use_since(system)];
+    // What was seen running was in use by then, whenever it began.
+    let ran = system.deployed.values().map(|d| d.start.unwrap_or(d.seen)).min();
+    let known = [system.register.put_into_service, in_use_since(system), ran];
     let is_late = |t: &Time| paper.date.is_some_and(|date| is_later(date, *t));
-    let line = match known.iter().flatten().min() {
+    let line = match in_use_since(system) {
         _ if !paper.stands => 4,
         _ if known.iter().flatten().any(is_late) => 5,
         None => 6,
@@ -128,13 +130,14 @@ pub(super) fn fundamental_rights(case: &Case<'_>) -> Vec<Judged> {
 }
 
 /// Points of Annex III for which Art. 27(1) asks every deployer.
-const CREDIT_AND_INSURANCE: [&str; 2] = ["III.5(b)", "III.5(c)"];
+const CREDIT_AND_INSURANCE: [&str; 3] = ["III.5(b)", "III.5(c)", "III.5"];
 
 fn no_assessment(system: &System, fria: &Fria) -> Judged {
-    let annex = system.register.annex.as_deref().unwrap_or_default().trim();
+    let annex: String =
+        system.register.annex.iter().flat_map(|a| a.chars()).filter(|c| !c.is_whitespace()).collect();
     let reason = fria.reason.as_deref().map(str::trim).filter(|r| !r.is_empty());
     let (line, note) = match reason {
-        _ if CREDIT_AND_INSURANCE.iter().any(|point| point.eq_ignore_ascii_case(annex)) => {
+        _ if CREDIT_AND_INSURANCE.iter().any(|point| point.eq_ignore_ascii_case(&annex)) => {
             (2, format!("the register says that Art. 27 does not apply; it names {annex} for every deployer"))
         }
         Some(reason) => (3, format!("Art. 27 does not apply, as the register says: {reason}")),
@@ -150,7 +153,8 @@ fn assessment(case: &Case<'_>, system: &System, fria: &Fria) -> Judged {
     let stands = paper.as_ref().is_some_and(|p| p.stands) || paper.is_none() && covered.is_some();
     let date = paper.as_ref().and_then(|p| p.date);
     let is_late = date.zip(since).is_some_and(|(date, since)| is_later(date, since));
-    let line = match (fria.notified, since) {
+    let told = fria.notified.filter(|t| !is_later(*t, case.estate.at));
+    let line = match (told, since) {
         _ if !stands => 5,
         _ if is_late => 6,
         (None, _) => 7,

@@ -6,7 +6,7 @@ use super::super::findings::Case;
 use super::Judged;
 use super::artifacts::in_use_since;
 use super::dates::{day, day_or_dash, is_current, is_later};
-use crate::evidence::register::{AiLiteracy, Informed, Said};
+use crate::evidence::register::{AiLiteracy, Informed, Said, is_said};
 
 /// Art. 26(2): who oversees the system, and whether they were trained.
 pub(super) fn overseen(case: &Case<'_>) -> Vec<Judged> {
@@ -85,7 +85,7 @@ pub(super) fn literacy(case: &Case<'_>) -> Vec<Judged> {
 
 fn measures(case: &Case<'_>, said: &AiLiteracy) -> (usize, String) {
     let days = case.catalogue.defaults.literacy_max_age_days;
-    let lacks = said.measures.is_none() || said.audience.is_none() || said.owner.is_none();
+    let lacks = ![&said.measures, &said.audience, &said.owner].into_iter().all(is_said);
     let dated = day_or_dash(said.date);
     match said.date {
         _ if lacks => (2, "measures, audience, date or owner is missing".into()),

@@ -1,7 +1,7 @@
 //! Whether anything of a system runs, or ran, that its owner calls prohibited.
 
 use super::super::coverage::Input;
-use super::super::estate::{System, ai_workload};
+use super::super::estate::System;
 use super::super::facts::{Seen, States};
 use super::super::findings::Case;
 use super::network::place;
@@ -73,7 +73,6 @@ fn running(case: &Case<'_>, system: &System, ours: &Ours<'_>, span: Span) -> Vec
     let facts = case.facts;
     let workloads = there(&facts.cluster.workloads, system.workloads.iter(), span);
     let workloads = workloads.filter(|(_, w)| w.value.replicas > 0);
-    let workloads = workloads.filter(|(_, w)| ai_workload(&w.value, case.catalogue).is_some());
     let mut seen: Vec<(String, u64)> = workloads.map(|(s, w)| (format!("{s} runs"), w.seq)).collect();
     let resources = there(&facts.terraform.resources, system.resources.iter(), span);
     let compute = resources.filter(|(_, r)| r.value.is_compute());

@@ -5,9 +5,10 @@ use super::super::findings::{Case, Excepted};
 use super::super::level::decision;
 use super::Judged;
 use super::changed::change;
+use super::dates::is_later;
 use super::documents::confirmation;
 use crate::act::{Level, Role, Route, SourceKind};
-use crate::evidence::register::RecordState;
+use crate::evidence::register::{RecordState, is_said};
 
 const DAY: i64 = 86_400;
 
@@ -34,11 +35,14 @@ pub(super) fn level_declared(case: &Case<'_>) -> Vec<Judged> {
     let level = Level::stated(&d.level);
     let below = annex_iii && matches!(level, Some(Level::Limited | Level::Minimal));
     let provider = d.role.as_deref().and_then(Role::stated).is_some_and(|r| r.covers(Role::Provider));
-    let lacks = d.role.is_none()
-        || d.annex.is_none()
+    // A point of Art. 5 is no route, and still says which practice is meant.
+    let annex = d.annex.as_deref().unwrap_or_default();
+    let is_point = Route::of_annex_point(annex).is_some() || annex.trim().starts_with("5(1)");
+    let lacks = d.role.as_deref().and_then(Role::stated).is_none()
+        || !is_point
         || d.approver.is_none()
-        || d.date.is_none()
-        || d.reason.is_none();
+        || d.date.is_none_or(|date| is_later(date, case.estate.at))
+        || !is_said(&d.reason);
     let line = if level.is_none() {
         3
     } else if lacks || d.review_by.is_none() {
@@ -52,7 +56,15 @@ pub(super) fn level_declared(case: &Case<'_>) -> Vec<Judged> {
     } else {
         8
     };
-    vec![unit(line).note(format!("decided: {}", d.level)).evidence([seen.seq])]
+    let why = match line {
+        3 => ", which is no level",
+        4 => "; it lacks role, Annex point, approver, date or reason, or is dated ahead",
+        5 => "; its review was due",
+        6 => "; in an area of Annex III a system that profiles people is high-risk",
+        7 => "; the assessment of Art. 6(4) is not on record, or S3 shows another",
+        _ => "",
+    };
+    vec![unit(line).note(format!("decided: {}{why}", d.level)).evidence([seen.seq])]
 }
 
 /// Whether a record has every field, and S3 does not contradict it.
@@ -103,15 +115,17 @@ pub(super) fn transparency(case: &Case<'_>) -> Vec<Judged> {
             Judged::line(format!("Art. 50({paragraph})"), transparency_line(case, paragraph)).evidence(entry);
         judged.article = Some(format!("Art. 50({paragraph})"));
         if let Some(said) = system.register.art50.iter().find(|a| a.paragraph == paragraph) {
-            judged = judged.note(match (said.applies, &said.record) {
-                (Some(true), RecordState::Given(_)) => {
-                    format!("Art. 50({paragraph}) applies, a notice or marking is on record")
-                }
-                (Some(true), _) => {
-                    format!("Art. 50({paragraph}) applies, and no notice or marking is on record")
-                }
-                (Some(false), _) => format!("Art. 50({paragraph}) does not apply, as the register says"),
-                (None, _) => format!("the register does not say whether Art. 50({paragraph}) applies"),
+            let what = format!("Art. 50({paragraph})");
+            judged = judged.note(match transparency_line(case, paragraph) {
+                2 => format!("{what} falls on another role"),
+                4 => format!("{what} does not apply, as the register says: {}", said.reason.as_deref().unwrap_or_default()),
+                5 => format!("{what} does not apply, as the register says, without a reason"),
+                6 => format!("{what} applies, and no complete notice or marking is on record that S3 does not contradict"),
+                7 => format!("{what} applies, and its notice or marking has not begun"),
+                8 => format!("{what} applies, and a substantial change came since, of which nobody says that the notice holds"),
+                9 => format!("{what} applies, and a notice or marking is on record"),
+                10 => format!("{what} applies, and the record does not say since when"),
+                _ => format!("the register does not say whether {what} applies, or gives no role"),
             });
         }
         judged

@@ -194,8 +194,20 @@ pub(super) fn spend_limit(case: &Case<'_>) -> Vec<Judged> {
             Some(CostVerdict::Within) => 8,
         };
         let monthly = r.cost.as_ref().and_then(|c| c.monthly.as_deref()).unwrap_or("no amount");
-        let mut judged =
-            Judged::line(&r.run, line).note(format!("{monthly} USD a month estimated, limit {limit}"));
+        let note = match line {
+            2 => format!(
+                "{} let it through; {monthly} USD a month estimated, limit {limit}",
+                said.map_or("the policy", |o| o.value.policy.as_str())
+            ),
+            3 => "the estimate may not be read".into(),
+            4 => "the estimate was not read".into(),
+            5 if sees_cost => "the estimate did not finish".into(),
+            5 => "its policies ran as evaluations, which see no cost".into(),
+            6 => "nothing that has a price was changed".into(),
+            7 => format!("the estimate says {monthly:?}, the limit {limit:?}"),
+            _ => format!("{monthly} USD a month estimated, limit {limit}"),
+        };
+        let mut judged = Judged::line(&r.run, line).note(note);
         judged = judged.evidence(entries(run, said)).happened(r.applied.unwrap_or(run.at));
         if line <= 2 {
             let policy = said.map(|o| o.value.policy.as_str()).unwrap_or_default();

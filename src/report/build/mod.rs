@@ -219,7 +219,12 @@ impl<'a> Builder<'a> {
             })
             .collect();
         let nights = &told[told.len().saturating_sub(NIGHTS)..];
-        let now = nights.last().map(|r| r.metrics.as_slice()).unwrap_or_default();
+        // They count the whole estate.
+        let now = nights
+            .last()
+            .filter(|_| self.s.systems.is_empty())
+            .map(|r| r.metrics.as_slice())
+            .unwrap_or_default();
         let of = |metric: &Metric| {
             let then = |r: &&AssessmentRun| {
                 r.metrics
@@ -231,12 +236,16 @@ impl<'a> Builder<'a> {
             let told: Vec<Metric> = nights.iter().map(then).collect();
             m::Trend {
                 of: metric.of.clone(),
-                name: metric.name.clone(),
+                name: if metric.name == "-" { "no team".into() } else { metric.name.clone() },
                 open: told.iter().map(|m| m.not_satisfied - m.accepted).collect(),
                 not_assessed: told.iter().map(|m| m.not_assessed).collect(),
             }
         };
-        m::Trends { nights: nights.iter().map(|r| r.at).collect(), rows: now.iter().map(of).collect() }
+        let mut rows: Vec<m::Trend> = now.iter().map(of).collect();
+        let rank =
+            |name: &str| Level::ALL.iter().position(|level| level.name() == name).unwrap_or(Level::ALL.len());
+        rows.sort_by_key(|row| (row.of != "level", rank(&row.name)));
+        m::Trends { nights: nights.iter().map(|r| r.at).collect(), rows }
     }
 
     fn law(&self) -> m::Law {

@@ -57,7 +57,7 @@ impl<'a> Builder<'a> {
             what: summary(f),
             who: system.map(System::team).filter(|t| *t != "-").unwrap_or("AI governance").to_owned(),
             action: control.map(|c| c.remediation.clone()).unwrap_or_default(),
-            duty: duty(&f.law, |t| self.zone.day(t)),
+            duty: duty(f, |t| self.zone.day(t)),
             control: f.control.clone(),
         }
     }
@@ -65,7 +65,9 @@ impl<'a> Builder<'a> {
     pub(super) fn ending(&self) -> impl Iterator<Item = m::Wanted> {
         let (at, last) = (self.s.run.at, self.s.facts.own.last_scheduled(self.s.run.at));
         let written = exceptions::written(self.s.facts, self.s.catalogue, self.s.assessment);
+        let only = &self.s.systems;
         let in_force = written.into_iter().filter(|w| w.standing == Standing::InForce).map(|w| w.seen);
+        let in_force = in_force.filter(move |e| only.is_empty() || only.contains(&e.value.system));
         let soon = in_force.filter(move |e| e.value.expires.is_some_and(|end| is_reminded(end, at, last)));
         soon.map(move |e| {
             let v = &e.value;
@@ -77,7 +79,7 @@ impl<'a> Builder<'a> {
             m::Wanted {
                 when: v.expires.map(|t| self.zone.short_day(t)).unwrap_or_default(),
                 numbers: self.s.facts.own.numbers.get(&key).copied().into_iter().collect(),
-                systems: vec![v.system.clone()],
+                systems: vec![if v.system.is_empty() { "estate".into() } else { v.system.clone() }],
                 level: system.map_or(Level::Unclassified, System::level).name().to_owned(),
                 severity: "medium".into(),
                 what: v.expires.map_or_else(String::new, |end| {
