@@ -128,8 +128,7 @@ impl Numbers<'_> {
 
 /// Whether a finding had units before.
 fn is_known(facts: &Facts, key: &str) -> bool {
-    let from = (key.to_owned(), String::new());
-    facts.own.units.range(from..).next().is_some_and(|((finding, _), _)| finding == key)
+    facts.own.units_of(key).next().is_some()
 }
 
 struct Causes<'a> {

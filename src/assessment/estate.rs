@@ -25,6 +25,8 @@ pub struct System {
     pub registered: Option<u64>,
     /// What the register says.
     pub register: register::System,
+    /// The decision on its level.
+    pub decision: Option<register::Decision>,
     /// Workloads, present or past.
     pub workloads: BTreeSet<String>,
     /// Resources, present or past.
@@ -58,13 +60,23 @@ impl System {
     pub fn subject(&self) -> String {
         format!("system:{}", self.id)
     }
-    /// Role, from the decision or the register.
+    /// Role: that of the decision, else that of the system's own entry.
     pub fn role(&self) -> Option<Role> {
-        self.register.role.as_deref().and_then(Role::stated)
+        self.role_said().and_then(Role::stated)
+    }
+    /// The same as it is written.
+    pub fn role_said(&self) -> Option<&str> {
+        let decided = self.decision.as_ref().and_then(|d| d.role.as_deref());
+        decided.filter(|role| Role::stated(role).is_some()).or(self.register.role.as_deref())
+    }
+    /// Annex point: that of the decision, else that of the system's own entry.
+    pub fn annex(&self) -> Option<&str> {
+        let decided = self.decision.as_ref().and_then(|d| d.annex.as_deref());
+        decided.filter(|a| !a.trim().is_empty()).or(self.register.annex.as_deref())
     }
     /// Route, from the Annex point.
     pub fn route(&self) -> Option<Route> {
-        self.register.annex.as_deref().and_then(Route::of_annex_point)
+        self.annex().and_then(Route::of_annex_point)
     }
     /// The team that answers for it, or a dash.
     pub fn team(&self) -> &str {
@@ -132,7 +144,9 @@ impl Estate {
         for system in systems.values_mut() {
             system.deployed = production.deployments(&system.workloads);
             let stated = statements(facts, catalogue, system, run.at);
-            system.levels = Some(Levels::of(stated, decision(facts, &system.id, run.at)));
+            let decision = decision(facts, &system.id, run.at);
+            system.decision = decision.map(|d| d.value.clone());
+            system.levels = Some(Levels::of(stated, decision));
         }
         let shared = Shared::of(facts, &systems, &sets, run.at);
         let risk_assessments = risk_assessments(facts, catalogue, run.at);

@@ -11,9 +11,13 @@ use crate::act::{Catalogue, Control, ControlKind, Level, Route, Status, Subject,
 use crate::evidence::Time;
 use crate::evidence::record::AssessmentRun;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// Most entries that are cited for one unit.
 pub const MAX_EVIDENCE: usize = 20;
+
+/// Most hours of a finding that are kept beside those that something is told of.
+pub const OTHERS: usize = 20;
 
 /// How a verdict is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,6 +98,16 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// How many have a status.
+    pub fn of(&self, status: Status) -> u64 {
+        match status {
+            Status::Satisfied => self.satisfied,
+            Status::NotSatisfied => self.not_satisfied,
+            Status::NotAssessed => self.not_assessed,
+            Status::NotApplicable => self.not_applicable,
+        }
+    }
+
     /// Adds one.
     pub fn add(&mut self, status: Status) {
         match status {
@@ -188,23 +202,52 @@ impl<'a> Case<'a> {
     }
 }
 
-/// Judges everything below an assessment. It cannot fail: what is missing is a status of its own.
+/// Judges everything below an assessment. It cannot fail: what is missing is a status of its own. Of hours that nothing is told
+/// of, the first [`OTHERS`] of each finding stay; the counts are of all.
 pub fn assess(facts: &Facts, catalogue: &Catalogue, run: &AssessmentRun) -> Assessment {
+    let keep = |finding: &mut Finding| {
+        if !catalogue.control(&finding.control).is_some_and(Control::counts_hours) {
+            return;
+        }
+        let key = finding.key();
+        let known: BTreeSet<&str> = facts.own.units_of(&key).map(|(unit, _)| unit).collect();
+        let mut others = 0;
+        finding.units.retain(|u| {
+            let is_told = u.status <= Status::NotAssessed || known.contains(u.id.as_str());
+            others += usize::from(!is_told);
+            is_told || others <= OTHERS
+        });
+        finding.units.shrink_to_fit();
+    };
+    judged(facts, catalogue, run, keep)
+}
+
+/// The same with every unit.
+pub fn assess_whole(facts: &Facts, catalogue: &Catalogue, run: &AssessmentRun) -> Assessment {
+    judged(facts, catalogue, run, |_| {})
+}
+
+fn judged(
+    facts: &Facts,
+    catalogue: &Catalogue,
+    run: &AssessmentRun,
+    keep: impl Fn(&mut Finding),
+) -> Assessment {
     let estate = Estate::of(facts, catalogue, run);
     let mut findings = Vec::new();
     let asked = catalogue.controls.iter().filter(|c| run.config.profile == "full" || c.profile == "core");
     for control in asked {
         let case = |system| Case { facts, estate: &estate, catalogue, control, system, judged: &findings };
         let found: Vec<Finding> = match control.subject {
-            Subject::Estate => vec![judge(&case(None))],
-            Subject::System => estate.systems.values().map(|s| judge(&case(Some(s)))).collect(),
+            Subject::Estate => vec![judge(&case(None), &keep)],
+            Subject::System => estate.systems.values().map(|s| judge(&case(Some(s)), &keep)).collect(),
         };
         findings.extend(found);
     }
     Assessment { estate, findings }
 }
 
-fn judge(case: &Case<'_>) -> Finding {
+fn judge(case: &Case<'_>, keep: &impl Fn(&mut Finding)) -> Finding {
     let mut units = match scope(case) {
         Some((status, reason)) => vec![bare("scope", status, reason, "")],
         None => {
@@ -226,7 +269,9 @@ fn judge(case: &Case<'_>) -> Finding {
     units.sort_by(|a, b| {
         (a.status, a.excepted.is_some(), &a.id).cmp(&(b.status, b.excepted.is_some(), &b.id))
     });
-    add_up(case, units)
+    let mut finding = add_up(case, units);
+    keep(&mut finding);
+    finding
 }
 
 fn add_up(case: &Case<'_>, units: Vec<Unit>) -> Finding {

@@ -19,6 +19,8 @@ pub struct Law {
     pub only_after_change: bool,
     /// Articles that bind.
     pub references: Vec<String>,
+    /// Articles that may bind: the register does not give the role or the Annex point that decides.
+    pub may_bind: Vec<String>,
 }
 
 /// One article that binds.
@@ -43,8 +45,8 @@ pub(super) fn law(case: &Case<'_>, units: &[Unit], status: Status) -> Law {
     let deciding = units.iter().filter(|u| u.status == status);
     let about: BTreeSet<&str> = deciding.filter_map(|u| u.article.as_deref()).collect();
     let asked = |r: &&Reference| about.is_empty() || about.contains(r.article.as_str());
-    let mut duties: Vec<Duty<'_>> =
-        case.control.references.iter().filter(asked).filter_map(|r| duty(case, r)).collect();
+    let asked = || case.control.references.iter().filter(asked);
+    let mut duties: Vec<Duty<'_>> = asked().filter_map(|r| duty(case, r)).collect();
     duties.sort_unstable();
     let at = case.estate.at;
     let first = duties.iter().find(|d| d.is_in_force(at)).or(duties.first());
@@ -53,6 +55,7 @@ pub(super) fn law(case: &Case<'_>, units: &[Unit], status: Status) -> Law {
         from: first.map(|d| d.from),
         formally_from: first.and_then(|d| d.formally),
         only_after_change: first.is_some_and(|d| d.only_after_change),
+        may_bind: asked().filter(|r| may_bind(case, r)).map(|r| r.article.clone()).collect(),
         references: duties
             .iter()
             .map(|d| d.article.to_owned())
@@ -114,6 +117,18 @@ fn route(system: &System, reference: &Reference) -> Option<Route> {
         return None;
     }
     if reference.route.contains(&Route::Any) { Some(Route::Any) } else { system.route() }
+}
+
+/// Whether only a role or an Annex point that the register does not give leaves open whether a reference binds.
+fn may_bind(case: &Case<'_>, reference: &Reference) -> bool {
+    let Some(system) = case.system.filter(|s| s.role().is_none() || s.route().is_none()) else {
+        return false;
+    };
+    let role =
+        system.role().is_none_or(|role| role.covers(reference.role)) && reference.role != Role::GpaiProvider;
+    let route = reference.route.contains(&Route::Any)
+        || system.route().is_none_or(|route| reference.route.contains(&route));
+    role && route && reference.levels.contains(&system.level()) && duty(case, reference).is_none()
 }
 
 /// The first significant change since a day that a change record tells of. A new model version is not one by itself.

@@ -28,7 +28,7 @@ pub use coverage::Coverage;
 pub use deployments::Deployment;
 pub use estate::{Estate, System};
 pub use facts::Facts;
-pub use findings::{Assessment, Basis, Counts, Excepted, Finding, Unit, assess};
+pub use findings::{Assessment, Basis, Counts, Excepted, Finding, Unit, assess, assess_whole};
 pub use house::House;
 pub use law::Law;
 pub use level::{Levels, Statement};

@@ -93,10 +93,11 @@ fn checked(intact: &Intact, differs: &[String], run: &AssessmentRun) -> Evidence
     Evidence::event(Kind::LedgerVerified, "actledger", key, "ledger".into(), run.at, &payload)
 }
 
-/// One digest over every unit of every finding: two assessments of the same entries have the same.
+/// One digest over the counts and the units of every finding: two assessments of the same entries have the same.
 pub(super) fn digest(judged: &Assessment) -> String {
     let mut text = String::new();
     for f in &judged.findings {
+        let _ = writeln!(text, "{}\t{:?}", f.key(), f.counts);
         for u in &f.units {
             let _ =
                 writeln!(text, "{}\t{}\t{}\t{}\t{:?}", f.key(), u.id, u.status.name(), u.reason, u.evidence);

@@ -49,6 +49,12 @@ pub(super) struct Mention {
 enum Named {
     System(String),
     Control(String),
+    /// What a decision says of a system's role or Annex point.
+    Decided {
+        system: String,
+        field: &'static str,
+        value: String,
+    },
 }
 
 /// What is odd in one file.
@@ -97,11 +103,24 @@ pub(super) fn mentions(register: &Register, text: &str, file: &str) -> Vec<Menti
     let changed = register.changes.iter().map(|c| &c.system);
     let excepted = register.exceptions.iter().filter_map(|e| e.system.as_ref());
     let struck = register.incidents.iter().map(|i| &i.system);
+    let said = register.decisions.iter().flat_map(|d| {
+        let fields = [("role", d.role.as_ref()), ("annex", d.annex.as_ref())];
+        let decided = |(field, value): (&'static str, Option<&Located>)| {
+            let (at, system) = (value?.clone(), d.system.get_ref().clone());
+            let value = at.get_ref().clone();
+            Some((at, Named::Decided { system, field, value }))
+        };
+        fields.into_iter().filter_map(decided)
+    });
     let system = |s: &Located| (s.clone(), Named::System(s.get_ref().clone()));
     let control = |c: &Located| (c.clone(), Named::Control(c.get_ref().clone()));
     let systems = decided.chain(changed).chain(excepted).chain(struck).map(system);
     let controls = register.exceptions.iter().map(|e| control(&e.control));
-    systems.chain(controls).map(|(at, names)| Mention { place: place(&at, text, file), names }).collect()
+    systems
+        .chain(controls)
+        .chain(said)
+        .map(|(at, names)| Mention { place: place(&at, text, file), names })
+        .collect()
 }
 
 /// Names that stand for nothing, once all files are read. A discovered system is known to the ledger only.
@@ -117,9 +136,20 @@ pub(super) fn unknown<'m>(
             Named::Control(id) if catalogue.control(id).is_none() => {
                 format!("control = {id:?} is not in the catalogue")
             }
+            Named::Decided { system, field, value } => differs(register, system, field, value)?,
             _ => return None,
         };
         Some(Remark { what, ..m.place.clone() })
+    })
+}
+
+/// What a system's own entry says otherwise than its decision, which counts.
+fn differs(register: &Register, system: &str, field: &str, decided: &str) -> Option<String> {
+    let own = register.systems.iter().find(|s| s.id == system)?;
+    let said = if field == "role" { own.role.as_ref() } else { own.annex.as_ref() }?.get_ref();
+    let is_other = !said.trim().eq_ignore_ascii_case(decided.trim());
+    is_other.then(|| {
+        format!("{field} = {decided:?} is decided, and the [[system]] says {said:?}; the decision counts")
     })
 }
 

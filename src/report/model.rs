@@ -393,6 +393,9 @@ pub struct Finding {
     pub applies_from: Option<Time>,
     /// duty in force, duty to come (date), house rule (since when, set by whom).
     pub duty: String,
+    /// Articles that may bind, as the register does not give the role or the Annex point that decides.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub may_bind: Vec<String>,
     /// Of a control of kind house.
     pub house_rule: Option<HouseRule>,
     /// By when it is to be put right, where a clock runs.

@@ -28,7 +28,10 @@ pub(super) fn duty_in_full(finding: &Finding, day: impl Fn(Time) -> String) -> S
     let in_use = if law.only_after_change { "; for systems already in use Art. 111(2)" } else { "" };
     let duty = match (law.state, law.from) {
         (Some("to-come"), Some(from)) => format!("duty to come ({}{formally}{in_use})", day(from)),
-        (Some(_), _) => "duty in force".into(),
+        (Some(_), _) => format!("duty in force{in_use}"),
+        (None, _) if !law.may_bind.is_empty() => {
+            format!("may bind: {} (no role or Annex point is given)", law.may_bind.join("; "))
+        }
         (None, _) => return rule.unwrap_or_else(|| "no article binds".into()),
     };
     rule.map_or(duty.clone(), |rule| format!("{duty}, {rule}"))
@@ -39,8 +42,8 @@ pub(super) fn summary(finding: &Finding) -> String {
     let deciding: Vec<_> = finding.units.iter().filter(|u| u.status == finding.status).collect();
     let first = deciding.first().map(|u| if u.note.is_empty() { reason(&u.reason) } else { u.note.clone() });
     let first = first.unwrap_or_default();
-    match (finding.status, deciding.len()) {
-        (_, 0) => String::new(),
+    match (finding.status, finding.counts.of(finding.status)) {
+        _ if deciding.is_empty() => String::new(),
         (Status::Satisfied, n) if n > 1 => format!("{n} units, each satisfied"),
         (_, 1) => first,
         (_, n) => format!("{first} (and {} more like it)", n - 1),

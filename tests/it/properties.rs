@@ -43,7 +43,7 @@ fn at(desk: &Desk, size: u64, time: Time) -> Assessment {
         verdicts: String::new(),
         metrics: Vec::new(),
     };
-    actledger::assessment::assess(&facts, &desk.catalogue, &run)
+    actledger::assessment::assess_whole(&facts, &desk.catalogue, &run)
 }
 
 fn nights(desk: &Desk) -> Vec<Time> {

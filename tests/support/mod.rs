@@ -325,7 +325,7 @@ pub(crate) fn assessed(desk: &Desk) -> Assessment {
         verdicts: String::new(),
         metrics: Vec::new(),
     };
-    actledger::assessment::assess(&facts, &desk.catalogue, &run)
+    actledger::assessment::assess_whole(&facts, &desk.catalogue, &run)
 }
 
 /// Id, status, reason and note of each unit of a control, for a system and by the desk's clock.

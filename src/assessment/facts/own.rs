@@ -135,6 +135,13 @@ impl Own {
         self.changes.push(change);
     }
 
+    /// The units of a finding that transitions told of.
+    pub fn units_of<'u>(&'u self, finding: &str) -> impl Iterator<Item = (&'u str, &'u UnitState)> + use<'u> {
+        let (from, finding) = ((finding.to_owned(), String::new()), finding.to_owned());
+        let all = self.units.range(from..).take_while(move |((f, _), _)| *f == finding);
+        all.map(|((_, unit), state)| (unit.as_str(), state))
+    }
+
     /// The `at` of the last scheduled report before a time.
     pub fn last_scheduled(&self, before: Time) -> Option<Time> {
         self.reports.iter().rev().find(|r| r.value.scheduled && r.value.at < before).map(|r| r.value.at)

@@ -89,10 +89,7 @@ fn both(mut of_cluster: Vec<Judged>, of_runs: Vec<Judged>) -> Vec<Judged> {
 
 /// Which line of `no_units` holds, counted from 0, where a control found nothing to judge.
 pub(super) fn line_of_nothing(case: &Case<'_>) -> usize {
-    match case.control.id.as_str() {
-        "flow-logs-audit-trail" => network::line_of_nothing(case),
-        _ => 0,
-    }
+    if case.control.id == "flow-logs-audit-trail" { network::line_of_nothing(case) } else { 0 }
 }
 
 /// Asks the rule of the case's control. A control without one has no units.

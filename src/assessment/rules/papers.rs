@@ -134,7 +134,7 @@ const CREDIT_AND_INSURANCE: [&str; 3] = ["III.5(b)", "III.5(c)", "III.5"];
 
 fn no_assessment(system: &System, fria: &Fria) -> Judged {
     let annex: String =
-        system.register.annex.iter().flat_map(|a| a.chars()).filter(|c| !c.is_whitespace()).collect();
+        system.annex().iter().flat_map(|a| a.chars()).filter(|c| !c.is_whitespace()).collect();
     let reason = fria.reason.as_deref().map(str::trim).filter(|r| !r.is_empty());
     let (line, note) = match reason {
         _ if CREDIT_AND_INSURANCE.iter().any(|point| point.eq_ignore_ascii_case(&annex)) => {

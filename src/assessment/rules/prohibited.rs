@@ -29,7 +29,7 @@ pub(super) fn not_running(case: &Case<'_>) -> Vec<Judged> {
 
 /// Since when the point of Art. 5 applies that the register names; without one, the first.
 fn applies_from(case: &Case<'_>, system: &System) -> Option<Time> {
-    let point = system.register.annex.as_deref().and_then(|a| a.strip_prefix("5(1)")).unwrap_or("(a)");
+    let point = system.annex().and_then(|a| a.strip_prefix("5(1)")).unwrap_or("(a)");
     let names = |article: &str| article.contains(point);
     let references = &case.control.references;
     let reference = references.iter().find(|r| names(&r.article)).or(references.first())?;

@@ -38,6 +38,7 @@ impl<'a> Builder<'a> {
             legal_state: f.law.state,
             applies_from: f.law.from,
             duty: duty_in_full(f, |t| self.zone.day(t)),
+            may_bind: f.law.may_bind.clone(),
             house_rule: f.house.as_ref().map(|h| m::HouseRule {
                 since: h.since,
                 set_by: h.set_by.clone(),

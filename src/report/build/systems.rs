@@ -20,7 +20,7 @@ impl<'a> Builder<'a> {
         findings.sort_by_key(|f| (f.status, f.excepted, rank(&f.severity)));
         let mut counts = Counts::default();
         findings.iter().for_each(|f| counts.add(f.status));
-        let dash = |t: &Option<String>| t.clone().unwrap_or_else(|| "not stated".into());
+        let not_stated = || "not stated".to_owned();
         let not = |f: &&m::Finding| f.status == Status::NotSatisfied;
         m::System {
             id: x.id.clone(),
@@ -30,8 +30,8 @@ impl<'a> Builder<'a> {
             description: x.register.description.clone(),
             registered: x.registered.is_some(),
             entry: x.registered,
-            role: dash(&x.register.role),
-            annex: dash(&x.register.annex),
+            role: x.role_said().map_or_else(not_stated, str::to_owned),
+            annex: x.annex().map_or_else(not_stated, str::to_owned),
             in_use: x.register.put_into_service.map_or_else(|| "not stated".into(), |t| self.zone.day(t)),
             risk_level: self.risk_level(x),
             counts,
