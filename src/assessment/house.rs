@@ -63,7 +63,10 @@ fn by_catalogue(case: &Case<'_>) -> House {
     let first = runs.take_while(|r| asks(&r.value)).last();
     House {
         since: first.map_or(case.estate.at, |r| r.value.at),
-        set_by: format!("the {}", case.control.set_by.as_deref().unwrap_or("catalogue")),
+        set_by: match case.control.set_by.as_deref() {
+            Some("policy pack") => "the policy pack".into(),
+            _ => "the catalogue".into(),
+        },
         level: "house".into(),
         entry: first.map(|r| r.seq),
     }

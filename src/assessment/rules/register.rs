@@ -120,7 +120,13 @@ pub(super) fn transparency(case: &Case<'_>) -> Vec<Judged> {
                 2 => format!("{what} falls on another role"),
                 4 => format!("{what} does not apply, as the register says: {}", said.reason.as_deref().unwrap_or_default()),
                 5 => format!("{what} does not apply, as the register says, without a reason"),
-                6 => format!("{what} applies, and no complete notice or marking is on record that S3 does not contradict"),
+                6 => match &said.record {
+                    RecordState::Given(r) if r.complete() => {
+                        format!("{what} applies, and S3 shows another notice or marking than the record names")
+                    }
+                    RecordState::Given(_) => format!("{what} applies, and the record of its notice or marking lacks a field"),
+                    _ => format!("{what} applies, and no notice or marking is on record"),
+                },
                 7 => format!("{what} applies, and its notice or marking has not begun"),
                 8 => format!("{what} applies, and a substantial change came since, of which nobody says that the notice holds"),
                 9 => format!("{what} applies, and a notice or marking is on record"),
