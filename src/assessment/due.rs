@@ -1,12 +1,11 @@
 //! By when an open finding is put right: numbers of the house, and what the register says of it.
 
+use super::dates::DAY;
 use super::facts::{Facts, Seen};
 use super::findings::Finding;
 use crate::act::{Catalogue, ControlKind};
 use crate::evidence::Time;
 use crate::evidence::register::CorrectiveAction;
-
-const DAY: i64 = 86_400;
 
 /// The clock of a finding that is not satisfied, of severity critical or high, and a duty in force or a rule of the house.
 /// No clock runs for a pure duty to come.

@@ -1,13 +1,12 @@
 //! Exceptions: what they cover, for how long, and which of them are no longer what they were written for.
 
+use super::dates::DAY;
 use super::facts::{Facts, Seen};
 use super::findings::{Assessment, Case, Excepted, Finding, Unit};
 use crate::act::{Catalogue, Status};
 use crate::evidence::Time;
 use crate::evidence::register::{Exception, is_said};
 use std::collections::BTreeMap;
-
-const DAY: i64 = 86_400;
 
 /// The exception in force that names the control, the system and the unit.
 pub(super) fn covering(case: &Case<'_>, unit: &Unit) -> Option<Excepted> {

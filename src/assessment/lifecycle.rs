@@ -4,10 +4,9 @@
 //! with versioning, `NoncurrentVersionExpiration` deletes others; days count from when a version was stored, or became a
 //! noncurrent one, and end at the next midnight in UTC.
 
+use super::dates::DAY;
 use crate::evidence::{Outside, Time};
 use serde_json::Value;
-
-const DAY: i64 = 86_400;
 
 /// What rules look at.
 pub(super) struct Stored<'a> {

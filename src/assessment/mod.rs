@@ -8,6 +8,7 @@
 mod artifact_sets;
 pub mod changes;
 pub mod coverage;
+mod dates;
 mod deployments;
 pub mod due;
 pub mod estate;

@@ -1,10 +1,10 @@
 //! What must hold of verdicts whatever the evidence is: tried on the estate of the stories, and on stories of all controls.
 
+use crate::support::assessed_at;
 use crate::support::stories::{LOOKS, SOURCES, Story, stories};
 use actledger::act::{Catalogue, Status};
-use actledger::assessment::{Assessment, Facts};
+use actledger::assessment::Assessment;
 use actledger::evidence::Time;
-use actledger::evidence::record::AssessmentRun;
 use actledger::jobs::{self, Desk};
 use std::collections::BTreeMap;
 
@@ -26,24 +26,6 @@ fn without_aliases(note: &str) -> String {
     let mut parts = note.split("P-");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |all, part| all + "P-" + part.trim_start_matches(|c: char| c.is_ascii_digit()))
-}
-
-/// Judges entries below a size, at a time.
-fn at(desk: &Desk, size: u64, time: Time) -> Assessment {
-    let mut facts = Facts::default();
-    let store = desk.store().unwrap();
-    store.verified(size, |p| facts.fold(p)).unwrap().unwrap();
-    let run = AssessmentRun {
-        at: time,
-        size: facts.size,
-        scheduled: false,
-        catalogue: (String::new(), String::new()),
-        rules: String::new(),
-        config: desk.assessment_config(),
-        verdicts: String::new(),
-        metrics: Vec::new(),
-    };
-    actledger::assessment::assess_whole(&facts, &desk.catalogue, &run)
 }
 
 fn nights(desk: &Desk) -> Vec<Time> {
@@ -85,7 +67,7 @@ fn the_order_of_passes_and_sources_changes_no_verdict() {
         let desk = world.desk();
         let last = *nights(&desk).last().unwrap();
         ingest(&desk, &[]);
-        let at_once = said(&at(&desk, u64::MAX, last));
+        let at_once = said(&assessed_at(&desk, last));
         let again = story.world();
         let desk = again.desk();
         for night in nights(&desk) {
@@ -96,7 +78,7 @@ fn the_order_of_passes_and_sources_changes_no_verdict() {
                 }
             }
         }
-        let bit_by_bit = said(&at(&desk, u64::MAX, last));
+        let bit_by_bit = said(&assessed_at(&desk, last));
         assert_eq!(differences(&at_once, &bit_by_bit), Vec::<String>::new(), "{}", story.tells);
     }
 }
@@ -120,10 +102,10 @@ fn a_verdict_as_of_a_time_does_not_depend_on_later_entries() {
         for night in nights(&desk) {
             desk.clock.set(night);
             ingest(&desk, &[]);
-            then.push((night, said(&at(&desk, u64::MAX, night))));
+            then.push((night, said(&assessed_at(&desk, night))));
         }
         for (night, before) in then {
-            let later = said(&at(&desk, u64::MAX, night));
+            let later = said(&assessed_at(&desk, night));
             assert_eq!(differences(&before, &later), Vec::<String>::new(), "{} at {night}", story.tells);
         }
     }
@@ -135,7 +117,7 @@ fn the_same_entries_give_the_same_bytes() {
     let desk = world.desk();
     ingest(&desk, &[]);
     let last = *nights(&desk).last().unwrap();
-    let bytes = || format!("{:?}", at(&desk, u64::MAX, last).findings);
+    let bytes = || format!("{:?}", assessed_at(&desk, last).findings);
     assert_eq!(bytes(), bytes());
 }
 

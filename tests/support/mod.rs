@@ -9,6 +9,7 @@ pub(crate) mod tls;
 use actledger::assessment::{Assessment, Facts};
 use actledger::config::Config;
 use actledger::daemon;
+use actledger::evidence::Time;
 use actledger::evidence::record::AssessmentRun;
 use actledger::jobs::{self, Desk};
 use serde_json::Value;
@@ -312,11 +313,16 @@ pub(crate) fn boto(server: &Server, script: &str) -> String {
 
 /// Everything below the head of the ledger, judged by the desk's clock.
 pub(crate) fn assessed(desk: &Desk) -> Assessment {
+    assessed_at(desk, desk.clock.now())
+}
+
+/// The same, judged at another time.
+pub(crate) fn assessed_at(desk: &Desk, at: Time) -> Assessment {
     let store = desk.store().unwrap();
     let mut facts = Facts::default();
     store.verified(u64::MAX, |p| facts.fold(p)).unwrap().unwrap();
     let run = AssessmentRun {
-        at: desk.clock.now(),
+        at,
         size: facts.size,
         scheduled: false,
         catalogue: (String::new(), String::new()),

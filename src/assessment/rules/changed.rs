@@ -1,11 +1,11 @@
 //! Whether somebody looked at a new model version before it ran.
 
+use super::super::dates::{day, day_or_dash, is_later};
 use super::super::deployments::Deployment;
 use super::super::estate::System;
 use super::super::facts::Seen;
 use super::super::findings::Case;
 use super::Judged;
-use super::dates::{day, day_or_dash, is_later};
 use super::documents::confirmation;
 use crate::evidence::Time;
 use crate::evidence::register::{Change, Record};

@@ -1,11 +1,11 @@
 //! Rules about clocks that run: the last review, the correction of a finding, the report of an incident.
 
+use super::super::dates::{DAY, day, day_or_dash, is_current, is_later, is_over};
 use super::super::due::Due;
 use super::super::estate::System;
 use super::super::facts::Seen;
 use super::super::findings::{Case, Finding};
 use super::Judged;
-use super::dates::{DAY, day, day_or_dash, is_current, is_later, is_over};
 use super::documents::confirmation;
 use crate::act::{Role, SourceKind};
 use crate::evidence::Time;

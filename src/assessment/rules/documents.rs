@@ -1,11 +1,11 @@
 //! Rules about documents that the register names: the risk assessment, and the technical documentation with how long it is kept.
 
+use super::super::dates::{day, day_or_dash, is_later};
 use super::super::estate::System;
 use super::super::facts::Seen;
 use super::super::findings::{Basis, Case};
 use super::Judged;
 use super::artifacts::{first_and_more, in_use_since, lists, serving};
-use super::dates::{day, day_or_dash, is_later};
 use super::papers::unheld;
 use crate::evidence::Time;
 use crate::evidence::artifacts::{Version, subject};

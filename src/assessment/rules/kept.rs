@@ -1,5 +1,6 @@
 //! Rule about what is set up to take files away while their version runs: expiry rules, and locks that end.
 
+use super::super::dates::day;
 use super::super::deployments::Deployment;
 use super::super::estate::System;
 use super::super::facts::Seen;
@@ -8,7 +9,6 @@ use super::super::lifecycle::{Expiry, Stored, expiry};
 use super::Judged;
 use super::artifacts::{first_and_more, set};
 use super::buckets::settings;
-use super::dates::day;
 use crate::evidence::artifacts::{Version, subject};
 
 /// Whether nothing is set up that takes a file of a version in production away.

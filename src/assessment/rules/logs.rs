@@ -1,11 +1,11 @@
 //! Whether the places that the register names for a system's own logs are set to keep them. VPC flow logs are no such logs.
 
+use super::super::dates::{DAY, day};
 use super::super::facts::Seen;
 use super::super::findings::Case;
 use super::super::lifecycle::{Kept, kept_below};
 use super::Judged;
 use super::buckets::{is_refused, settings};
-use super::dates::{DAY, day};
 use crate::evidence::Time;
 use crate::evidence::artifacts::{Bucket, subject};
 

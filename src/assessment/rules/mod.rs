@@ -9,7 +9,6 @@ mod bytes;
 mod changed;
 mod clocks;
 mod cluster;
-mod dates;
 mod documents;
 mod egress;
 mod gates;

@@ -1,11 +1,11 @@
 //! Rules about papers that the register names: whether they are on record, and dated before first use. What they say is not read.
 
+use super::super::dates::{day, day_or_dash, is_later};
 use super::super::estate::System;
 use super::super::findings::{Basis, Case};
 use super::Judged;
 use super::artifacts::in_use_since;
 use super::changed::change;
-use super::dates::{day, day_or_dash, is_later};
 use super::documents::{basis, confirmation, shown};
 use crate::act::{Role, Route};
 use crate::evidence::Time;

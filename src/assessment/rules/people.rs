@@ -1,11 +1,11 @@
 //! Rules about people: who oversees a system, who was told of it, and what is done so that people can deal with AI.
 //! All of it is declared.
 
+use super::super::dates::{day, day_or_dash, is_current, is_later};
 use super::super::estate::System;
 use super::super::findings::Case;
 use super::Judged;
 use super::artifacts::in_use_since;
-use super::dates::{day, day_or_dash, is_current, is_later};
 use crate::evidence::register::{AiLiteracy, Informed, Said, is_said};
 
 /// Art. 26(2): who oversees the system, and whether they were trained.

@@ -1,6 +1,7 @@
 //! Whether anything of a system runs, or ran, that its owner calls prohibited.
 
 use super::super::coverage::Input;
+use super::super::dates::DAY;
 use super::super::estate::System;
 use super::super::facts::{Seen, States};
 use super::super::findings::Case;
@@ -10,7 +11,6 @@ use super::{Judged, utc};
 use crate::act::SourceKind;
 use crate::evidence::Time;
 
-const DAY: i64 = 86_400;
 const NEEDED: [SourceKind; 3] = [SourceKind::Sentinel, SourceKind::Gatekeeper, SourceKind::FlowLogs];
 
 /// A span of time, both ends with it.

@@ -1,16 +1,14 @@
 //! Rules that read the register first.
 
+use super::super::dates::{DAY, is_later};
 use super::super::estate::System;
 use super::super::findings::{Case, Excepted};
 use super::super::level::decision;
 use super::Judged;
 use super::changed::change;
-use super::dates::is_later;
 use super::documents::confirmation;
 use crate::act::{Level, Role, Route, SourceKind};
 use crate::evidence::register::{RecordState, is_said};
-
-const DAY: i64 = 86_400;
 
 pub(super) fn level_declared(case: &Case<'_>) -> Vec<Judged> {
     let Some(system) = case.system else { return Vec::new() };

@@ -1,9 +1,9 @@
 //! Rule about gates that became weaker between two looks: each has a decision of somebody else, written down in time.
 
+use super::super::dates::DAY;
 use super::super::facts::{Seen, States};
 use super::super::findings::Case;
 use super::cluster::{IGNORE, constraints, selects, workloads};
-use super::dates::DAY;
 use super::terraform::{applies, in_window, is_open, reaches};
 use super::{Judged, utc};
 use crate::evidence::Time;

@@ -6,11 +6,9 @@ use super::{Builder, anchor};
 use crate::act::Status;
 use crate::assessment::due::Due;
 use crate::assessment::facts::UnitState;
+use crate::assessment::findings::OTHERS;
 use crate::assessment::{Counts, Finding, System, Unit};
 use crate::evidence::{Time, hex, sha256_hex};
-
-/// Units beyond those that are not satisfied or not assessed.
-const OTHER_UNITS: usize = 20;
 
 impl<'a> Builder<'a> {
     pub(super) fn finding(&self, f: &Finding) -> m::Finding {
@@ -22,7 +20,7 @@ impl<'a> Builder<'a> {
         let shown = f.units.iter().filter(|u| {
             let urgent = u.status <= Status::NotAssessed;
             others += usize::from(!urgent);
-            urgent || others <= OTHER_UNITS
+            urgent || others <= OTHERS
         });
         m::Finding {
             number: self.s.facts.own.numbers.get(&key).copied(),
