@@ -153,7 +153,7 @@ fn what_happened_to_the_recorded_cluster_gives_the_expected_history() {
 
     api.requests();
     api.replay(REGISTRY, &lines("gone-410-watch.jsonl"));
-    until("a watch begun anew", || api.watches() == 1);
+    until("a watch begun anew", || api.watches(None) == 1);
     let said = history.step("12:11:23 the watch was told 410", 0).not_seen;
     assert!(said.iter().any(|g| g.contains("was not watched: mlmodelregistry (410: ")), "{said:#?}");
 

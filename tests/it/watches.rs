@@ -30,7 +30,7 @@ impl Watching {
         let source = std::sync::Arc::new(desk.config.gatekeeper[0].clone());
         let watches = Watches { source, changes: desk.changes["ml"].clone(), clock: desk.clock.clone() };
         runtime.spawn(watches.run());
-        until("every watch", || api.watches() == WATCHES);
+        until("every watch", || api.watches(None) == WATCHES);
         Watching { desk, _runtime: runtime }
     }
 
@@ -99,8 +99,8 @@ fn what_comes_and_goes_between_two_passes_is_in_the_record_and_a_span_without_a_
     assert_eq!((watching.ingest().entries, watching.desk.changed().len()), (0, 0));
     // The server forgets: whatever happened meanwhile is not known, and that is said.
     api.requests();
-    api.compact();
-    until("a watch begun anew", || watching.desk.changed() == ["ml"] && api.watches() >= WATCHES);
+    let now = api.compact();
+    until("every watch begun anew", || api.watches(Some(now)) == WATCHES);
     let said = watching.ingest().not_seen;
     let lost = said.iter().filter(|g| g.starts_with("what came and went between ") && g.contains("410"));
     let lost: Vec<&String> = lost.collect();

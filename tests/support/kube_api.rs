@@ -147,17 +147,19 @@ impl KubeApi {
         self.world().version = version;
     }
 
-    /// Forgets what happened: watches that are behind have to begin anew.
-    pub(crate) fn compact(&self) {
+    /// Forgets what happened before the version that it gives: watches that are behind have to begin anew.
+    pub(crate) fn compact(&self) -> u64 {
         let mut world = self.world();
         world.version += 1;
         world.compacted = world.version;
         world.told.clear();
+        world.version
     }
 
-    /// How many watches were begun since the requests were last read.
-    pub(crate) fn watches(&self) -> usize {
-        self.world().requests.iter().filter(|r| r.contains("watch=true")).count()
+    /// How many watches were begun since the requests were last read, from a version on if one is given.
+    pub(crate) fn watches(&self, from: Option<u64>) -> usize {
+        let from = from.map(|version| format!("resourceVersion={version}")).unwrap_or_default();
+        self.world().requests.iter().filter(|r| r.contains("watch=true") && r.contains(&from)).count()
     }
 
     /// Serves a reply as it is.
