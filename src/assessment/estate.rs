@@ -390,14 +390,11 @@ impl<'a> Tying<'a> {
             let discovered = format!("discovered:network:{}:{}", i.source, i.name);
             let names = [i.tags.get(&self.catalogue.pack.system_tag), i.tags.get("ai-system")];
             let claimed = self.claims(matches, &names, &discovered);
-            let watched = self.facts.network.ports().filter(|p| {
-                p.source == i.source
-                    && p.value.interface == i.name
-                    && p.value.connections > 0
-                    && p.value.allowed.is_some()
-                    && p.at >= self.window
+            let rows = self.facts.network.ports.of(&i.source, &i.name).iter();
+            let watched = rows.filter(|r| {
+                r.records > 0 && r.place.allowed.is_some() && r.hour.plus_seconds(3_600) > self.window
             });
-            let ports: Vec<u64> = watched.map(|p| p.seq).take(19).collect();
+            let ports: Vec<u64> = watched.map(|r| r.seq).take(19).collect();
             let why = (!ports.is_empty()).then_some("accepts connections on a watched port");
             let evidence = [i.seq].into_iter().chain(ports).collect();
             let thing = self.thing(i.subject.clone(), claimed, evidence, why);

@@ -238,16 +238,18 @@ fn judged(
     let asked = catalogue.controls.iter().filter(|c| run.config.profile == "full" || c.profile == "core");
     for control in asked {
         let case = |system| Case { facts, estate: &estate, catalogue, control, system, judged: &findings };
+        let house = house(&case(None));
+        let judge = |system| judge(&case(system), house.clone(), &keep);
         let found: Vec<Finding> = match control.subject {
-            Subject::Estate => vec![judge(&case(None), &keep)],
-            Subject::System => estate.systems.values().map(|s| judge(&case(Some(s)), &keep)).collect(),
+            Subject::Estate => vec![judge(None)],
+            Subject::System => estate.systems.values().map(|s| judge(Some(s))).collect(),
         };
         findings.extend(found);
     }
     Assessment { estate, findings }
 }
 
-fn judge(case: &Case<'_>, keep: &impl Fn(&mut Finding)) -> Finding {
+fn judge(case: &Case<'_>, house: Option<House>, keep: &impl Fn(&mut Finding)) -> Finding {
     let mut units = match scope(case) {
         Some((status, reason)) => vec![bare("scope", status, reason, "")],
         None => {
@@ -269,12 +271,12 @@ fn judge(case: &Case<'_>, keep: &impl Fn(&mut Finding)) -> Finding {
     units.sort_by(|a, b| {
         (a.status, a.excepted.is_some(), &a.id).cmp(&(b.status, b.excepted.is_some(), &b.id))
     });
-    let mut finding = add_up(case, units);
+    let mut finding = add_up(case, house, units);
     keep(&mut finding);
     finding
 }
 
-fn add_up(case: &Case<'_>, units: Vec<Unit>) -> Finding {
+fn add_up(case: &Case<'_>, house: Option<House>, units: Vec<Unit>) -> Finding {
     let mut counts = Counts::default();
     units.iter().for_each(|u| counts.add(u.status));
     let first = units.first();
@@ -289,7 +291,7 @@ fn add_up(case: &Case<'_>, units: Vec<Unit>) -> Finding {
         excepted: status == Status::NotSatisfied && deciding().all(|u| u.excepted.is_some()),
         counts,
         law: law(case, &units, status),
-        house: house(case),
+        house,
         units,
     }
 }

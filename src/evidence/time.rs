@@ -1,18 +1,19 @@
 //! Points in time as the ledger writes them: RFC 3339, UTC, milliseconds.
 
 use jiff::{SignedDuration, Timestamp};
+use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
-/// A point in time, cut to milliseconds.
+/// A point in time, cut to milliseconds: those since 1970, within jiff's range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Time(Timestamp);
+pub struct Time(i64);
 
 impl Time {
     /// From milliseconds since 1970; out of jiff's range gives the nearest end.
     pub fn from_millis(ms: i64) -> Time {
-        Time(Timestamp::from_millisecond(ms).unwrap_or(if ms < 0 { Timestamp::MIN } else { Timestamp::MAX }))
+        Time(ms.clamp(Timestamp::MIN.as_millisecond(), Timestamp::MAX.as_millisecond()))
     }
     /// From seconds since 1970.
     pub fn from_seconds(s: i64) -> Time {
@@ -20,11 +21,11 @@ impl Time {
     }
     /// Milliseconds since 1970.
     pub fn millis(self) -> i64 {
-        self.0.as_millisecond()
+        self.0
     }
     /// Seconds since 1970.
     pub fn seconds(self) -> i64 {
-        self.0.as_second()
+        self.0.div_euclid(1000)
     }
     /// This many seconds later (earlier when negative).
     pub fn plus_seconds(self, s: i64) -> Time {
@@ -36,8 +37,9 @@ impl Time {
     }
     /// The same day and time this many years later, in UTC; 29 February becomes 28 February where there is none.
     pub fn plus_years(self, years: i64) -> Time {
-        let later = self.0.to_zoned(jiff::tz::TimeZone::UTC).checked_add(jiff::Span::new().years(years));
-        Time(later.map_or(Timestamp::MAX, |t| t.timestamp()))
+        let now = self.timestamp().to_zoned(jiff::tz::TimeZone::UTC);
+        let later = now.checked_add(jiff::Span::new().years(years));
+        later.map_or(Timestamp::MAX, |t| t.timestamp()).into()
     }
     /// The start of the clock hour in UTC.
     pub fn hour(self) -> Time {
@@ -45,16 +47,16 @@ impl Time {
     }
     /// The span from an earlier time.
     pub fn since(self, earlier: Time) -> SignedDuration {
-        self.0.duration_since(earlier.0)
+        SignedDuration::from_millis(self.0 - earlier.0)
     }
     /// As jiff's own type.
     pub fn timestamp(self) -> Timestamp {
-        self.0
+        Timestamp::from_millisecond(self.0).unwrap_or_default()
     }
 
     /// How a look that is taken at this time is called: `20261119T053000Z`.
     pub fn look_name(self) -> String {
-        self.0.strftime("%Y%m%dT%H%M%SZ").to_string()
+        self.timestamp().strftime("%Y%m%dT%H%M%SZ").to_string()
     }
     /// The name of a look folder: `20261119T053000Z`.
     pub fn from_look_name(name: &str) -> Option<Time> {
@@ -97,7 +99,7 @@ impl FromStr for Time {
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.3}", self.0)
+        write!(f, "{:.3}", self.timestamp())
     }
 }
 
@@ -109,7 +111,22 @@ impl Serialize for Time {
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Time, D::Error> {
-        String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+        d.deserialize_str(Text)
+    }
+}
+
+/// Reads a time from the text as it lies there.
+struct Text;
+
+impl Visitor<'_> for Text {
+    type Value = Time;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a time of RFC 3339")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Time, E> {
+        text.parse().map_err(E::custom)
     }
 }
 

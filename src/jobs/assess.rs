@@ -27,8 +27,9 @@ pub struct AssessStatus {
 /// The record does not verify; the store's reason.
 pub fn assess(desk: &Desk, store: &mut Store, scheduled: bool) -> Result<AssessStatus, JobError> {
     let mut facts = Facts::default();
-    let verified = verified(desk, store, u64::MAX, |p| facts.fold(p))?;
-    let state_differs = store.rebuild_state()?;
+    let checked = store.verified_anew(|p| facts.fold(p))?;
+    let (verified, state_differs) = checked.map_err(|b| JobError::Broken(BrokenRecord(b)))?;
+    ours(desk, &verified)?;
     let at = desk.clock.now();
     let mut run = AssessmentRun {
         at,
@@ -43,7 +44,7 @@ pub fn assess(desk: &Desk, store: &mut Store, scheduled: bool) -> Result<AssessS
     let judged = assessment::assess(&facts, &desk.catalogue, &run);
     run.verdicts = digest(&judged);
     run.metrics = metrics::metrics(&judged);
-    let mut batch = vec![checked(&verified, &state_differs, &run)];
+    let mut batch = vec![record(&verified, &state_differs, &run)];
     batch.extend(changes::between(&facts, &desk.catalogue, &run, &judged));
     let transitions = batch.len() as u64 - 1;
     batch.extend(selection::states(&judged.estate, at));
@@ -74,16 +75,22 @@ pub(super) fn verified(
     fold: impl FnMut(&crate::ledger::entry::Placed),
 ) -> Result<Intact, JobError> {
     let intact = store.verified(upto, fold)?.map_err(|b| JobError::Broken(BrokenRecord(b)))?;
+    ours(desk, &intact)?;
+    Ok(intact)
+}
+
+/// Refuses a record that another key than ours signed.
+fn ours(desk: &Desk, intact: &Intact) -> Result<(), JobError> {
     let ours = desk.signer.verifier();
     match intact.signer() {
         Some(theirs) if theirs != ours => {
             Err(StoreError::WrongKey { given: ours.vkey(), expected: theirs.vkey() }.into())
         }
-        _ => Ok(intact),
+        _ => Ok(()),
     }
 }
 
-fn checked(intact: &Intact, differs: &[String], run: &AssessmentRun) -> Evidence {
+fn record(intact: &Intact, differs: &[String], run: &AssessmentRun) -> Evidence {
     let payload = LedgerVerified {
         size: intact.checkpoint.size,
         root: intact.checkpoint.root_base64(),

@@ -83,16 +83,10 @@ pub struct EntryRow<'a> {
 pub struct Beside<'a> {
     /// Its number.
     pub seq: u64,
-    /// Dotted name of its kind.
-    pub kind: &'a str,
+    /// What was read of it. Sealed values in its blobs are added by [`Check::blob`].
+    pub header: Header<'a>,
     /// Tiles that it fills.
     pub tiles: Vec<Tile>,
-    /// Blobs that it names.
-    pub blobs: Vec<BlobName<'a>>,
-    /// Its sealed values; those in its blobs are added by [`Check::blob`].
-    pub sealed: Vec<Sealed>,
-    version: i64,
-    year: i16,
 }
 
 /// What is known before the first entry is read, and cannot be learned from it in time: all of it is checked when the
@@ -213,9 +207,7 @@ impl Check {
             return self.bad_entry(row, what);
         }
         let tiles = self.tiles.push(tree::leaf(row.bytes));
-        let year = header.year();
-        let Header { kind, blobs, sealed, v: version, .. } = header;
-        Ok(Beside { seq, kind, tiles, blobs, sealed, version, year })
+        Ok(Beside { seq, header, tiles })
     }
 
     /// Entries that the check itself depends on: the opening, keys, erasures.
@@ -342,7 +334,7 @@ impl Check {
             Some((_, bytes)) if blob.form == "json" => match sealed_in(bytes) {
                 None => "is not in canonical form",
                 Some(sealed) => {
-                    beside.sealed.extend(sealed);
+                    beside.header.sealed.extend(sealed);
                     self.counts.blobs += 1;
                     return Ok(());
                 }
@@ -360,7 +352,7 @@ impl Check {
     /// # Errors
     /// An opening that fits no commitment; one that is missing and was not erased; one that was erased and is here.
     pub fn openings(&mut self, beside: &Beside<'_>, openings: &[Opening]) -> Step {
-        if beside.sealed.is_empty() && openings.is_empty() {
+        if beside.header.sealed.is_empty() && openings.is_empty() {
             return Ok(());
         }
         let seq = beside.seq;
@@ -369,11 +361,11 @@ impl Check {
             if o.recomputed() != o.commitment {
                 return Err(self.broken(name, Some(seq), "value and salt do not give the commitment"));
             }
-            if !beside.sealed.iter().any(|s| s.commitment == o.commitment) {
+            if !beside.header.sealed.iter().any(|s| s.commitment == o.commitment) {
                 return Err(self.broken(name, Some(seq), "the entry holds no such commitment"));
             }
         }
-        for s in &beside.sealed {
+        for s in &beside.header.sealed {
             let opening = openings.iter().find(|o| o.commitment == s.commitment);
             match (opening, self.erased.by(seq, &s.commitment)) {
                 (None, Some(_)) => self.counts.gone += 1,
@@ -399,10 +391,11 @@ impl Check {
 
     /// Version 0 derived its references from the signing key, which a reader does not have.
     fn reference_fits(&self, beside: &Beside<'_>, sealed: &Sealed, opening: &Opening) -> bool {
-        let told = self.years.get(&beside.year).is_some_and(|by| *by < beside.seq);
-        match self.known.pseudonyms.get(&beside.year) {
+        let year = beside.header.year();
+        let told = self.years.get(&year).is_some_and(|by| *by < beside.seq);
+        match self.known.pseudonyms.get(&year) {
             Some(key) if told => private::reference(key, &opening.value) == sealed.reference,
-            _ => beside.version == 0,
+            _ => beside.header.v == 0,
         }
     }
 

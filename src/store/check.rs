@@ -1,9 +1,11 @@
 //! Checking all of the record in one pass that also folds it. One row of each table is held at a time.
 
+use super::state::Anew;
 use super::{Reader, Store, StoreError, schema, sql};
 use crate::evidence::Kind;
 use crate::evidence::record::PrivateErased;
 use crate::ledger::entry::Placed;
+use crate::ledger::header::Header;
 use crate::ledger::private::Opening;
 use crate::ledger::tree::{self, TILE};
 use crate::ledger::verify::{Beside, Check, EntryRow, Known, Step};
@@ -79,25 +81,24 @@ impl Reader<'_> {
         wanted: Fold<'_>,
         mut fold: impl FnMut(&Placed),
     ) -> Result<Verification, StoreError> {
-        // One view of the file, whatever is written meanwhile.
-        let alone = self.db().is_autocommit();
-        let _view = alone
-            .then(|| self.db().unchecked_transaction())
-            .transpose()
-            .map_err(sql("reading the ledger"))?;
-        Ok(match self.pass(key, wanted, &mut fold)? {
+        Ok(match self.pass(key, wanted, |_, _| Ok(()), &mut fold)? {
             Ok(intact) => Verification::Intact(Box::new(intact)),
             Err(broken) => Verification::Broken(*broken),
         })
     }
 
+    /// `each` gets what was read of every entry, `fold` the wanted ones.
     fn pass(
         &self,
         key: Option<Verifier>,
         wanted: Fold<'_>,
+        mut each: impl FnMut(u64, &Header<'_>) -> Result<(), StoreError>,
         fold: &mut impl FnMut(&Placed),
     ) -> Result<Step<Intact>, StoreError> {
         let failed = || sql("reading the ledger");
+        // One view of the file, whatever is written meanwhile.
+        let alone = self.db().is_autocommit();
+        let _view = alone.then(|| self.db().unchecked_transaction()).transpose().map_err(failed())?;
         let mut check = Check::new(holds!(self.known(key)?));
         let mut statements = Statements::prepare(self.db()).map_err(failed())?;
         let Statements { entries, notes, openings, tile, blob } = &mut statements;
@@ -115,7 +116,7 @@ impl Reader<'_> {
                     .map_err(failed())?;
                 holds!(check.tile(full, stored.as_ref().map(|(root, hashes)| (&root[..], &hashes[..]))));
             }
-            for named in std::mem::take(&mut beside.blobs) {
+            for named in std::mem::take(&mut beside.header.blobs) {
                 let stored: Option<(u64, Vec<u8>)> = blob
                     .query_row([named.sha256], |r| Ok((number(r, 0)?, r.get(1)?)))
                     .optional()
@@ -134,7 +135,8 @@ impl Reader<'_> {
                     return Ok(Err(check.located(broken, stored.as_deref())));
                 }
             }
-            if wanted.wants(row.seq, beside.kind) {
+            each(row.seq, &beside.header)?;
+            if wanted.wants(row.seq, beside.header.kind) {
                 fold(&self.placed(row.seq, bytes)?);
             }
         }
@@ -245,5 +247,21 @@ impl Store {
             Verification::Intact(intact) => Ok(*intact),
             Verification::Broken(broken) => Err(broken),
         })
+    }
+
+    /// The same of all entries, which also builds `state.db` anew in the same pass: gives what differed before.
+    ///
+    /// # Errors
+    /// As [`Store::verified`]; then `state.db` stays as it was.
+    pub fn verified_anew(
+        &self,
+        mut fold: impl FnMut(&Placed),
+    ) -> Result<Result<(Intact, Vec<String>), Broken>, StoreError> {
+        let mut anew = Anew::begin(&self.path)?;
+        let each = |seq, header: &Header<'_>| anew.add(seq, header);
+        match self.reader().pass(None, Fold::Below(u64::MAX), each, &mut fold)? {
+            Ok(intact) => Ok(Ok((intact, self.put_right(anew)?))),
+            Err(broken) => Ok(Err(*broken)),
+        }
     }
 }

@@ -23,7 +23,9 @@ use crate::evidence::record::Predecessor;
 use crate::evidence::{Kind, Time};
 use crate::ledger::Signer;
 use crate::ledger::entry::EntryError;
+use crate::ledger::header::Header;
 use rusqlite::Connection;
+use state::Anew;
 use std::path::{Path, PathBuf};
 
 /// How far behind the head of the ledger the clock may be.
@@ -277,8 +279,17 @@ impl Store {
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn rebuild_state(&mut self) -> Result<Vec<String>, StoreError> {
-        let fresh = State::in_memory()?;
+    pub fn rebuild_state(&self) -> Result<Vec<String>, StoreError> {
+        let (mut anew, reader) = (Anew::begin(&self.path)?, self.reader());
+        reader.each_row(0, reader.size()?, |seq, bytes| {
+            anew.add(seq, &Header::read(bytes).ok_or(StoreError::Unreadable(seq))?)
+        })?;
+        self.put_right(anew)
+    }
+
+    /// Puts what was folded anew in the place of what differs. Gives what did.
+    fn put_right(&self, anew: Anew) -> Result<Vec<String>, StoreError> {
+        let fresh = anew.end()?;
         fresh.catch_up(&self.reader())?;
         if self.state.folded()?.is_some_and(|n| n <= fresh.folded().ok().flatten().unwrap_or(0)) {
             self.state.catch_up(&self.reader())?;

@@ -116,15 +116,21 @@ fn fill_second(tx: &Transaction<'_>) -> HookResult {
 }
 
 pub(super) fn open_ledger(path: &Path) -> Result<Connection, StoreError> {
-    open(path, &LEDGER, "FULL")
+    open(path, &LEDGER, "WAL", "FULL")
 }
 
 pub(super) fn open_state(path: &Path) -> Result<Connection, StoreError> {
-    open(path, &STATE, "NORMAL")
+    open(path, &STATE, "WAL", "NORMAL")
 }
 
-pub(super) fn state_in_memory() -> Result<Connection, StoreError> {
-    open(Path::new(":memory:"), &STATE, "OFF")
+/// Derived tables that are gone when the connection is: in a file beside the ledger that has no name any more.
+pub(super) fn state_apart(ledger: &Path) -> Result<Connection, StoreError> {
+    let path = ledger.with_extension(format!("anew-{}", std::process::id()));
+    private_file(&path)?;
+    let made = open(&path, &STATE, "OFF", "OFF");
+    let gone = std::fs::remove_file(&path);
+    gone.map_err(|e| StoreError::Io(format!("cannot remove {}", path.display()), e))?;
+    made
 }
 
 /// Makes a file that only its owner reads: private values stand in it. SQLite gives its log the same rights.
@@ -142,7 +148,7 @@ pub(super) type Objects = BTreeSet<(String, String)>;
 
 /// What a ledger of this version is made of.
 pub(super) fn expected_objects() -> Result<Objects, StoreError> {
-    objects(&open(Path::new(":memory:"), &LEDGER, "OFF")?)
+    objects(&open(Path::new(":memory:"), &LEDGER, "MEMORY", "OFF")?)
 }
 
 /// What a file is made of.
@@ -177,14 +183,19 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the store is where connections are opened")]
-fn open(path: &Path, migrations: &Migrations<'static>, synchronous: &str) -> Result<Connection, StoreError> {
+fn open(
+    path: &Path,
+    migrations: &Migrations<'static>,
+    journal: &str,
+    synchronous: &str,
+) -> Result<Connection, StoreError> {
     let failed = || sql(format!("cannot open {}", path.display()));
     private_file(path)?;
     let mut connection = Connection::open(path).map_err(failed())?;
     connection.busy_timeout(std::time::Duration::from_secs(30)).map_err(failed())?;
     // Takes effect in a new file: big rows and tiles in few pages, so that a commit is few calls of the system.
     connection.pragma_update(None, "page_size", PAGE_BYTES).map_err(failed())?;
-    connection.pragma_update(None, "journal_mode", "WAL").map_err(failed())?;
+    connection.pragma_update(None, "journal_mode", journal).map_err(failed())?;
     connection.pragma_update(None, "synchronous", synchronous).map_err(failed())?;
     migrations.to_latest(&mut connection).map_err(|e| StoreError::Migration(path.to_owned(), e))?;
     Ok(connection)

@@ -6,22 +6,24 @@ use crate::evidence::sentinel::{GONE, SETTLED, mark};
 use crate::evidence::{Evidence, Kind, Nature};
 use crate::ledger::header::Header;
 use crate::sources::Known;
-use rusqlite::{Connection, OptionalExtension, Transaction, types::Value};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, types::Value};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Entries that are folded in one transaction of `state.db`, at most.
-const BATCH: u64 = 250_000;
+const BATCH: u64 = 100_000;
 
 /// The state of what is no longer there.
 const GONE_PAYLOAD: &[u8] = br#"{"gone":true}"#;
 
 const DERIVED: [(&str, &str); 7] = [
     ("folded", "SELECT one, upto FROM folded ORDER BY 1"),
-    ("seen", "SELECT hex(event), seq FROM seen ORDER BY 1"),
+    ("seen", "SELECT event, seq FROM seen ORDER BY 1"),
     ("own", "SELECT kind, seq FROM own ORDER BY 1, 2"),
-    ("latest", "SELECT source, kind, subject, hex(digest), seq, gone FROM latest ORDER BY 1, 2, 3"),
+    ("latest", "SELECT source, kind, subject, digest, seq, gone FROM latest ORDER BY 1, 2, 3"),
     ("cursor", "SELECT source, look, seq FROM cursor ORDER BY 1"),
     ("delivered", "SELECT source, subject, mark, revision, selection, seq FROM delivered ORDER BY 1, 2"),
     ("finding", "SELECT finding, unit, number, status, seq FROM finding ORDER BY 1, 2"),
@@ -75,10 +77,6 @@ impl State {
         schema::open_state(path).map(State)
     }
 
-    pub(super) fn in_memory() -> Result<State, StoreError> {
-        schema::state_in_memory().map(State)
-    }
-
     /// What is read while it lasts is read in one transaction: a lock of the file for each row costs more than the row.
     pub(super) fn reading(&self) -> Result<Transaction<'_>, StoreError> {
         self.0.unchecked_transaction().map_err(sql("reading state.db"))
@@ -101,9 +99,8 @@ impl State {
         let size = reader.size()?;
         let Some(from) = from else {
             // Nobody knows how far: anew.
-            let fresh = State::in_memory()?;
-            fresh.catch_up(reader)?;
-            return self.replace_with(&fresh);
+            self.clear().map_err(failed())?;
+            return self.catch_up(reader);
         };
         if from > size {
             return Err(StoreError::OlderLedger { known: from, size });
@@ -112,7 +109,9 @@ impl State {
         while at < size {
             let to = size.min(at + BATCH);
             let mut batch = Folded::default();
-            reader.each_row(at, to, |seq, bytes| batch.add(seq, bytes))?;
+            reader.each_row(at, to, |seq, bytes| {
+                batch.add(seq, &Header::read(bytes).ok_or(StoreError::Unreadable(seq))?)
+            })?;
             self.write(batch, to).map_err(failed())?;
             at = to;
         }
@@ -273,28 +272,38 @@ impl State {
         statement.query_map((source, mark), |r| r.get(0)).and_then(Iterator::collect).map_err(failed())
     }
 
-    /// Names what differs from tables that were folded anew.
+    /// Names the first row of each table that differs from tables that were folded anew.
     pub(super) fn differences(&self, fresh: &State) -> Result<Vec<String>, StoreError> {
-        let mut found = Vec::new();
-        for (table, query) in DERIVED {
-            let (ours, theirs) = (self.dump(query)?, fresh.dump(query)?);
-            let place = ours.iter().zip(&theirs).position(|(a, b)| a != b);
-            if let Some(i) =
-                place.or_else(|| (ours.len() != theirs.len()).then_some(ours.len().min(theirs.len())))
-            {
-                let row = ours.get(i).or(theirs.get(i)).map(|r| r.join(" ")).unwrap_or_default();
-                found.push(format!("state.db, table {table}: {row}"));
-            }
-        }
-        Ok(found)
+        let row = |(table, query)| Ok(self.difference(fresh, query)?.map(|row| (table, row)));
+        let found = DERIVED.into_iter().filter_map(|table| row(table).transpose());
+        let told = found.map(|found| found.map(|(table, row)| format!("state.db, table {table}: {row}")));
+        told.collect::<rusqlite::Result<_>>().map_err(sql("comparing state.db"))
     }
 
-    fn dump(&self, query: &str) -> Result<Vec<Vec<String>>, StoreError> {
-        let failed = || sql("reading state.db");
-        let mut statement = self.0.prepare(query).map_err(failed())?;
-        let width = statement.column_count();
-        let rows = statement.query_map([], |r| (0..width).map(|i| Ok(text(r.get(i)?))).collect());
-        rows.map_err(failed())?.collect::<Result<_, _>>().map_err(failed())
+    /// The first row that is another one in two sets of tables, ours where both have one.
+    fn difference(&self, fresh: &State, query: &str) -> rusqlite::Result<Option<String>> {
+        let (mut ours, mut theirs) = (self.0.prepare(query)?, fresh.0.prepare(query)?);
+        let (mut ours, mut theirs) = (ours.query([])?, theirs.query([])?);
+        loop {
+            match (values(ours.next()?)?, values(theirs.next()?)?) {
+                (None, None) => return Ok(None),
+                (ours, theirs) if ours == theirs => {}
+                (ours, theirs) => {
+                    let row = ours.or(theirs).unwrap_or_default();
+                    return Ok(Some(row.into_iter().map(text).collect::<Vec<_>>().join(" ")));
+                }
+            }
+        }
+    }
+
+    /// Takes all rows away, so that everything is folded again.
+    fn clear(&self) -> rusqlite::Result<()> {
+        let tx = self.0.unchecked_transaction()?;
+        for (table, _) in DERIVED {
+            tx.execute(&format!("DELETE FROM {table}"), [])?;
+        }
+        tx.execute("INSERT INTO folded (one, upto) VALUES (1, 0)", [])?;
+        tx.commit()
     }
 
     pub(super) fn replace_with(&self, fresh: &State) -> Result<(), StoreError> {
@@ -309,8 +318,7 @@ impl State {
                 tx.prepare(&format!("INSERT INTO {table} VALUES ({})", places.join(","))).map_err(failed())?;
             let mut rows = from.query([]).map_err(failed())?;
             while let Some(r) = rows.next().map_err(failed())? {
-                let row: Vec<Value> =
-                    (0..width).map(|i| r.get(i)).collect::<Result<_, _>>().map_err(failed())?;
+                let row = values(Some(r)).map_err(failed())?.unwrap_or_default();
                 into.execute(rusqlite::params_from_iter(row)).map_err(failed())?;
             }
         }
@@ -367,12 +375,18 @@ impl State {
     }
 }
 
+fn values(row: Option<&Row<'_>>) -> rusqlite::Result<Option<Vec<Value>>> {
+    let values = |row: &Row<'_>| (0..row.as_ref().column_count()).map(|i| row.get(i)).collect();
+    row.map(values).transpose()
+}
+
 fn text(value: Value) -> String {
     match value {
         Value::Null => "-".into(),
         Value::Integer(i) => i.to_string(),
         Value::Text(t) => t,
-        Value::Real(_) | Value::Blob(_) => String::new(),
+        Value::Blob(bytes) => bytes.iter().map(|b| format!("{b:02X}")).collect(),
+        Value::Real(_) => String::new(),
     }
 }
 
@@ -392,6 +406,36 @@ fn event(kind: Kind, source: &str, key: &str) -> Event {
 /// Source, kind and subject of a state.
 type Place = (String, &'static str, String);
 
+/// Derived tables that are folded apart from `state.db`, entry by entry.
+pub(super) struct Anew {
+    state: State,
+    batch: Folded,
+    upto: u64,
+}
+
+impl Anew {
+    pub(super) fn begin(ledger: &Path) -> Result<Anew, StoreError> {
+        let state = schema::state_apart(ledger).map(State)?;
+        Ok(Anew { state, batch: Folded::default(), upto: 0 })
+    }
+
+    pub(super) fn add(&mut self, seq: u64, header: &Header<'_>) -> Result<(), StoreError> {
+        self.batch.add(seq, header)?;
+        self.upto = seq + 1;
+        if self.upto.is_multiple_of(BATCH) { self.write() } else { Ok(()) }
+    }
+
+    fn write(&mut self) -> Result<(), StoreError> {
+        let batch = std::mem::take(&mut self.batch);
+        self.state.write(batch, self.upto).map_err(sql("building state.db anew"))
+    }
+
+    pub(super) fn end(mut self) -> Result<State, StoreError> {
+        self.write()?;
+        Ok(self.state)
+    }
+}
+
 /// What a span of entries adds to the derived tables.
 #[derive(Default)]
 struct Folded {
@@ -404,8 +448,7 @@ struct Folded {
 }
 
 impl Folded {
-    fn add(&mut self, seq: u64, bytes: &[u8]) -> Result<(), StoreError> {
-        let header = Header::read(bytes).ok_or(StoreError::Unreadable(seq))?;
+    fn add(&mut self, seq: u64, header: &Header<'_>) -> Result<(), StoreError> {
         // A kind of a later version: kept in the ledger, of no use here.
         let Some(kind) = Kind::of(header.kind) else { return Ok(()) };
         match kind.nature() {
@@ -434,11 +477,8 @@ impl Folded {
                 }
             }
             Kind::FlowLogObject | Kind::FlowLogWindow => {
-                let p = value(seq, header.payload)?;
-                let text = |name: &str| p[name].as_str().map(str::to_owned);
-                let mark = ["etag", "digest", "sha256"].into_iter().find_map(text).unwrap_or_default();
-                let selection = text("selection").unwrap_or_default();
-                let revision = p["revision"].as_u64().unwrap_or(0);
+                let Delivered { etag, digest, sha256, revision, selection } = parsed(seq, header.payload)?;
+                let mark = etag.or(digest).or(sha256).unwrap_or_default();
                 let place = (header.source.to_string(), header.subject.to_string());
                 self.delivered.insert(place, (Known { mark, revision, selection }, seq));
             }
@@ -470,6 +510,21 @@ impl Folded {
     }
 }
 
+/// What is kept of an object or window of flow logs; the rest of it is passed over.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Delivered {
+    etag: Option<String>,
+    digest: Option<String>,
+    sha256: Option<String>,
+    revision: u64,
+    selection: String,
+}
+
 fn value(seq: u64, payload: &[u8]) -> Result<serde_json::Value, StoreError> {
+    parsed(seq, payload)
+}
+
+fn parsed<T: DeserializeOwned>(seq: u64, payload: &[u8]) -> Result<T, StoreError> {
     serde_json::from_slice(payload).map_err(|_| StoreError::Unreadable(seq))
 }

@@ -293,7 +293,7 @@ fn state_rows(world: &World, table: &mut String) {
         let case = state_case(&what[0]);
         std::fs::copy(world.path("state-tampered").join(format!("{number}.db")), world.path("var/state.db"))
             .unwrap();
-        let mut store = Store::open(&world.ledger()).unwrap();
+        let store = Store::open(&world.ledger()).unwrap();
         match what[0].as_str() {
             "token" => {
                 let secret = world.desk();

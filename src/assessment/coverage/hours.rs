@@ -55,16 +55,16 @@ pub(super) fn judge(input: &Input<'_>, coverage: &mut Coverage, window: Time, re
         coverage.unread.extend(unread.map(|why| (hour, why)));
         for (interface, seen) in interfaces.iter().zip(&mut spoke).filter(|(i, _)| i.covers(hour)) {
             coverage.expected += 1;
-            let speaks = sums.is_some_and(|s| s.contains_key(&interface.name));
+            let speaks = sums.is_some_and(|s| s.contains_key(interface.name.as_str()));
             coverage.seen += u64::from(speaks && whole);
             let (first, ever) = seen.unwrap_or((hour, false));
             *seen = Some((first, ever || speaks));
         }
-        for (interface, sum) in sums.into_iter().flatten().filter(|(_, s)| s.skipdata > 0) {
+        for (interface, sum) in sums.into_iter().flatten().filter(|(_, s)| s.lost() > 0) {
             coverage.gaps.push(Gap {
                 from: hour,
                 to: hour.plus_seconds(HOUR),
-                what: format!("{interface}: {} SKIPDATA, records lost by AWS", sum.skipdata),
+                what: format!("{interface}: {} SKIPDATA, records lost by AWS", sum.lost()),
                 reason: "records-lost",
                 entry: sum.entries().next(),
             });

@@ -33,7 +33,8 @@ pub(super) fn late(facts: &Facts, source: &str, window: Time, delay: i64) -> Vec
         .collect();
     let mut restated: BTreeMap<u64, Vec<&Arrival>> = BTreeMap::new();
     for arrival in arrivals(facts, source, window) {
-        let judged = |at: Time| at.plus_seconds(-delay) >= arrival.from.hour().plus_seconds(3_600);
+        let Some((from, _)) = arrival.span else { continue };
+        let judged = |at: Time| at.plus_seconds(-delay) >= from.hour().plus_seconds(3_600);
         let mut reports = facts.own.reports.iter().rev().filter(|r| r.value.scheduled);
         if let Some(report) = reports.find(|r| r.value.as_of <= arrival.seq && judged(r.value.at)) {
             restated.entry(report.seq).or_default().push(arrival);
@@ -48,12 +49,14 @@ pub(super) fn late(facts: &Facts, source: &str, window: Time, delay: i64) -> Vec
 }
 
 fn arrivals<'f>(facts: &'f Facts, source: &str, window: Time) -> impl Iterator<Item = &'f Arrival> {
-    facts.network.arrivals.get(source).into_iter().flat_map(BTreeMap::values).filter(move |a| a.to >= window)
+    let all = facts.network.arrivals.get(source).into_iter().flatten();
+    all.filter(move |a| a.span.is_some_and(|(_, to)| to >= window))
 }
 
 fn gap(arrivals: &[&Arrival], what: String, entry: u64) -> Gap {
-    let from = arrivals.iter().map(|a| a.from).min().unwrap_or_default();
-    let to = arrivals.iter().map(|a| a.to).max().unwrap_or_default();
+    let spans = || arrivals.iter().filter_map(|a| a.span);
+    let from = spans().map(|(from, _)| from).min().unwrap_or_default();
+    let to = spans().map(|(_, to)| to).max().unwrap_or_default();
     Gap { from, to, what, reason: "late", entry: Some(entry) }
 }
 
@@ -85,10 +88,10 @@ mod tests {
         let mut facts = Facts::default();
         let arrival = |seq, hour, after| {
             let (from, to) = (at(hour), at(hour).plus_seconds(600));
-            Arrival { seq, from, to, came: Some(to.plus_seconds(after)) }
+            Arrival { seq, span: Some((from, to)), came: Some(to.plus_seconds(after)) }
         };
         let arrivals = [(1, 0, 300), (2, 1, 360), (3, 2, 11_400), (12, 3, 480), (13, 9, 300)];
-        let arrivals = arrivals.map(|(seq, hour, after)| (seq, arrival(seq, hour, after)));
+        let arrivals = arrivals.map(|(seq, hour, after)| arrival(seq, hour, after));
         facts.network.arrivals.insert("vpc".into(), arrivals.into());
         let value = ReportIssued { as_of: 10, at: at(8), scheduled: true, files: BTreeMap::new() };
         let (source, gone) = ("actledger".into(), false);

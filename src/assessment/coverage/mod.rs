@@ -169,7 +169,8 @@ fn kind_of(name: &str) -> Option<SourceKind> {
 /// Sentinel counts applied runs: seen are those whose plan and policy outcomes were read.
 fn runs(facts: &Facts, coverage: &mut Coverage, window: Time) {
     coverage.unit = "applied runs";
-    for (run, seen) in facts.terraform.applied() {
+    let terraform = &facts.terraform;
+    for (run, seen) in terraform.applied(terraform.workspaces_applied()) {
         let at = seen.value.applied.unwrap_or(seen.at);
         if seen.source != coverage.source || at < window || at > coverage.horizon {
             continue;

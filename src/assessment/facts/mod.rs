@@ -1,12 +1,14 @@
 //! What the entries say, folded one by one. Nothing here judges; the order of the entries is the only input.
 
 mod cluster;
+mod flows;
 mod network;
 mod own;
 mod terraform;
 
 pub use cluster::Cluster;
-pub use network::{Arrival, Egress, Holder, HourSum, NetworkFacts, PortUse, View};
+pub use flows::{Place, Row, Rows};
+pub use network::{Arrival, Holder, HourSum, NetworkFacts, View};
 pub use own::{Look, Own, UnitState};
 pub use terraform::{RunFacts, Terraform};
 
@@ -19,8 +21,10 @@ use crate::ledger::Entry;
 use crate::ledger::entry::Placed;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+use std::rc::Rc;
 
 /// A payload with its place in the ledger.
 #[derive(Clone, Debug)]
@@ -147,7 +151,7 @@ const PEOPLE: [&str; 8] =
 /// Reads a payload; one that has another shape is left out here and stays in the ledger.
 pub(super) fn read<T: DeserializeOwned>(placed: &Placed) -> Option<Seen<T>> {
     let e = &placed.entry;
-    let value = serde_json::from_value(e.payload.clone()).ok()?;
+    let value = T::deserialize(&e.payload).ok()?;
     let gone = e.payload.get("gone").and_then(serde_json::Value::as_bool).unwrap_or(false);
     Some(Seen { gone, ..Seen::of(placed, value) })
 }
@@ -155,8 +159,34 @@ pub(super) fn read<T: DeserializeOwned>(placed: &Placed) -> Option<Seen<T>> {
 /// Adds a state to its subject's history.
 pub(super) fn push<T: DeserializeOwned>(states: &mut States<T>, placed: &Placed) {
     if let Some(seen) = read(placed) {
-        states.0.entry(placed.entry.subject.clone()).or_default().push(seen);
+        push_tight(of(&mut states.0, &placed.entry.subject), seen);
     }
+}
+
+/// What a map holds of a name. Nothing is copied of one that is known.
+fn of<'m, T: Default>(map: &'m mut BTreeMap<String, T>, name: &str) -> &'m mut T {
+    if !map.contains_key(name) {
+        map.insert(name.to_owned(), T::default());
+    }
+    map.entry(name.to_owned()).or_default()
+}
+
+/// The one that a set holds of equal values.
+fn once<T: Ord + ?Sized, V: Into<Rc<T>> + Borrow<T>>(set: &mut BTreeSet<Rc<T>>, value: V) -> Rc<T> {
+    if let Some(known) = set.get(value.borrow()) {
+        return known.clone();
+    }
+    let new: Rc<T> = value.into();
+    set.insert(new.clone());
+    new
+}
+
+/// Adds to one of many short lists, which grow by a quarter: room for four where one stands is most of the memory.
+fn push_tight<T>(list: &mut Vec<T>, item: T) {
+    if list.len() == list.capacity() {
+        list.reserve_exact((list.len() / 4).max(1));
+    }
+    list.push(item);
 }
 
 impl Facts {

@@ -1,12 +1,12 @@
 //! Runs with what their policies said and who let them through; resources as last applied; policy sets.
 
-use super::{Seen, States, push, read};
+use super::{Seen, States, push, push_tight, read};
 use crate::evidence::sentinel::{
     DELETED, Outcome, Override, Policy, PolicySet, Resource, Run, StateVersion, Workspace,
 };
 use crate::evidence::{Kind, Time};
 use crate::ledger::entry::Placed;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One run.
 #[derive(Default)]
@@ -24,6 +24,8 @@ pub struct RunFacts {
 pub struct Terraform {
     /// Runs by id.
     pub runs: BTreeMap<String, RunFacts>,
+    /// Applied runs of each workspace: when, and the id.
+    applied: BTreeMap<String, BTreeSet<(Option<Time>, String)>>,
     /// Versions of states, by id.
     pub states: BTreeMap<String, Seen<StateVersion>>,
     /// Workspaces.
@@ -36,6 +38,8 @@ pub struct Terraform {
     pub sets: States<PolicySet>,
     /// Resources.
     pub resources: States<Resource>,
+    /// Subjects of the resources that a workspace ever had.
+    subjects: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Terraform {
@@ -43,17 +47,13 @@ impl Terraform {
         match placed.entry.kind {
             Kind::SentinelRun => {
                 if let Some(seen) = read::<Run>(placed) {
-                    let known = &mut self.runs.entry(seen.value.run.clone()).or_default().run;
-                    // That the API no longer shows a run takes nothing back of what it was.
-                    if seen.value.status != DELETED || known.is_none() {
-                        *known = Some(seen);
-                    }
+                    self.run(seen);
                 }
             }
             Kind::SentinelOutcome => {
                 if let Some(seen) = read::<Outcome>(placed) {
                     let id = seen.value.run.clone();
-                    self.runs.entry(id).or_default().outcomes.push(seen);
+                    push_tight(&mut self.runs.entry(id).or_default().outcomes, seen);
                 }
             }
             Kind::SentinelOverride => {
@@ -84,11 +84,31 @@ impl Terraform {
                 push(&mut self.resources, placed);
                 // Runs are read newest first: what is told later may be older.
                 if let Some(history) = self.resources.0.get_mut(&placed.entry.subject) {
+                    for seen in history.iter().filter(|s| s.seq == placed.seq) {
+                        let subjects = self.subjects.entry(seen.value.workspace.clone()).or_default();
+                        subjects.insert(placed.entry.subject.clone());
+                    }
                     history.sort_by_key(|seen| seen.at);
                 }
             }
             _ => {}
         }
+    }
+
+    /// That the API no longer shows a run takes nothing back of what it was.
+    fn run(&mut self, seen: Seen<Run>) {
+        let known = &mut self.runs.entry(seen.value.run.clone()).or_default().run;
+        if seen.value.status == DELETED && known.is_some() {
+            return;
+        }
+        let place = |run: &Run| (run.applied, run.run.clone());
+        if let Some(before) = known.as_ref().map(|k| &k.value) {
+            self.applied.entry(before.workspace.clone()).or_default().remove(&place(before));
+        }
+        if seen.value.status == "applied" {
+            self.applied.entry(seen.value.workspace.clone()).or_default().insert(place(&seen.value));
+        }
+        *known = Some(seen);
     }
 
     /// The project that a workspace was in; before it was first seen, the one in which it was then.
@@ -104,15 +124,26 @@ impl Terraform {
             let is_untouched = history.first().is_some_and(|first| first.value.untouched);
             history.iter().rposition(|s| s.at <= time).or(is_untouched.then_some(0))
         };
-        let resources = self.resources.0.values().filter_map(move |history| history.get(then(history)?));
+        let subjects = self.subjects.get(workspace).into_iter().flatten();
+        let histories = subjects.filter_map(|subject| self.resources.0.get(subject));
+        let resources = histories.filter_map(move |history| history.get(then(history)?));
         resources.filter(move |r| !r.gone && r.value.workspace == workspace).map(|r| &r.value)
     }
 
-    /// Applied runs, oldest first.
-    pub fn applied(&self) -> Vec<(&RunFacts, &Seen<Run>)> {
-        let with = self.runs.values().filter_map(|r| Some((r, r.run.as_ref()?)));
-        let mut applied: Vec<_> = with.filter(|(_, r)| r.value.status == "applied").collect();
-        applied.sort_by_key(|(_, r)| (r.value.applied, r.value.run.clone()));
-        applied
+    /// Workspaces with applied runs.
+    pub fn workspaces_applied(&self) -> impl Iterator<Item = &String> {
+        self.applied.keys()
+    }
+
+    /// Applied runs of workspaces, oldest first.
+    pub fn applied<'t>(
+        &'t self,
+        workspaces: impl IntoIterator<Item = &'t String>,
+    ) -> Vec<(&'t RunFacts, &'t Seen<Run>)> {
+        let of = |workspace| self.applied.get(workspace).into_iter().flatten();
+        let mut places: Vec<_> = workspaces.into_iter().flat_map(of).collect();
+        places.sort();
+        let runs = places.into_iter().filter_map(|(_, run)| self.runs.get(run));
+        runs.filter_map(|r| Some((r, r.run.as_ref()?))).collect()
     }
 }

@@ -1,16 +1,13 @@
 //! Where connections of a system go: public networks, hour by hour, against what the register declares.
 
-use super::super::facts::{Egress, Seen};
+use super::super::facts::Row;
 use super::super::findings::Case;
-use super::sight::{Ours, Row, Sight};
+use super::sight::{Ours, Sight};
 use super::{Judged, utc};
 use crate::config::Network;
 use crate::evidence::Time;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
-
-/// Rows of an hour that go beyond what is declared.
-type Beyond<'a> = Vec<&'a Seen<Egress>>;
 
 pub(super) fn declared(case: &Case<'_>) -> Vec<Judged> {
     let Some(system) = case.system else { return Vec::new() };
@@ -22,14 +19,10 @@ pub(super) fn declared(case: &Case<'_>) -> Vec<Judged> {
     if let Some((line, listed)) = ours.without(case, 3) {
         return vec![Judged::line("every hour", line).evidence(listed)];
     }
-    let mut rows: BTreeMap<Time, Beyond<'_>> = BTreeMap::new();
-    let place = |r: &Seen<Egress>| {
-        let Egress { interface, address, hour, .. } = &r.value;
-        ours.hold(&Row { source: &r.source, interface, address, hour: *hour })
-    };
-    for row in case.facts.network.egress().filter(|r| place(r)) {
-        if row.value.ours != Some(false) && !is_declared(case, egress, &row.value.peer) {
-            rows.entry(row.value.hour).or_default().push(row);
+    let mut rows: BTreeMap<Time, Vec<&Row>> = BTreeMap::new();
+    for row in ours.rows(&case.facts.network.egress) {
+        if row.place.is_opened_by_us() != Some(false) && !is_declared(case, egress, &row.place.peer) {
+            rows.entry(row.hour).or_default().push(row);
         }
     }
     let beyond = |hour: &Time| rows.get(hour).map_or(&[][..], Vec::as_slice);
@@ -49,8 +42,8 @@ fn is_declared(case: &Case<'_>, egress: &[String], peer: &str) -> bool {
     private || egress.iter().any(within)
 }
 
-fn judge(case: &Case<'_>, ours: &Ours<'_>, hour: Time, beyond: &[&Seen<Egress>]) -> Judged {
-    let opened = |known: bool| beyond.iter().filter(move |r| r.value.ours.is_some() == known);
+fn judge(case: &Case<'_>, ours: &Ours<'_>, hour: Time, beyond: &[&Row]) -> Judged {
+    let opened = |known: bool| beyond.iter().filter(move |r| r.place.is_opened_by_us().is_some() == known);
     let sight = Sight::of(case, ours, hour);
     let line = if opened(true).next().is_some() {
         2
@@ -76,11 +69,10 @@ fn judge(case: &Case<'_>, ours: &Ours<'_>, hour: Time, beyond: &[&Seen<Egress>])
     judged.evidence(entries).happened(hour)
 }
 
-fn told<'r>(hour: Time, rows: impl Iterator<Item = &'r &'r Seen<Egress>>) -> String {
-    let row = |r: &&Seen<Egress>| {
-        let v = &r.value;
-        let network = v.peer.trim_start_matches("public ");
-        let (kib, port, n) = (v.bytes / 1024, v.port, v.flows);
+fn told<'r>(hour: Time, rows: impl Iterator<Item = &'r &'r Row>) -> String {
+    let row = |r: &&Row| {
+        let network = r.place.peer.trim_start_matches("public ");
+        let (kib, port, n) = (r.bytes / 1024, r.place.port, r.records);
         format!("{n} records to port {port} in {network} in the hour from {}, {kib} KiB out", utc(hour))
     };
     rows.map(row).collect::<Vec<_>>().join("; ")

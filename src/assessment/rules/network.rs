@@ -1,8 +1,8 @@
 //! Rules about flow logs: hour by hour, interface by interface. Accepted, never "reached".
 
-use super::super::facts::{HourSum, PortUse, Seen};
+use super::super::facts::{HourSum, Row};
 use super::super::findings::Case;
-use super::sight::{Ours, Row, Sight, covered, hours, not_read, sum};
+use super::sight::{Ours, Sight, covered, hours, not_read, sum};
 use super::{Judged, utc};
 use crate::evidence::Time;
 use crate::evidence::flow_logs::Initiator;
@@ -18,9 +18,9 @@ pub(super) fn audit_trail(case: &Case<'_>) -> Vec<Judged> {
             let line = match sum {
                 _ if covered == Some(false) => 1,
                 _ if unread.is_some() => 2,
-                Some(s) if s.skipdata > 0 => 3,
+                Some(s) if s.lost() > 0 => 3,
                 None => 4,
-                Some(s) if s.ok + s.nodata > 0 => 5,
+                Some(s) if s.spoke() => 5,
                 Some(_) => 6,
             };
             let note = match line {
@@ -50,23 +50,17 @@ pub(super) fn segmentation(case: &Case<'_>) -> Vec<Judged> {
     if let Some((line, listed)) = ours.without(case, 2) {
         return vec![Judged::line("every hour", line).evidence(listed)];
     }
-    let mut rows: BTreeMap<Time, Vec<&Seen<PortUse>>> = BTreeMap::new();
-    for row in case.facts.network.ports().filter(|r| ours.hold(&place(r))) {
-        rows.entry(row.value.hour).or_default().push(row);
+    let mut rows: BTreeMap<Time, Vec<&Row>> = BTreeMap::new();
+    for row in ours.rows(&case.facts.network.ports) {
+        rows.entry(row.hour).or_default().push(row);
     }
     let of = |hour: &Time| rows.get(hour).map_or(&[][..], Vec::as_slice);
     ours.hours(case).into_iter().map(|hour| segment(case, &ours, hour, of(&hour))).collect()
 }
 
-/// Where a row of a service port stands.
-pub(super) fn place(row: &Seen<PortUse>) -> Row<'_> {
-    let PortUse { interface, address, hour, .. } = &row.value;
-    Row { source: &row.source, interface, address, hour: *hour }
-}
-
-fn segment(case: &Case<'_>, ours: &Ours<'_>, hour: Time, rows: &[&Seen<PortUse>]) -> Judged {
+fn segment(case: &Case<'_>, ours: &Ours<'_>, hour: Time, rows: &[&Row]) -> Judged {
     let hits = |who: Initiator| {
-        rows.iter().filter(move |r| r.value.allowed == Some(false) && r.value.initiator == who)
+        rows.iter().filter(move |r| r.place.allowed == Some(false) && r.place.initiator == who)
     };
     let sight = Sight::of(case, ours, hour);
     let line = if hits(Initiator::Peer).next().is_some() {
@@ -91,26 +85,24 @@ fn segment(case: &Case<'_>, ours: &Ours<'_>, hour: Time, rows: &[&Seen<PortUse>]
     };
     let mut judged =
         Judged::line(hour.to_string(), line).note(told(line, hour, hits(shown), sight.missing.as_deref()));
-    judged.public = line == 1 && hits(shown).any(|r| r.value.peer.starts_with("public "));
+    judged.public = line == 1 && hits(shown).any(|r| r.place.peer.starts_with("public "));
     judged.evidence(entries).happened(hour)
 }
 
 fn told<'r>(
     line: usize,
     hour: Time,
-    hits: impl Iterator<Item = &'r &'r Seen<PortUse>>,
+    hits: impl Iterator<Item = &'r &'r Row>,
     missing: Option<&str>,
 ) -> String {
     match line {
         1 | 7 => {
-            let row = |r: &&Seen<PortUse>| {
-                let v = &r.value;
-                let kib = v.bytes_out / 1024;
-                let peers = match v.peer.strip_prefix("public ") {
+            let row = |r: &&Row| {
+                let (port, n, kib) = (r.place.port, r.records, r.bytes / 1024);
+                let peers = match r.place.peer.strip_prefix("public ") {
                     Some(network) => format!("public addresses in {network}"),
-                    None => format!("{} addresses", v.peer),
+                    None => format!("{} addresses", r.place.peer),
                 };
-                let (port, n) = (v.port, v.connections);
                 format!(
                     "port {port} accepted {n} connections from {peers} in the hour from {}, {kib} KiB out",
                     utc(hour)

@@ -3,9 +3,8 @@
 use super::super::coverage::Input;
 use super::super::dates::DAY;
 use super::super::estate::System;
-use super::super::facts::{Seen, States};
+use super::super::facts::{HourSum, Seen, States};
 use super::super::findings::Case;
-use super::network::place;
 use super::sight::Ours;
 use super::{Judged, utc};
 use crate::act::SourceKind;
@@ -44,7 +43,7 @@ fn judge(case: &Case<'_>, system: &System, ours: &Ours<'_>, statement: &str, spa
     let blind = ours.interfaces.iter().any(|i| {
         let hours = case.facts.network.hours.get(&i.source).into_iter().flatten();
         let of_span = hours.filter(|(hour, _)| within(**hour, span));
-        of_span.filter_map(|(_, sums)| sums.get(&i.name)).any(|sum| sum.blind)
+        of_span.filter_map(|(_, sums)| sums.get(i.name.as_str())).any(HourSum::is_blind)
     });
     let unread = unread(case, span);
     let line = if !seen.is_empty() {
@@ -80,10 +79,10 @@ fn running(case: &Case<'_>, system: &System, ours: &Ours<'_>, span: Span) -> Vec
         compute.map(|(_, r)| (format!("{} was applied in {}", r.value.address, r.value.workspace), r.seq)),
     );
     let ports = &system.register.serving_ports;
-    let served = facts.network.ports().filter(|p| ports.contains(&p.value.port) && p.value.connections > 0);
-    let served = served.filter(|p| within(p.value.hour, span) && ours.hold(&place(p)));
+    let rows = ours.rows(&facts.network.ports).into_iter();
+    let served = rows.filter(|r| ports.contains(&r.place.port) && r.records > 0 && within(r.hour, span));
     seen.extend(served.map(|p| {
-        let (n, port, hour) = (p.value.connections, p.value.port, utc(p.value.hour));
+        let (n, port, hour) = (p.records, p.place.port, utc(p.hour));
         (format!("port {port} accepted {n} connections in the hour from {hour}"), p.seq)
     }));
     seen

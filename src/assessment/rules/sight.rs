@@ -1,11 +1,12 @@
 //! What flow logs can show of a system in an hour: its interfaces, and the pods that run for it.
 
 use super::super::coverage::Unread;
-use super::super::facts::{HourSum, View};
+use super::super::facts::{HourSum, Place, Row, Rows, View};
 use super::super::findings::Case;
 use super::super::inventory::{Interface, Pod};
 use super::utc;
 use crate::evidence::Time;
+use std::collections::BTreeSet;
 
 /// Interfaces and pods of a system.
 pub(super) struct Ours<'a> {
@@ -15,14 +16,6 @@ pub(super) struct Ours<'a> {
     pods: Vec<(&'a Pod, Vec<&'a Pod>)>,
     /// Whether something of it runs in a cluster.
     runs: bool,
-}
-
-/// Where a row of flow logs stands.
-pub(super) struct Row<'r> {
-    pub source: &'r str,
-    pub interface: &'r str,
-    pub address: &'r str,
-    pub hour: Time,
 }
 
 impl<'a> Ours<'a> {
@@ -64,15 +57,29 @@ impl<'a> Ours<'a> {
         all
     }
 
+    /// Rows that are traffic of the system, in the order of the entries.
+    pub(super) fn rows<'r>(&self, rows: &'r Rows) -> Vec<&'r Row> {
+        let of_pod = |pod: &'a Pod| {
+            let interfaces = pod.addresses.iter().flat_map(|address| rows.interfaces(&pod.source, address));
+            interfaces.map(|name| (pod.source.as_str(), name))
+        };
+        let of_pods = self.pods.iter().flat_map(|(pod, _)| of_pod(pod));
+        let own = self.interfaces.iter().map(|i| (i.source.as_str(), i.name.as_str()));
+        let places: BTreeSet<(&str, &str)> = own.chain(of_pods).collect();
+        let of = |(source, name)| rows.of(source, name).iter().filter(move |row| self.holds(source, row));
+        let mut found: Vec<&Row> = places.into_iter().flat_map(of).collect();
+        found.sort_by_key(|row| (row.seq, row.hour));
+        found
+    }
+
     /// Whether a row is traffic of the system. What two pods held within its hour is of neither.
-    pub(super) fn hold(&self, row: &Row<'_>) -> bool {
-        let Row { source, interface, address, hour } = *row;
+    fn holds(&self, source: &str, row: &Row) -> bool {
+        let Place { interface, address, .. } = &*row.place;
         let holds = |(pod, others): &(&Pod, Vec<&Pod>)| {
-            let here =
-                |p: &Pod| p.source == source && p.addresses.iter().any(|a| a == address) && p.overlaps(hour);
+            let here = |p: &Pod| p.source == source && p.addresses.contains(address) && p.overlaps(row.hour);
             here(pod) && !others.iter().any(|o| here(o))
         };
-        self.interfaces.iter().any(|i| i.source == source && i.name == interface)
+        self.interfaces.iter().any(|i| i.source == source && i.name == *interface)
             || self.pods.iter().any(holds)
     }
 }
@@ -84,7 +91,7 @@ pub(super) fn hours<'a>(case: &Case<'a>, source: &str) -> &'a [Time] {
 
 /// What an interface had in an hour.
 pub(super) fn sum<'a>(case: &Case<'a>, i: &Interface, hour: Time) -> Option<&'a HourSum> {
-    case.facts.network.hours.get(&i.source)?.get(&hour)?.get(&i.name)
+    case.facts.network.hours.get(&i.source)?.get(&hour)?.get(i.name.as_str())
 }
 
 /// Whether a flow log over all traffic covers an interface, or, where nothing tells its VPC, may cover it; none when no flow
@@ -140,12 +147,12 @@ impl Sight {
         let told = sums.iter().flatten().flat_map(|s| s.entries()).chain(views.iter().map(|(_, v)| v.seq));
         Sight {
             absent: interfaces.is_empty() && pods.is_empty(),
-            blind: any(|s| s.blind) || views.iter().any(|(_, v)| !v.shows_pods),
+            blind: any(HourSum::is_blind) || views.iter().any(|(_, v)| !v.shows_pods),
             missing: unread
                 .map(|u| not_read(u, hour))
                 .or_else(|| why.map(|why| format!("{why} in the hour from {}", utc(hour)))),
-            lost: any(|s| s.skipdata > 0) || views.iter().any(|(_, v)| v.lost),
-            totals_only: any(|s| s.totals_only) || views.iter().any(|(p, v)| !v.keeps(&p.addresses)),
+            lost: any(|s| s.lost() > 0) || views.iter().any(|(_, v)| v.lost),
+            totals_only: any(HourSum::is_totals_only) || views.iter().any(|(p, v)| !v.keeps(&p.addresses)),
             entries: told.chain(unread.and_then(|u| u.entry)).collect(),
         }
     }

@@ -14,11 +14,8 @@ pub(super) type Applied<'a> = (&'a RunFacts, &'a Seen<Run>);
 /// Applied runs of the system's workspaces up to the horizon, oldest first.
 pub(super) fn applied<'a>(case: &Case<'a>) -> Vec<Applied<'a>> {
     let Some(system) = case.system else { return Vec::new() };
-    let mut runs = case.facts.terraform.applied();
-    runs.retain(|(_, r)| {
-        let at = r.value.applied.unwrap_or(r.at);
-        system.workspaces.contains(&r.value.workspace) && at <= case.estate.horizon(&r.source)
-    });
+    let mut runs = case.facts.terraform.applied(&system.workspaces);
+    runs.retain(|(_, r)| r.value.applied.unwrap_or(r.at) <= case.estate.horizon(&r.source));
     runs
 }
 

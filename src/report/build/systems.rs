@@ -87,10 +87,8 @@ impl<'a> Builder<'a> {
 
     pub(super) fn runs(&self, x: &System) -> Vec<m::Run> {
         let window = self.s.assessment.estate.window;
-        let all = self.s.facts.terraform.applied().into_iter();
-        let ours = all.filter(|(_, r)| {
-            x.workspaces.contains(&r.value.workspace) && r.value.applied.unwrap_or(r.at) >= window
-        });
+        let all = self.s.facts.terraform.applied(&x.workspaces).into_iter();
+        let ours = all.filter(|(_, r)| r.value.applied.unwrap_or(r.at) >= window);
         ours.map(|(facts, r)| {
             let by = |status: &str| facts.outcomes.iter().filter(|o| o.value.status == status).count();
             let told = |o: &crate::assessment::facts::Seen<crate::evidence::sentinel::Override>| {
