@@ -68,6 +68,8 @@ pub struct Unit {
     pub status: Status,
     /// Code of the reason.
     pub reason: String,
+    /// Line of the control's decision list that held, counted from 1; none where no rule judged it.
+    pub line: Option<usize>,
     /// What was seen, for people.
     pub note: String,
     /// Entries that decide, at most [`MAX_EVIDENCE`].
@@ -332,7 +334,9 @@ fn scope(case: &Case<'_>) -> Option<(Status, &'static str)> {
 }
 
 fn unit(case: &Case<'_>, judged: Judged) -> Unit {
-    let line = case.control.rule.get(judged.line.wrapping_sub(1)).or(case.control.rule.last());
+    let lines = &case.control.rule;
+    let number = if (1..=lines.len()).contains(&judged.line) { judged.line } else { lines.len() };
+    let line = lines.get(number.wrapping_sub(1));
     let mut evidence = judged.evidence;
     evidence.dedup();
     evidence.truncate(MAX_EVIDENCE);
@@ -340,6 +344,7 @@ fn unit(case: &Case<'_>, judged: Judged) -> Unit {
         id: judged.unit,
         status: line.map_or(Status::NotAssessed, |l| l.status),
         reason: line.map(|l| l.reason.clone()).unwrap_or_default(),
+        line: Some(number),
         note: judged.note,
         evidence,
         basis: judged.basis.unwrap_or(Basis::of(&case.control.basis)),
@@ -355,6 +360,7 @@ fn bare(id: &str, status: Status, reason: &str, note: &str) -> Unit {
         id: id.to_owned(),
         status,
         reason: reason.to_owned(),
+        line: None,
         note: note.to_owned(),
         evidence: Vec::new(),
         basis: Basis::Seen,

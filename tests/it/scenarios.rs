@@ -3,7 +3,7 @@
 //! `ACTLEDGER_STORIES=write cargo test --test it scenarios` writes the snapshots beside the stories.
 
 use crate::support::stories::{Story, folder, stories};
-use actledger::act::{Catalogue, Control, Status};
+use actledger::act::{Catalogue, Control, Line, Status};
 use actledger::assessment::{Assessment, Finding, Unit};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,26 +13,21 @@ use std::sync::Mutex;
 /// Units of a finding that a snapshot shows.
 const UNITS: usize = 6;
 
-/// A status and the reason that a unit has it for.
-type Outcome = (Status, String);
-
-/// What a rule allows and no story reaches, with the reason why.
+/// A line of a decision list that no story reaches, with the reason why.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Unreached {
     control: String,
-    status: Status,
-    #[serde(default)]
-    because: String,
+    when: String,
     why: String,
 }
 
 /// What the stories of one control came to.
+#[derive(Default)]
 struct Told {
     snapshot: String,
-    reached: BTreeSet<Outcome>,
-    /// Whether one fact more, or less, takes a satisfied story to another status.
-    flips: bool,
+    /// Lines of the decision list that held for some unit, by their condition.
+    reached: BTreeSet<String>,
     wrong: Vec<String>,
 }
 
@@ -59,9 +54,9 @@ fn every_control_says_what_its_stories_tell() {
 }
 
 fn tell(control: &Control, quiet: &Assessment) -> Told {
-    let mut told =
-        Told { snapshot: String::new(), reached: BTreeSet::new(), flips: false, wrong: Vec::new() };
-    let mut said: BTreeMap<String, Status> = BTreeMap::new();
+    let mut told = Told::default();
+    let mut said: BTreeMap<(String, String), Status> = BTreeMap::new();
+    let mut flipped = BTreeSet::new();
     for story in stories(&control.id) {
         let judged = if story.change.is_empty() && !story.nightly { None } else { Some(story.judged()) };
         let judged = judged.as_ref().unwrap_or(quiet);
@@ -80,17 +75,33 @@ fn tell(control: &Control, quiet: &Assessment) -> Told {
                 control.id, story.tells, story.is, story.because
             ));
         }
-        told.reached.extend(finding.units.iter().map(|u| (u.status, u.reason.clone())));
-        let before = match &story.after {
-            Some(other) => said.get(other).copied(),
-            None => story.finding(quiet, &control.id).map(|f| f.status),
-        };
-        let is_flip = before == Some(Status::Satisfied) && finding.status != Status::Satisfied;
-        told.flips |= is_flip && story.own_changes == 1;
-        said.insert(story.tells.clone(), finding.status);
+        told.reached.extend(finding.units.iter().filter_map(|u| Some(line(control, u)?.when.clone())));
         told.snapshot += &show(&story, finding);
+        // The estate as it is stands for every story that changes nothing.
+        let name = |tells: &str| (story.system.clone(), tells.to_owned());
+        let here = name(if story.change.is_empty() { "" } else { &story.tells });
+        let before = name(story.after.as_deref().unwrap_or_default());
+        let as_it_is = || story.finding(quiet, &control.id).map(|f| f.status);
+        let was = said.get(&before).copied().or_else(as_it_is);
+        if story.own_changes == 1 && was.is_some_and(|was| was != finding.status) {
+            flipped.extend([before, here.clone()]);
+        }
+        said.insert(here, finding.status);
+    }
+    let satisfied = said.iter().filter(|(_, status)| **status == Status::Satisfied);
+    for ((system, tells), _) in satisfied.filter(|(story, _)| !flipped.contains(*story)) {
+        told.wrong.push(format!("{}: {system}: no one fact takes {tells:?} from satisfied", control.id));
     }
     told
+}
+
+/// The line of a decision list that a unit stands for.
+fn line<'c>(control: &'c Control, unit: &Unit) -> Option<&'c Line> {
+    match unit.line {
+        Some(number) => control.rule.get(number - 1),
+        None if unit.id == "nothing" => control.no_units.iter().find(|l| l.reason == unit.reason),
+        None => None,
+    }
 }
 
 fn first(finding: &Finding) -> String {
@@ -130,7 +141,7 @@ fn snapshot(control: &str, text: &str) -> Option<String> {
     (kept != text).then(|| format!("{control}: the snapshot {} tells something else", path.display()))
 }
 
-/// What every rule allows is reached by a story, or listed with the reason why it cannot be.
+/// Every line of every rule is reached by a story, or listed with the reason why it cannot be.
 fn reach(catalogue: &Catalogue, told: &BTreeMap<&str, Told>) -> Vec<String> {
     #[derive(Deserialize)]
     struct Listed {
@@ -138,27 +149,21 @@ fn reach(catalogue: &Catalogue, told: &BTreeMap<&str, Told>) -> Vec<String> {
     }
     let text = std::fs::read_to_string(folder().join("unreached.toml")).unwrap();
     let listed: Listed = toml::from_str(&text).unwrap();
-    let listed: BTreeSet<(String, Outcome)> = listed
+    let listed: BTreeSet<(String, String)> = listed
         .unreached
         .into_iter()
         .inspect(|u| assert!(!u.why.is_empty()))
-        .map(|u| (u.control, (u.status, u.because)))
+        .map(|u| (u.control, u.when))
         .collect();
     let mut missing = BTreeSet::new();
-    let mut wrong = Vec::new();
     for control in &catalogue.controls {
-        let Some(told) = told.get(control.id.as_str()) else { continue };
         let lines = control.rule.iter().filter(|l| l.when != "otherwise").chain(&control.no_units);
-        let allowed: BTreeSet<Outcome> = lines.map(|l| (l.status, l.reason.clone())).collect();
-        missing.extend(allowed.difference(&told.reached).map(|o| (control.id.clone(), o.clone())));
-        if !told.flips {
-            wrong.push(format!("{}: no story takes it from satisfied by one fact", control.id));
-        }
+        let unreached = lines.filter(|l| !told[control.id.as_str()].reached.contains(&l.when));
+        missing.extend(unreached.map(|l| (control.id.clone(), l.when.clone())));
     }
-    let say = |(control, (status, because)): &(String, Outcome), what: &str| {
-        format!("{control}: {} {because} {what}", status.name())
-    };
-    wrong.extend(missing.difference(&listed).map(|o| say(o, "is reached by no story")));
-    wrong.extend(listed.difference(&missing).map(|o| say(o, "is listed as unreached, and is reached")));
+    let say = |(control, when): &(String, String), what: &str| format!("{control}: {when:?} {what}");
+    let wrong = missing.difference(&listed).map(|l| say(l, "is reached by no story"));
     wrong
+        .chain(listed.difference(&missing).map(|l| say(l, "is listed as unreached, and is reached")))
+        .collect()
 }
