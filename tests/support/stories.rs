@@ -86,10 +86,10 @@ pub(crate) struct Change {
     replace: String,
     /// … and what stands there instead.
     with: String,
-    /// A JSON pointer into it; `-` at its end adds to a list …
+    /// A JSON pointer into it; `-` at its end adds to a list, and tables of the register go by their system …
     at: String,
     /// … and the value there; without one the member is taken away. Without a pointer: the whole document.
-    is: Option<Value>,
+    is: Option<toml::Value>,
     /// A text in names and contents of documents that are copied: `run-1` …
     copy: String,
     /// … and what stands there in the copies.
@@ -164,8 +164,9 @@ impl Change {
             let copies: Vec<_> = copies.map(copied).collect();
             documents.extend(copies);
         }
+        let is_json = |is: &toml::Value| serde_json::to_value(is).unwrap();
         if let (Some(whole), "") = (&self.is, self.at.as_str()) {
-            documents.insert(self.r#in.clone(), whole.to_string());
+            documents.insert(self.r#in.clone(), is_json(whole).to_string());
         }
         let Some(text) = documents.get_mut(&self.r#in) else {
             // Documents of the run are not there before it was.
@@ -178,12 +179,44 @@ impl Change {
             assert_eq!(times, 1, "{story}: {:?} stands {times} times in {}", self.replace, self.r#in);
             *text = text.replace(&self.replace, &self.with);
         }
-        if !self.at.is_empty() {
+        if !self.at.is_empty() && self.r#in.ends_with(".toml") {
+            let mut register: toml::Value = toml::from_str(text).unwrap();
+            declare(story, &mut register, &self.at, self.is.as_ref());
+            *text = toml::to_string(&register).unwrap();
+        } else if !self.at.is_empty() {
             let mut json: Value = serde_json::from_str(text).unwrap();
-            set(story, &mut json, &self.at, self.is.as_ref());
+            set(story, &mut json, &self.at, self.is.as_ref().map(is_json).as_ref());
             *text = json.to_string();
         }
     }
+}
+
+/// Sets a value of the register, or takes it away.
+fn declare(story: &str, register: &mut toml::Value, pointer: &str, value: Option<&toml::Value>) {
+    let missing = format!("{story}: there is no {pointer}");
+    let (parent, last) = pointer.rsplit_once('/').unwrap();
+    let parent = parent.split('/').skip(1).try_fold(register, |here, step| match here {
+        toml::Value::Array(items) => place(items, step).and_then(|i| items.get_mut(i)),
+        other => other.get_mut(step),
+    });
+    match (parent.expect(&missing), value) {
+        (toml::Value::Array(items), Some(value)) if last == "-" => items.push(value.clone()),
+        (toml::Value::Array(items), value) => {
+            let at = place(items, last).expect(&missing);
+            items.splice(at..=at, value.cloned());
+        }
+        (toml::Value::Table(members), Some(value)) => drop(members.insert(last.to_owned(), value.clone())),
+        (toml::Value::Table(members), None) => drop(members.remove(last).expect(&missing)),
+        _ => panic!("{missing}"),
+    }
+}
+
+/// Where the item of a list stands that is about a system, or has this number.
+fn place(items: &[toml::Value], name: &str) -> Option<usize> {
+    let is_it = |item: &toml::Value| {
+        ["id", "system"].iter().any(|member| item.get(member).and_then(toml::Value::as_str) == Some(name))
+    };
+    items.iter().position(is_it).or_else(|| name.parse().ok())
 }
 
 fn set(story: &str, json: &mut Value, pointer: &str, value: Option<&Value>) {
