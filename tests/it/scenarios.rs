@@ -79,10 +79,11 @@ fn tell(control: &Control, quiet: &Assessment) -> Told {
         told.snapshot += &show(&story, finding);
         // The estate as it is stands for every story that changes nothing.
         let name = |tells: &str| (story.system.clone(), tells.to_owned());
-        let here = name(if story.change.is_empty() { "" } else { &story.tells });
+        let is_quiet = story.change.is_empty() && !story.nightly;
+        let here = name(if is_quiet { "" } else { &story.tells });
         let before = name(story.after.as_deref().unwrap_or_default());
         let as_it_is = || story.finding(quiet, &control.id).map(|f| f.status);
-        let was = said.get(&before).copied().or_else(as_it_is);
+        let was = said.get(&before).copied().or_else(|| story.after.is_none().then(as_it_is)?);
         if story.own_changes == 1 && was.is_some_and(|was| was != finding.status) {
             flipped.extend([before, here.clone()]);
         }

@@ -29,15 +29,21 @@ struct Stories {
 
 /// The stories of a control, each with the changes of the one that it comes after.
 pub(crate) fn stories(control: &str) -> Vec<Story> {
-    let path = folder().join(format!("{control}.toml"));
+    let begun = told("common", Vec::new());
+    let begins = begun.len();
+    told(control, begun).split_off(begins)
+}
+
+/// The stories of a file, below those that they may go on from.
+fn told(file: &str, mut told: Vec<Story>) -> Vec<Story> {
+    let path = folder().join(format!("{file}.toml"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let parsed: Stories = toml::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let mut told: Vec<Story> = Vec::new();
     for mut story in parsed.stories {
         story.own_changes = story.change.len();
         if let Some(other) = &story.after {
             let before = told.iter().find(|s| s.tells == *other);
-            let before = before.unwrap_or_else(|| panic!("{control}: no story {other:?} before"));
+            let before = before.unwrap_or_else(|| panic!("{file}: no story {other:?} before"));
             story.change.splice(0..0, before.change.clone());
             story.nightly |= before.nightly;
         }
@@ -63,6 +69,7 @@ pub(crate) struct Story {
     #[serde(skip)]
     pub(crate) own_changes: usize,
     /// The status of the finding.
+    #[serde(default)]
     pub(crate) is: String,
     /// The reason of the unit that decides.
     #[serde(default)]
