@@ -493,6 +493,9 @@ pub struct Unit {
     pub until: Option<Time>,
     /// What was seen.
     pub note: String,
+    /// Of what is not satisfied or not assessed: the line of the control's decision list that held, with its number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<(usize, String)>,
     /// Who accepted it.
     pub excepted: Option<Accepted>,
     /// Entries that decide.

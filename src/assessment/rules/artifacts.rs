@@ -5,7 +5,7 @@ use super::super::estate::{System, model_version};
 use super::super::facts::{Look, Seen};
 use super::super::findings::Case;
 use super::cluster::in_production;
-use super::{Judged, utc};
+use super::{Judged, many, utc};
 use crate::act::SourceKind;
 use crate::evidence::Time;
 use crate::evidence::artifacts::Version;
@@ -143,7 +143,9 @@ fn deleted_version(case: &Case<'_>, system: &System, version: &str, d: &Deployme
     let note = match line {
         1 => first_and_more(hits.iter().map(|(_, n)| n)),
         2 => "no stored files of this version were ever seen".into(),
-        _ => format!("{} files, listed at {complete} looks", files.len()),
+        _ => {
+            format!("{}, listed at {}", many(files.len() as u64, "file"), many(complete as u64, "look"))
+        }
     };
     let listed = files.values().flatten().map(|s| s.seq);
     Judged::line(version, line)
@@ -183,6 +185,7 @@ pub(super) fn stored(case: &Case<'_>) -> Vec<Judged> {
         } else {
             8
         };
+        let stored = many(files.len() as u64, "file");
         let note = match line {
             3 => format!(
                 "{version} runs; no files under …/{}/{version}/ were ever listed",
@@ -190,10 +193,11 @@ pub(super) fn stored(case: &Case<'_>) -> Vec<Judged> {
             ),
             4 => format!("{version}: the manifest names {}, which is not there", lacking.unwrap_or_default()),
             7 => format!("{version} ran before its files were stored"),
-            9 if is_unread => {
-                format!("{version}: {} files; what the manifest names was not read", files.len())
-            }
-            _ => format!("{version}: {} files", files.len()),
+            2 => format!("{version}: its files were not listed of late"),
+            5 => format!("{version}: its sets hold a file of one name with different bytes"),
+            6 => format!("{version}: {stored}; not known since when it runs"),
+            9 if is_unread => format!("{version}: {stored}; what the manifest names was not read"),
+            _ => format!("{version}: {stored}, there before it ran"),
         };
         let listed = files.values().flatten().map(|s| s.seq);
         Judged::line(subject, line).note(note).evidence([w.seq]).evidence(manifests).evidence(listed)

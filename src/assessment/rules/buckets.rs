@@ -2,7 +2,7 @@
 
 use super::super::facts::Seen;
 use super::super::findings::Case;
-use super::Judged;
+use super::{Judged, many};
 use crate::act::Level;
 use crate::evidence::artifacts::Bucket;
 use serde_json::Value;
@@ -55,7 +55,11 @@ pub(super) fn versioning(case: &Case<'_>) -> Vec<Judged> {
         };
         let history = state.into_iter().flat_map(|b| case.looks(&b.source));
         let looks = history.filter(|l| l.value.complete).count();
-        let note = format!("versioning {}, {looks} complete looks", setting.unwrap_or("not read"));
+        let looks = many(looks as u64, "complete look");
+        let note = match null.filter(|_| line == 2) {
+            Some(v) => format!("{} was stored without a version", v.value.key),
+            None => format!("versioning {}, {looks}", setting.unwrap_or("not read")),
+        };
         Judged::line(bucket, line).note(note).evidence(state.map(|s| s.seq)).evidence(null.map(|n| n.seq))
     };
     buckets(case).into_iter().map(judge).collect()

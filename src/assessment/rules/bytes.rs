@@ -5,7 +5,7 @@ use super::super::estate::System;
 use super::super::facts::Seen;
 use super::super::findings::Case;
 use super::artifacts::{first_and_more, looks, set};
-use super::{Judged, utc};
+use super::{Judged, many, utc};
 use crate::act::Level;
 use crate::evidence::Time;
 use crate::evidence::artifacts::{Detail, Version, subject};
@@ -93,7 +93,10 @@ fn of_version(case: &Case<'_>, system: &System, version: &str, d: &Deployment) -
         2 | 3 => "S3 states no checksum of some files".into(),
         4 => "checksums may not be read".into(),
         8 => "checksums of some files were not read yet, or cannot be compared".into(),
-        _ => format!("{} files with their checksums, listed at {complete} looks", files.len()),
+        _ => {
+            let (files, looks) = (many(files.len() as u64, "file"), many(complete as u64, "look"));
+            format!("{files} with checksums, listed at {looks}")
+        }
     };
     let sums_of = |v: &&Seen<Version>| {
         let computed = case.facts.hash(&v.value, case.estate.at).map(|h| h.seq);

@@ -3,7 +3,7 @@
 use super::super::facts::Row;
 use super::super::findings::Case;
 use super::sight::{Ours, Sight};
-use super::{Judged, utc};
+use super::{Judged, many, utc};
 use crate::config::Network;
 use crate::evidence::Time;
 use ipnet::IpNet;
@@ -72,8 +72,8 @@ fn judge(case: &Case<'_>, ours: &Ours<'_>, hour: Time, beyond: &[&Row]) -> Judge
 fn told<'r>(hour: Time, rows: impl Iterator<Item = &'r &'r Row>) -> String {
     let row = |r: &&Row| {
         let network = r.place.peer.trim_start_matches("public ");
-        let (kib, port, n) = (r.bytes / 1024, r.place.port, r.records);
-        format!("{n} records to port {port} in {network} in the hour from {}, {kib} KiB out", utc(hour))
+        let (kib, port, n) = (r.bytes / 1024, r.place.port, many(r.records, "record"));
+        format!("{n} to port {port} in {network} in the hour from {}, {kib} KiB out", utc(hour))
     };
     rows.map(row).collect::<Vec<_>>().join("; ")
 }

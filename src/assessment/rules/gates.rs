@@ -3,8 +3,8 @@
 use super::super::estate::annotation;
 use super::super::facts::Seen;
 use super::super::findings::{Basis, Case};
-use super::Judged;
 use super::cluster::{constraints, environment, in_production, is_unaudited, scope, selects, workloads};
+use super::{Judged, many};
 use crate::evidence::gatekeeper::{AuditRow, Constraint, Lacks, Reperformed, Verdict, Workload};
 use std::collections::BTreeMap;
 
@@ -105,10 +105,6 @@ pub(super) fn not_vacuous(case: &Case<'_>) -> Vec<Judged> {
         }
     };
     gates(case).into_iter().filter(finds_nothing).map(judge).collect()
-}
-
-pub(super) fn many(n: u64, what: &str) -> String {
-    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
 /// Every workload has to have its labels; a registry is asked for in production and staging.

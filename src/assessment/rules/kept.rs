@@ -6,9 +6,9 @@ use super::super::estate::System;
 use super::super::facts::Seen;
 use super::super::findings::Case;
 use super::super::lifecycle::{Expiry, Stored, expiry};
-use super::Judged;
 use super::artifacts::{first_and_more, set};
 use super::buckets::settings;
+use super::{Judged, many};
 use crate::evidence::artifacts::{Version, subject};
 
 /// Whether nothing is set up that takes a file of a version in production away.
@@ -50,7 +50,10 @@ fn of_version(case: &Case<'_>, system: &System, version: &str, d: &Deployment) -
             "{}, if their tags are as it says: they were not read",
             first_and_more(open.iter().map(|h| &h.what))
         ),
-        _ => format!("{} files: no expiry rule is about them, and no lock on them ended", latest.len()),
+        _ => {
+            let files = many(latest.len() as u64, "file");
+            format!("{files}: no rule would delete or hide any, and no lock ended")
+        }
     };
     let judged =
         Judged::line(version, line).note(note).evidence(hidden.iter().chain(&unlocked).map(|h| h.entry));

@@ -80,6 +80,11 @@ fn utc(t: Time) -> String {
     t.timestamp().strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
+/// A number of things, in words.
+fn many(n: u64, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
 /// Units of two gates.
 fn both(mut of_cluster: Vec<Judged>, of_runs: Vec<Judged>) -> Vec<Judged> {
     of_cluster.extend(of_runs);

@@ -3,7 +3,7 @@
 use super::super::facts::{HourSum, Row};
 use super::super::findings::Case;
 use super::sight::{Ours, Sight, covered, hours, not_read, sum};
-use super::{Judged, utc};
+use super::{Judged, many, utc};
 use crate::evidence::Time;
 use crate::evidence::flow_logs::Initiator;
 use std::collections::BTreeMap;
@@ -98,15 +98,12 @@ fn told<'r>(
     match line {
         1 | 7 => {
             let row = |r: &&Row| {
-                let (port, n, kib) = (r.place.port, r.records, r.bytes / 1024);
+                let (port, n, kib) = (r.place.port, many(r.records, "connection"), r.bytes / 1024);
                 let peers = match r.place.peer.strip_prefix("public ") {
                     Some(network) => format!("public addresses in {network}"),
                     None => format!("{} addresses", r.place.peer),
                 };
-                format!(
-                    "port {port} accepted {n} connections from {peers} in the hour from {}, {kib} KiB out",
-                    utc(hour)
-                )
+                format!("port {port} accepted {n} from {peers} in the hour from {}, {kib} KiB out", utc(hour))
             };
             hits.map(row).collect::<Vec<_>>().join("; ")
         }

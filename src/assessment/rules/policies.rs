@@ -2,9 +2,8 @@
 
 use super::super::facts::{RunFacts, Seen};
 use super::super::findings::{Basis, Case};
-use super::gates::many;
 use super::terraform::{Applied, applied, attached, in_window, limit};
-use super::{Judged, utc};
+use super::{Judged, many, utc};
 use crate::act::Policy;
 use crate::evidence::sentinel::{Outcome, Run, StateVersion, strictness};
 use crate::reperformance::{Judgement, judgement};

@@ -6,7 +6,7 @@ use super::super::estate::System;
 use super::super::facts::{HourSum, Seen, States};
 use super::super::findings::Case;
 use super::sight::Ours;
-use super::{Judged, utc};
+use super::{Judged, many, utc};
 use crate::act::SourceKind;
 use crate::evidence::Time;
 
@@ -82,8 +82,8 @@ fn running(case: &Case<'_>, system: &System, ours: &Ours<'_>, span: Span) -> Vec
     let rows = ours.rows(&facts.network.ports).into_iter();
     let served = rows.filter(|r| ports.contains(&r.place.port) && r.records > 0 && within(r.hour, span));
     seen.extend(served.map(|p| {
-        let (n, port, hour) = (p.records, p.place.port, utc(p.hour));
-        (format!("port {port} accepted {n} connections in the hour from {hour}"), p.seq)
+        let (n, port, hour) = (many(p.records, "connection"), p.place.port, utc(p.hour));
+        (format!("port {port} accepted {n} in the hour from {hour}"), p.seq)
     }));
     seen
 }

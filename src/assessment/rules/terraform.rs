@@ -3,7 +3,7 @@
 use super::super::estate::ai_resource;
 use super::super::facts::{RunFacts, Seen};
 use super::super::findings::{Case, Excepted};
-use super::Judged;
+use super::{Judged, many};
 use crate::evidence::Time;
 use crate::evidence::sentinel::{Encryption, Outcome, Override, PolicySet, Resource, Run};
 use crate::reperformance::{CostVerdict, cost, deployment_tags, is_model_resource, required_tags};
@@ -70,6 +70,25 @@ pub(super) fn is_open(set: &PolicySet) -> bool {
 fn is_attached(case: &Case<'_>, run: &Seen<Run>) -> Option<bool> {
     let policy = &case.catalogue.pack.policies.iter().find(|p| p.control == case.control.id)?.name;
     attached(case, policy, run)
+}
+
+/// How many things of a kind a plan holds, where it was read.
+fn planned(run: &Seen<Run>, n: usize, what: &str) -> String {
+    match run.value.plan.state.as_str() {
+        "read" => many(n as u64, what),
+        "denied" => "the plan may not be read".into(),
+        "too long" => "the plan is longer than what is read".into(),
+        _ => "the plan was not read".into(),
+    }
+}
+
+/// What a policy said, and at which level it runs.
+fn told(outcome: Option<&Seen<Outcome>>) -> String {
+    let Some(Outcome { status, level, .. }) = outcome.map(|o| &o.value) else {
+        return "no outcome of the policy".into();
+    };
+    let level = if level.is_empty() { "at a level that is not known" } else { level };
+    format!("the policy {status}, {level}")
 }
 
 fn entries(run: &Seen<Run>, outcome: Option<&Seen<Outcome>>) -> Vec<u64> {
@@ -157,14 +176,9 @@ pub(super) fn gpu_instances(case: &Case<'_>) -> Vec<Judged> {
         } else {
             11
         };
-        let note = if wrong.is_empty() {
-            format!(
-                "{} compute resources, {}",
-                plan.compute.len(),
-                said.map_or("no policy outcome", |o| &o.value.status)
-            )
-        } else {
-            format!("not allowed: {}", wrong.join(", "))
+        let note = match wrong.is_empty() {
+            true => format!("{}; {}", planned(run, plan.compute.len(), "compute resource"), told(said)),
+            false => format!("not allowed: {}", wrong.join(", ")),
         };
         let judged = Judged::line(&run.value.run, line).note(note).evidence(entries(run, said));
         Some(judged.happened(run.value.applied.unwrap_or(run.at)))
@@ -254,10 +268,11 @@ pub(super) fn deployment_rules(case: &Case<'_>) -> Vec<Judged> {
         } else {
             11
         };
-        let note = if missing.is_empty() {
-            format!("{}: {} model resources", run.value.run, models.len())
-        } else {
-            format!("{}: no tag {}", run.value.run, missing.join(", "))
+        let note = match missing.is_empty() {
+            true => {
+                format!("{}: {}; {}", run.value.run, planned(run, models.len(), "model resource"), told(said))
+            }
+            false => format!("{}: no tag {}", run.value.run, missing.join(", ")),
         };
         Judged::line(workspace, line).note(note).evidence(entries(run, said))
     };
@@ -268,9 +283,10 @@ pub(super) fn deployment_rules(case: &Case<'_>) -> Vec<Judged> {
 fn resources<'a>(case: &Case<'a>) -> Vec<(&'a Seen<Resource>, Option<Applied<'a>>)> {
     let Some(system) = case.system else { return Vec::new() };
     let last = last_applied(case);
-    let present = case.facts.terraform.resources.at(case.estate.at);
-    let ours = present.filter(|(subject, _)| system.resources.contains(*subject));
-    ours.map(|(_, r)| (r, last.get(r.value.workspace.as_str()).copied())).collect()
+    let present =
+        |subject: &String| case.facts.terraform.resources.of(subject, case.estate.at).filter(|r| !r.gone);
+    let ours = system.resources.iter().filter_map(present);
+    ours.map(|r| (r, last.get(r.value.workspace.as_str()).copied())).collect()
 }
 
 /// Workspaces whose last applied plan was not read.
@@ -289,7 +305,8 @@ pub(super) fn resource_tags(case: &Case<'_>) -> Vec<Judged> {
         } else {
             3
         };
-        Judged::line(workspace, line).evidence(entries(run, said))
+        let note = format!("{}: {}; {}", run.value.run, planned(run, 0, "resource"), told(said));
+        Judged::line(workspace, line).note(note).evidence(entries(run, said))
     };
     let of_resource = |(seen, last): (&Seen<Resource>, Option<Applied<'_>>)| {
         let r = &seen.value;
@@ -305,10 +322,11 @@ pub(super) fn resource_tags(case: &Case<'_>) -> Vec<Judged> {
         } else {
             7
         };
-        let note = if missing.is_empty() {
-            "carries every required tag".into()
-        } else {
-            format!("no tag {}", missing.join(", "))
+        let note = match line {
+            4 => OLDER.into(),
+            5 => format!("no tag {}", missing.join(", ")),
+            6 => format!("known only once it is applied: {}", later.join(", ")),
+            _ => "carries every required tag".into(),
         };
         Some(resource_line(seen, last, line).note(note))
     };
@@ -322,6 +340,9 @@ fn resource_line(seen: &Seen<Resource>, last: Option<Applied<'_>>, line: usize) 
     Judged::line(unit, line).evidence([seen.seq]).evidence(last.map(|(_, run)| run.seq))
 }
 
+/// What is said of a resource that the last, targeted plan left out.
+const OLDER: &str = "the last plan was a targeted one that left it out";
+
 /// A targeted plan says nothing of a resource whose state is older than it.
 fn left_out(seen: &Seen<Resource>, last: Option<Applied<'_>>) -> bool {
     last.is_some_and(|(_, run)| run.value.targeted && seen.at < run.value.applied.unwrap_or(run.at))
@@ -330,7 +351,8 @@ fn left_out(seen: &Seen<Resource>, last: Option<Applied<'_>>) -> bool {
 pub(super) fn encryption(case: &Case<'_>) -> Vec<Judged> {
     let of_workspace = |(workspace, (_, run)): (&str, Applied<'_>)| {
         let line = if run.value.plan.state == "denied" { 1 } else { 2 };
-        Judged::line(workspace, line).evidence([run.seq])
+        let note = format!("{}: {}", run.value.run, planned(run, 0, "resource"));
+        Judged::line(workspace, line).note(note).evidence([run.seq])
     };
     let of_resource = |(seen, last): (&Seen<Resource>, Option<Applied<'_>>)| {
         let r = &seen.value;
@@ -341,6 +363,7 @@ pub(super) fn encryption(case: &Case<'_>) -> Vec<Judged> {
             Encryption::On => 6,
         };
         let note = match line {
+            3 => OLDER,
             4 => "the plan sets encryption off",
             5 => "the plan does not say",
             _ => "the plan sets encryption on",

@@ -3,8 +3,8 @@
 use super::super::facts::{Seen, States};
 use super::super::findings::Case;
 use super::cluster::{is_unaudited, scope, was_read_whole, workloads};
-use super::gates::{many, row};
-use super::{Judged, utc};
+use super::gates::row;
+use super::{Judged, many, utc};
 use crate::evidence::Time;
 use crate::evidence::gatekeeper::{Constraint, Ending, Template, Verdict, Violation, Workload};
 use std::collections::BTreeSet;

@@ -84,6 +84,9 @@ impl<'a> Builder<'a> {
         let digest =
             sha256_hex(evidence.iter().map(|e| e.leaf.as_str()).collect::<Vec<_>>().join("\n").as_bytes());
         let until = state.filter(|_| u.status == Status::Satisfied).and_then(|s| s.resolved);
+        let number = u.line.filter(|_| matches!(u.status, Status::NotSatisfied | Status::NotAssessed));
+        let rule = self.s.catalogue.control(&f.control).map_or(&[][..], |c| &c.rule);
+        let line = number.and_then(|n| Some((n, rule.get(n - 1)?.when.clone())));
         m::Unit {
             id: u.id.clone(),
             status: u.status,
@@ -94,6 +97,7 @@ impl<'a> Builder<'a> {
             since: state.and_then(|s| s.since),
             until,
             note: if u.note.is_empty() { reason(&u.reason) } else { u.note.clone() },
+            line,
             excepted: u.excepted.as_ref().map(|x| m::Accepted {
                 how: x.how,
                 entry: x.entry,
