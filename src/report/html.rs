@@ -116,7 +116,10 @@ impl Finding {
         self.status == Status::NotSatisfied && !self.excepted
     }
     fn urgent(&self) -> bool {
-        self.status <= Status::NotAssessed
+        self.status <= Status::NotAssessed && !self.unprovided
+    }
+    fn settled(&self) -> bool {
+        self.status > Status::NotAssessed
     }
     fn throughout(&self) -> bool {
         self.tested == Tested::Throughout

@@ -39,6 +39,8 @@ pub struct Report {
     pub wanted: Vec<Wanted>,
     /// Per system.
     pub systems: Vec<System>,
+    /// Controls for which nobody provides evidence for any system: told once.
+    pub unprovided: Vec<Unprovided>,
     /// Findings of the estate.
     pub estate_findings: Vec<Finding>,
     /// Who accepted what is not?
@@ -326,6 +328,8 @@ pub struct System {
     pub accepted: u64,
     /// Its findings.
     pub findings: Vec<Finding>,
+    /// How many of them are told once for all systems.
+    pub unprovided: u64,
     /// What ran when.
     pub workloads: Vec<Workload>,
     /// Runs that were applied in the window.
@@ -404,6 +408,9 @@ pub struct Finding {
     pub references: Vec<String>,
     /// Whether all that is not satisfied was accepted.
     pub excepted: bool,
+    /// Whether nobody provides evidence for it, here or for any other system: it is told once for all.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unprovided: bool,
     /// Units by status.
     pub counts: Counts,
     /// What was seen, in a sentence.
@@ -414,6 +421,25 @@ pub struct Finding {
     pub limit: String,
     /// Units not satisfied or not assessed, and at most 20 of the others.
     pub units: Vec<Unit>,
+}
+
+/// A control for which nobody provides evidence, with all systems that it is asked of.
+#[derive(Clone, Debug, Serialize)]
+pub struct Unprovided {
+    /// The control.
+    pub control: String,
+    /// Its title.
+    pub title: String,
+    /// How many systems it is asked of.
+    pub systems: u64,
+    /// What is missing.
+    pub why: String,
+    /// duty in force, duty to come, house rule: as for the first of them.
+    pub duty: String,
+    /// Articles that bind the first of them.
+    pub references: Vec<String>,
+    /// How to mend it.
+    pub remediation: String,
 }
 
 /// By when a finding is to be put right.

@@ -215,3 +215,34 @@ fn a_date_of_the_law_and_a_number_of_the_house_may_be_set() {
         );
     }
 }
+
+#[test]
+fn what_nobody_provides_evidence_for_is_told_once() {
+    let none =
+        |system: &str| format!("  {{ in = \"systems.toml\", at = \"/system/{system}/art50\", is = [] }},\n");
+    let of = |world: &World| {
+        let report = report(world);
+        let done = world.run(&["report", "--format", "html", "--out", "out"]);
+        assert!(done.status.success(), "{}", stderr(&done));
+        let pages = std::fs::read_dir(world.path("out")).unwrap().map(|f| f.unwrap().path());
+        let page = pages.into_iter().find(|p| p.extension().is_some_and(|e| e == "html")).unwrap();
+        (report, std::fs::read_to_string(page).unwrap())
+    };
+    let control = "transparency-notice-recorded";
+    let (report, page) = of(&story(&[none("scoring"), none("assistant")].concat()).world());
+    let told = report["unprovided"].as_array().unwrap();
+    assert_eq!(
+        (told.len(), &told[0]["control"], &told[0]["systems"]),
+        (1, &control.into(), &3.into()),
+        "{told:?}"
+    );
+    assert_eq!(finding(&report, "scoring", control)["unprovided"], true);
+    assert_eq!(finding(&report, "scoring", control)["status"], "not-assessed", "the finding stays");
+    let title = told[0]["title"].as_str().unwrap();
+    let rows = |page: &str| page.matches(&format!("<b>{title}</b>")).count();
+    assert_eq!(rows(&page), 1, "only of the system that it is not asked of");
+    assert!(page.contains("Nobody provides evidence anywhere") && page.contains("told once for all systems"));
+    let (report, page) = of(&story(&none("scoring")).world());
+    assert_eq!(report["unprovided"].as_array().unwrap().len(), 0, "somebody provides it");
+    assert_eq!(rows(&page), 4);
+}

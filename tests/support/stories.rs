@@ -253,7 +253,9 @@ impl Story {
     pub(crate) fn with(&self, other: &Story) -> Option<Story> {
         let clash = |a: &Change, b: &Change| {
             let is_one_text = a.replace.contains(&b.replace) || b.replace.contains(&a.replace);
-            let is_one_member = a.at.starts_with(&b.at) || b.at.starts_with(&a.at);
+            // What is about another system now has another place.
+            let [of_a, of_b] = [a, b].map(|change| change.at.trim_end_matches("/system"));
+            let is_one_member = of_a.starts_with(of_b) || of_b.starts_with(of_a);
             let is_gone = |a: &Change, b: &Change| !a.without.is_empty() && b.r#in.starts_with(&a.without);
             a.r#in == b.r#in && is_one_text && is_one_member || is_gone(a, b) || is_gone(b, a)
         };
@@ -271,6 +273,37 @@ impl Story {
     pub(crate) fn without_look(mut self, source: &str, look: &str) -> Story {
         self.change.push(Change { without_look: format!("{source}/{look}"), ..Change::default() });
         self
+    }
+
+    /// The same without a document of a look: a listing, a reply, a delivered object of flow logs.
+    pub(crate) fn without_document(mut self, document: &str, look: &str) -> Story {
+        let (without, look) = (document.to_owned(), look.to_owned());
+        self.change.push(Change { without, from: look.clone(), until: look, ..Change::default() });
+        self
+    }
+
+    /// What is taken away of looks, in words.
+    pub(crate) fn leaves(&self) -> String {
+        let gone = self.change.iter().map(|c| match c.without_look.as_str() {
+            "" if c.without.is_empty() => String::new(),
+            "" => format!("{} of {}", c.without, c.from),
+            look => format!("the look {look}"),
+        });
+        gone.filter(|what| !what.is_empty()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Documents of a source at a look.
+    pub(crate) fn documents(&self, source: &str, look: usize) -> Vec<String> {
+        let (look_name, mut documents) = (LOOKS[look], documents(look));
+        for change in self.change.iter().filter(|c| c.holds_in(look_name)) {
+            change.apply(&self.tells, &mut documents);
+        }
+        let mut names: Vec<String> = documents.into_keys().filter(|n| n.starts_with(source)).collect();
+        if source == "flow-logs" {
+            let objects = self.flow_logs(look, "\n").into_iter().map(|(name, _)| format!("flow-logs/{name}"));
+            names.extend(objects);
+        }
+        names
     }
 
     /// The estate of the story, as it was looked at. What nothing changes is shared by all stories.
@@ -315,14 +348,19 @@ impl Story {
     }
 
     fn is_about_hours(&self) -> bool {
-        self.change.iter().any(|c| !c.silent.is_empty() || c.record.is_some())
+        let of_objects = |c: &Change| c.without.starts_with("flow-logs/AWSLogs/");
+        self.change.iter().any(|c| !c.silent.is_empty() || c.record.is_some() || of_objects(c))
     }
 
     fn write_look(&self, world: &World, (source, look): (&str, usize), mut documents: Documents) {
         let line = documents.remove("flow-logs/each-hour.log");
-        for (name, text) in line.iter().flat_map(|line| self.flow_logs(look, line)) {
-            documents.insert(format!("flow-logs/{name}"), text);
-        }
+        let objects = line.iter().flat_map(|line| self.flow_logs(look, line));
+        let objects = objects.map(|(name, text)| (format!("flow-logs/{name}"), text));
+        let is_gone = |name: &str| {
+            let here = self.change.iter().filter(|c| c.holds_in(LOOKS[look]));
+            here.filter(|c| !c.without.is_empty()).any(|c| name.starts_with(&c.without))
+        };
+        documents.extend(objects.filter(|(name, _)| !is_gone(name)));
         for (name, text) in documents {
             let rest = name.strip_prefix(source).unwrap();
             let path = world.path(&format!("{source}/{}{rest}", LOOKS[look]));

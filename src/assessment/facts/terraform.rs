@@ -1,6 +1,6 @@
 //! Runs with what their policies said and who let them through; resources as last applied; policy sets.
 
-use super::{Seen, States, push, push_tight, read};
+use super::{Seen, States, of, push, push_tight, read};
 use crate::evidence::sentinel::{
     DELETED, Outcome, Override, Policy, PolicySet, Resource, Run, StateVersion, Workspace,
 };
@@ -30,6 +30,8 @@ pub struct Terraform {
     pub states: BTreeMap<String, Seen<StateVersion>>,
     /// Workspaces.
     pub workspaces: States<Workspace>,
+    /// Names of workspaces by id. Where a look could not list them, runs and resources go by the id.
+    names: BTreeMap<String, String>,
     /// Projects of each workspace, by name, with the time since when it was seen there.
     projects: BTreeMap<String, Vec<(Time, String)>>,
     /// Policies with their text.
@@ -46,7 +48,8 @@ impl Terraform {
     pub(super) fn fold(&mut self, placed: &Placed) {
         match placed.entry.kind {
             Kind::SentinelRun => {
-                if let Some(seen) = read::<Run>(placed) {
+                if let Some(mut seen) = read::<Run>(placed) {
+                    self.name(&mut seen.value.workspace);
                     self.run(seen);
                 }
             }
@@ -67,32 +70,79 @@ impl Terraform {
                     }
                 }
             }
-            Kind::SentinelPolicySet => push(&mut self.sets, placed),
+            Kind::SentinelPolicySet => {
+                if let Some(mut seen) = read::<PolicySet>(placed) {
+                    let named = seen.value.workspaces.iter_mut().chain(&mut seen.value.excluded);
+                    named.for_each(|workspace| self.name(workspace));
+                    push_tight(of(&mut self.sets.0, &placed.entry.subject), seen);
+                }
+            }
             Kind::SentinelPolicy => push(&mut self.policies, placed),
             Kind::TerraformStateVersion => {
-                if let Some(seen) = read::<StateVersion>(placed) {
+                if let Some(mut seen) = read::<StateVersion>(placed) {
+                    self.name(&mut seen.value.workspace);
                     self.states.insert(seen.value.id.clone(), seen);
                 }
             }
             Kind::TerraformWorkspace => {
-                if let Some(seen) = read::<Workspace>(placed).filter(|w| !w.value.project.is_empty()) {
-                    self.projects.entry(seen.value.name).or_default().push((seen.at, seen.value.project));
+                if let Some(seen) = read::<Workspace>(placed).filter(|w| !w.gone) {
+                    let id = placed.entry.subject.rsplit('/').next().unwrap_or_default();
+                    self.learn(id, &seen.value.name);
+                    if !seen.value.project.is_empty() {
+                        self.projects.entry(seen.value.name).or_default().push((seen.at, seen.value.project));
+                    }
                 }
                 push(&mut self.workspaces, placed);
             }
             Kind::TerraformResource => {
-                push(&mut self.resources, placed);
-                // Runs are read newest first: what is told later may be older.
-                if let Some(history) = self.resources.0.get_mut(&placed.entry.subject) {
-                    for seen in history.iter().filter(|s| s.seq == placed.seq) {
-                        let subjects = self.subjects.entry(seen.value.workspace.clone()).or_default();
-                        subjects.insert(placed.entry.subject.clone());
-                    }
-                    history.sort_by_key(|seen| seen.at);
+                if let Some(seen) = read::<Resource>(placed) {
+                    self.resource(&placed.entry.subject, seen);
                 }
             }
             _ => {}
         }
+    }
+
+    /// Puts a workspace's name in the place of its id, where it is known.
+    fn name(&self, workspace: &mut String) {
+        if let Some(name) = self.names.get(workspace.as_str()) {
+            workspace.clone_from(name);
+        }
+    }
+
+    /// Notes the name of a workspace, also of what went by its id before.
+    fn learn(&mut self, id: &str, name: &str) {
+        if self.names.insert(id.to_owned(), name.to_owned()).is_some() {
+            return;
+        }
+        for run in self.runs.values_mut().filter_map(|r| r.run.as_mut()).filter(|r| r.value.workspace == id) {
+            name.clone_into(&mut run.value.workspace);
+        }
+        for state in self.states.values_mut().filter(|s| s.value.workspace == id) {
+            name.clone_into(&mut state.value.workspace);
+        }
+        if let Some(applied) = self.applied.remove(id) {
+            self.applied.entry(name.to_owned()).or_default().extend(applied);
+        }
+        for subject in self.subjects.remove(id).into_iter().flatten() {
+            let history = self.resources.0.remove(&subject).into_iter().flatten();
+            history.for_each(|seen| self.resource(&subject, seen));
+        }
+    }
+
+    /// Runs are read newest first: what is told later may be older.
+    fn resource(&mut self, subject: &str, mut seen: Seen<Resource>) {
+        let id = seen.value.workspace.clone();
+        self.name(&mut seen.value.workspace);
+        let name = &seen.value.workspace;
+        let subject = match id == *name {
+            true => subject.to_owned(),
+            false => subject.replacen(&format!("/{id}/"), &format!("/{name}/"), 1),
+        };
+        of(&mut self.subjects, name).insert(subject.clone());
+        let history = of(&mut self.resources.0, &subject);
+        push_tight(history, seen);
+        history.sort_by_key(|seen| seen.at);
     }
 
     /// That the API no longer shows a run takes nothing back of what it was.

@@ -20,6 +20,8 @@ struct Denial<'a> {
     began: Time,
     /// Whether that change was seen.
     is_seen: bool,
+    /// The earliest time at which it may have begun, where the change was seen.
+    earliest: Option<Time>,
     workload: Order,
     /// Whether the workload violated it as it was seen first; none when that is not known.
     from_the_first: Option<bool>,
@@ -63,9 +65,10 @@ fn denials<'a>(case: &Case<'a>, subject: &str, w: &Seen<Workload>) -> Vec<Denial
         let violated = format!("{subject}#{}/{}", c.value.kind, c.value.name);
         let violation = facts.violations.of(&violated, at);
         let (began, is_seen) = denies_since(case, place, c)?;
+        let earliest = earliest(case, c, began).filter(|_| is_seen);
         let workload = match w.value.created {
             Some(created) if created > began.plus_seconds(skew) => Order::After,
-            Some(created) if is_seen && created <= began => Order::Before,
+            Some(created) if earliest.is_some_and(|t| created <= t) => Order::Before,
             _ => Order::Unknown,
         };
         Some(Denial {
@@ -74,6 +77,7 @@ fn denials<'a>(case: &Case<'a>, subject: &str, w: &Seen<Workload>) -> Vec<Denial
             is_complete: is_complete(case, c, w),
             began,
             is_seen,
+            earliest,
             workload,
             from_the_first: from_the_first(case, subject, &violated, w),
         })
@@ -100,6 +104,15 @@ fn denies_since(case: &Case<'_>, place: &str, c: &Seen<Constraint>) -> Option<(T
     // What the first look showed was there before.
     let first = case.looks(&c.source).find_map(|l| l.value.looked_at)?;
     Some((began, began > first))
+}
+
+/// When a change may have been made that was seen at a time: what a watch told, then; what a look showed, after the complete
+/// look before it, and not before the constraint was created.
+fn earliest(case: &Case<'_>, c: &Seen<Constraint>, seen: Time) -> Option<Time> {
+    if !case.looks(&c.source).any(|look| look.value.looked_at == Some(seen)) {
+        return Some(seen);
+    }
+    case.look_before(&c.source, seen).max(c.value.created.filter(|created| *created <= seen))
 }
 
 /// Whether a workload violated a constraint as it was seen first: at that look, or nothing that a rule can ask changed until it
@@ -158,7 +171,8 @@ pub(super) fn aged(case: &Case<'_>) -> Vec<Judged> {
     let grace = 86_400 * case.catalogue.defaults.grace_days;
     let is_young = |d: &Denial<'_>| d.violates_and_is(Order::Before);
     let is_aged = |d: &Denial<'_>| is_young(d) && case.estate.at > d.began.plus_seconds(grace);
-    let is_unknown = |d: &Denial<'_>| d.violates_and_is(Order::Unknown);
+    let may_be_aged = |d: &Denial<'_>| d.earliest.is_some_and(|t| case.estate.at > t.plus_seconds(grace));
+    let is_unknown = |d: &Denial<'_>| d.violates_and_is(Order::Unknown) || is_young(d) && may_be_aged(d);
     let lines: [Line<'_>; 5] =
         [(1, &is_aged), (2, &|d| d.is_open()), (3, &is_unknown), (5, &is_young), (4, &|d| d.violates())];
     decided(case, &lines, 6, 7)

@@ -45,6 +45,7 @@ impl<'a> Builder<'a> {
             deadline: self.deadline(f),
             references: f.law.references.clone(),
             excepted: f.excepted,
+            unprovided: false,
             counts: f.counts,
             summary: summary(f),
             remediation: text(|c| &c.remediation),

@@ -5,6 +5,7 @@ mod changes;
 mod findings;
 mod integrity;
 mod systems;
+mod unprovided;
 mod wanted;
 
 use super::local::Zone;
@@ -49,7 +50,8 @@ const NIGHTS: usize = 30;
 pub fn build(s: &Source<'_>) -> m::Report {
     let zone = Zone::named(&s.run.config.timezone);
     let b = Builder { s, zone };
-    let systems: Vec<m::System> = b.systems().map(|x| b.system(x)).collect();
+    let mut systems: Vec<m::System> = b.systems().map(|x| b.system(x)).collect();
+    let unprovided = b.unprovided(&mut systems);
     let estate: Vec<m::Finding> = s
         .assessment
         .findings
@@ -82,6 +84,7 @@ pub fn build(s: &Source<'_>) -> m::Report {
         controls: b.controls(),
         law: b.law(),
         systems,
+        unprovided,
         estate_findings: estate,
     }
 }

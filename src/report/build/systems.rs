@@ -38,6 +38,7 @@ impl<'a> Builder<'a> {
             open: findings.iter().filter(not).filter(|f| !f.excepted).count() as u64,
             accepted: findings.iter().filter(not).filter(|f| f.excepted).count() as u64,
             findings,
+            unprovided: 0,
             workloads: self.workloads(x),
             runs: self.runs(x),
             artifacts: self.artifacts(x),
