@@ -13,6 +13,9 @@ mod passes;
 use actledger::assessment::{self, Facts};
 use actledger::clock::Clock;
 use actledger::config::Config;
+use actledger::evidence::flow_logs::{
+    Direction, FlowObject, FlowRow, HourRow, Initiator, RecordCounts, Side, Traffic,
+};
 use actledger::evidence::record::AssessmentRun;
 use actledger::evidence::{Evidence, Kind, Time};
 use actledger::jobs::{self, Desk};
@@ -94,6 +97,15 @@ fn judge(dir: &Path) {
     let store = desk.store().unwrap();
     let mut facts = Facts::default();
     store.verified(u64::MAX, |placed| facts.fold(placed)).unwrap().unwrap();
+    // What cannot be read would be left out, and cost nothing.
+    let objects: usize = facts.network.arrivals.values().map(Vec::len).sum();
+    let (systems, runs) = (facts.systems.0.len(), facts.terraform.runs.len());
+    let told = (facts.versions.0.len(), facts.cluster.workloads.0.len(), facts.terraform.resources.0.len());
+    assert!(
+        told.0 >= 120 * systems && told.1 == systems && told.2 == 2 * systems && runs >= 5 * systems,
+        "{told:?}"
+    );
+    assert!(objects >= 600 * systems, "{objects} objects");
     let at = store.reader().last_recorded().unwrap().unwrap().plus_seconds(1800);
     let last = facts.own.runs.last().unwrap().value.clone();
     let run = AssessmentRun { at, size: facts.size, ..last };
@@ -185,7 +197,7 @@ fn declared(s: usize) -> Vec<Evidence> {
         "select": [{ "kubernetes": { "app": id } }, { "terraform": { "workspace": format!("{id}-infra") } }], "serving_ports": [8443] });
     let decision = json!({ "system": id, "level": level, "annex": "III.4(a)", "role": "both", "date": at(0, 0), "reason": "r", "review_by": at(300, 0) });
     let interface = json!({ "interface": format!("eni-{s}"), "vpc": "vpc-1", "subnet": "subnet-1", "instance": format!("i-{s}"),
-        "addresses": [format!("10.{}.{}.{}", s / 65_536, s / 256 % 256, s % 256)], "tags": { "AI-System": id }, "attached": at(-90, 0) });
+        "addresses": [address(s)], "tags": { "AI-System": id }, "attached": at(-90, 0) });
     vec![
         state(Kind::RegisterSystem, "register", subject.clone(), 0, system),
         state(Kind::RegisterDecision, "register", subject, 0, decision),
@@ -241,6 +253,35 @@ fn run(id: &str, day: i64) -> Vec<Evidence> {
     all
 }
 
+/// The fields of flow logs, version 2.
+const FORMAT: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status";
+
+fn flows(system: usize, hour: Time) -> FlowRow {
+    FlowRow {
+        hour,
+        interface: format!("eni-{system}"),
+        address: address(system),
+        direction: Direction::In,
+        peer: "own".into(),
+        protocol: 6,
+        port: 8443,
+        service: Side::Ours,
+        initiator: Initiator::Peer,
+        accepted: Some(true),
+        allowed: None,
+        flows: 9,
+        packets: 90,
+        bytes: 9000,
+        first: hour,
+        last: hour,
+        peers: Vec::new(),
+    }
+}
+
+fn address(s: usize) -> String {
+    format!("10.{}.{}.{}", s / 65_536, s / 256 % 256, s % 256)
+}
+
 /// Delivered objects of flow logs: what is left of the entries, each with an hour of ten interfaces and a row for two of them.
 fn objects(systems: usize, day: i64) -> Vec<Evidence> {
     let others = 9 * DAYS as usize + 5 * 7 + 3;
@@ -249,12 +290,18 @@ fn objects(systems: usize, day: i64) -> Vec<Evidence> {
         let hour = at(day, (n % 24) as i64);
         let first = n / 24 * 10 % systems.max(1);
         let ten: Vec<usize> = (0..10).map(|i| (first + i) % systems).collect();
-        let interfaces: Vec<Value> = ten.iter().map(|s| json!([format!("eni-{s}"), 60, 0, 0])).collect();
-        let rows: Vec<Value> = ten.iter().take(2).map(|s| json!({ "hour": hour, "interface": format!("eni-{s}"), "address": "10.0.0.1", "direction": "in", "peer": "own",
-            "protocol": 6, "port": 8443, "service": "ours", "initiator": "peer", "accepted": true, "allowed": null, "flows": 9, "packets": 90, "bytes": 9000, "first": hour, "last": hour, "peers": [] })).collect();
+        let interfaces = ten.iter().map(|s| (format!("eni-{s}"), 60, 0, 0)).collect();
         let name = format!("AWSLogs/1/vpcflowlogs/r/{day}/{n}.log.gz");
-        let payload = json!({ "object": name, "sha256": format!("{n:064x}"), "size": 40_000, "revision": 1, "format": ["version"], "records": { "ok": 600, "nodata": 0, "skipdata": 0, "transit_gateway": 0, "quarantined": 0 },
-            "faults": {}, "span": [hour, hour.plus_seconds(3599)], "selection": "", "hours": [{ "hour": hour, "interfaces": interfaces }], "rows": rows, "other": { "rows": 0, "flows": 0, "packets": 0, "bytes": 0 }, "nodes": [] });
+        let traffic = Traffic {
+            format: FORMAT.split(' ').map(str::to_owned).collect(),
+            records: RecordCounts { ok: 600, ..RecordCounts::default() },
+            span: Some((hour, hour.plus_seconds(3599))),
+            hours: vec![HourRow { hour, interfaces }],
+            rows: ten.iter().take(2).map(|s| flows(*s, hour)).collect(),
+            ..Traffic::default()
+        };
+        let (object, sha256) = (name.clone(), format!("{n:064x}"));
+        let payload = FlowObject { object, sha256, size: 40_000, traffic, ..FlowObject::default() };
         Evidence::event(
             Kind::FlowLogObject,
             "network",

@@ -350,15 +350,16 @@ impl<'a> Tying<'a> {
                 s.workspaces.insert(r.workspace.clone());
             });
         }
+        let terraform = &self.facts.terraform;
+        let runs = terraform.runs.values().filter_map(|r| Some(&r.run.as_ref()?.value.workspace));
+        let listed = terraform.workspaces.at(self.at).map(|(_, w)| &w.value.name);
+        let known: BTreeSet<&String> = runs.chain(listed).collect();
         for (id, selector) in &self.selectors {
             if let (Selector::Terraform { workspace: Some(pattern), .. }, Some(system)) =
                 (selector, self.systems.get_mut(id))
             {
-                let terraform = &self.facts.terraform;
-                let runs = terraform.runs.values().filter_map(|r| Some(&r.run.as_ref()?.value.workspace));
-                let listed = terraform.workspaces.at(self.at).map(|(_, w)| &w.value.name);
-                let named = runs.chain(listed).filter(|w| matches_text(pattern, w));
-                system.workspaces.extend(named.cloned());
+                let named = known.iter().filter(|w| matches_text(pattern, w));
+                system.workspaces.extend(named.map(|w| (*w).clone()));
             }
         }
     }

@@ -162,35 +162,15 @@ pub(super) fn sought(interfaces: &[Interface]) -> impl Iterator<Item = (&String,
 
 #[cfg(test)]
 mod tests {
+    use super::super::facts::folded;
     use super::*;
     use crate::evidence::flow_logs::{FlowObject, FlowSelection, Traffic};
     use crate::evidence::record::SourceConfig;
     use crate::evidence::{Evidence, Kind};
-    use crate::ledger::Entry;
-    use crate::ledger::entry::{FORMAT, Placed};
     use std::collections::BTreeMap;
 
     fn hour(n: i64) -> Time {
         Time::from_seconds(1_790_000_000).hour().plus_seconds(3_600 * n)
-    }
-
-    /// Facts of one entry after the other.
-    fn folded(evidence: Vec<Evidence>) -> Facts {
-        let mut facts = Facts::default();
-        for (seq, e) in (0..).zip(evidence) {
-            let entry = Entry {
-                v: FORMAT,
-                kind: e.kind,
-                source: e.source,
-                key: e.key,
-                subject: e.subject,
-                occurred_at: e.occurred_at,
-                recorded_at: e.occurred_at,
-                payload: e.payload,
-            };
-            facts.fold(&Placed { seq, leaf: [0; 32], entry });
-        }
-        facts
     }
 
     fn config() -> AssessmentConfig {

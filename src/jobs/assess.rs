@@ -28,8 +28,9 @@ pub struct AssessStatus {
 pub fn assess(desk: &Desk, store: &mut Store, scheduled: bool) -> Result<AssessStatus, JobError> {
     let mut facts = Facts::default();
     let checked = store.verified_anew(|p| facts.fold(p))?;
-    let (verified, state_differs) = checked.map_err(|b| JobError::Broken(BrokenRecord(b)))?;
+    let (verified, anew) = checked.map_err(|b| JobError::Broken(BrokenRecord(b)))?;
     ours(desk, &verified)?;
+    let state_differs = store.put_right(anew)?;
     let at = desk.clock.now();
     let mut run = AssessmentRun {
         at,

@@ -249,18 +249,18 @@ impl Store {
         })
     }
 
-    /// The same of all entries, which also builds `state.db` anew in the same pass: gives what differed before.
+    /// The same of all entries, which also folds `state.db` anew in the same pass: see [`Store::put_right`].
     ///
     /// # Errors
-    /// As [`Store::verified`]; then `state.db` stays as it was.
+    /// As [`Store::verified`].
     pub fn verified_anew(
         &self,
         mut fold: impl FnMut(&Placed),
-    ) -> Result<Result<(Intact, Vec<String>), Broken>, StoreError> {
+    ) -> Result<Result<(Intact, Anew), Broken>, StoreError> {
         let mut anew = Anew::begin(&self.path)?;
         let each = |seq, header: &Header<'_>| anew.add(seq, header);
         match self.reader().pass(None, Fold::Below(u64::MAX), each, &mut fold)? {
-            Ok(intact) => Ok(Ok((intact, self.put_right(anew)?))),
+            Ok(intact) => Ok(Ok((intact, anew))),
             Err(broken) => Ok(Err(*broken)),
         }
     }

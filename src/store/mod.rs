@@ -17,7 +17,7 @@ pub use check::Fold;
 pub use commit::{Commit, Row};
 pub use proof::Proved;
 pub use read::Reader;
-pub use state::{FindingRow, State};
+pub use state::{Anew, FindingRow, State};
 
 use crate::evidence::record::Predecessor;
 use crate::evidence::{Kind, Time};
@@ -25,7 +25,6 @@ use crate::ledger::Signer;
 use crate::ledger::entry::EntryError;
 use crate::ledger::header::Header;
 use rusqlite::Connection;
-use state::Anew;
 use std::path::{Path, PathBuf};
 
 /// How far behind the head of the ledger the clock may be.
@@ -288,7 +287,10 @@ impl Store {
     }
 
     /// Puts what was folded anew in the place of what differs. Gives what did.
-    fn put_right(&self, anew: Anew) -> Result<Vec<String>, StoreError> {
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn put_right(&self, anew: Anew) -> Result<Vec<String>, StoreError> {
         let fresh = anew.end()?;
         fresh.catch_up(&self.reader())?;
         if self.state.folded()?.is_some_and(|n| n <= fresh.folded().ok().flatten().unwrap_or(0)) {

@@ -6,7 +6,8 @@ use crate::ledger::tree;
 use rusqlite::{Connection, OpenFlags, Transaction};
 use rusqlite_migration::{HookResult, M, Migrations};
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 /// Bytes of a page of both files.
@@ -125,12 +126,28 @@ pub(super) fn open_state(path: &Path) -> Result<Connection, StoreError> {
 
 /// Derived tables that are gone when the connection is: in a file beside the ledger that has no name any more.
 pub(super) fn state_apart(ledger: &Path) -> Result<Connection, StoreError> {
-    let path = ledger.with_extension(format!("anew-{}", std::process::id()));
-    private_file(&path)?;
+    let path = unnamed_file(ledger)?;
     let made = open(&path, &STATE, "OFF", "OFF");
     let gone = std::fs::remove_file(&path);
     gone.map_err(|e| StoreError::Io(format!("cannot remove {}", path.display()), e))?;
     made
+}
+
+/// A new file beside the ledger; what another process made, or left behind, has another name.
+fn unnamed_file(ledger: &Path) -> Result<PathBuf, StoreError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let make = |number: u32| {
+        let path = ledger.with_extension(format!("anew-{}-{number}", std::process::id()));
+        match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => None,
+            made => {
+                let failed = |e| StoreError::Io(format!("cannot make {}", path.display()), e);
+                Some(made.map_err(failed).map(|_| path))
+            }
+        }
+    };
+    let full = || StoreError::Io("no name is free beside the ledger".into(), ErrorKind::AlreadyExists.into());
+    (0..1_000).find_map(make).unwrap_or_else(|| Err(full()))
 }
 
 /// Makes a file that only its owner reads: private values stand in it. SQLite gives its log the same rights.

@@ -407,7 +407,7 @@ fn event(kind: Kind, source: &str, key: &str) -> Event {
 type Place = (String, &'static str, String);
 
 /// Derived tables that are folded apart from `state.db`, entry by entry.
-pub(super) struct Anew {
+pub struct Anew {
     state: State,
     batch: Folded,
     upto: u64,
@@ -477,7 +477,9 @@ impl Folded {
                 }
             }
             Kind::FlowLogObject | Kind::FlowLogWindow => {
-                let Delivered { etag, digest, sha256, revision, selection } = parsed(seq, header.payload)?;
+                // Of one that has another shape nothing is known: it is read once more.
+                let Delivered { etag, digest, sha256, revision, selection } =
+                    parsed(seq, header.payload).unwrap_or_default();
                 let mark = etag.or(digest).or(sha256).unwrap_or_default();
                 let place = (header.source.to_string(), header.subject.to_string());
                 self.delivered.insert(place, (Known { mark, revision, selection }, seq));

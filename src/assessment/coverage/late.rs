@@ -88,7 +88,7 @@ mod tests {
         let mut facts = Facts::default();
         let arrival = |seq, hour, after| {
             let (from, to) = (at(hour), at(hour).plus_seconds(600));
-            Arrival { seq, span: Some((from, to)), came: Some(to.plus_seconds(after)) }
+            Arrival { seq, span: Some((from, to)), came: Some(to.plus_seconds(after)), hours: None }
         };
         let arrivals = [(1, 0, 300), (2, 1, 360), (3, 2, 11_400), (12, 3, 480), (13, 9, 300)];
         let arrivals = arrivals.map(|(seq, hour, after)| arrival(seq, hour, after));

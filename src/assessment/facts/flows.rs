@@ -1,6 +1,6 @@
 //! Accepted traffic of flow logs as rules read it, by interface. What rows share from hour to hour stands once.
 
-use super::{of, once, push_tight};
+use super::{once, push_tight};
 use crate::evidence::Time;
 use crate::evidence::flow_logs::{Direction, FlowRow, Initiator, Side};
 use std::collections::{BTreeMap, BTreeSet};
@@ -106,19 +106,18 @@ impl Rows {
     pub(super) fn add(&mut self, source: &str, seq: u64, sums: impl Iterator<Item = Sum>) {
         for (hour, place, records, bytes) in sums {
             let place = once(&mut self.places, place);
-            let here = of(&mut self.sources, source);
-            let shown = of(&mut here.shown, &place.address);
-            if !shown.contains(&place.interface) {
-                shown.insert(place.interface.clone());
-            }
-            let rows = of(&mut here.rows, &place.interface);
+            let here = self.sources.entry(source.to_owned()).or_default();
+            here.shown.entry(place.address.clone()).or_default().insert(place.interface.clone());
+            let rows = here.rows.entry(place.interface.clone()).or_default();
             push_tight(rows, Row { seq, hour, place, records, bytes });
         }
     }
 
-    /// Takes back what an entry told.
-    pub(super) fn forget(&mut self, source: &str, seq: u64) {
-        for rows in self.sources.get_mut(source).into_iter().flat_map(|of| of.rows.values_mut()) {
+    /// Takes back what an entry told of interfaces.
+    pub(super) fn forget(&mut self, source: &str, interfaces: &BTreeSet<Rc<str>>, seq: u64) {
+        let Some(here) = self.sources.get_mut(source) else { return };
+        for name in interfaces {
+            let Some(rows) = here.rows.get_mut(&**name) else { continue };
             let from = rows.partition_point(|r| r.seq < seq);
             let told = rows[from..].iter().take_while(|r| r.seq == seq).count();
             rows.drain(from..from + told);

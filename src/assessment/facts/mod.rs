@@ -5,6 +5,11 @@ mod flows;
 mod network;
 mod own;
 mod terraform;
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+pub(crate) use tests::folded;
 
 pub use cluster::Cluster;
 pub use flows::{Place, Row, Rows};
@@ -159,16 +164,8 @@ pub(super) fn read<T: DeserializeOwned>(placed: &Placed) -> Option<Seen<T>> {
 /// Adds a state to its subject's history.
 pub(super) fn push<T: DeserializeOwned>(states: &mut States<T>, placed: &Placed) {
     if let Some(seen) = read(placed) {
-        push_tight(of(&mut states.0, &placed.entry.subject), seen);
+        push_tight(states.0.entry(placed.entry.subject.clone()).or_default(), seen);
     }
-}
-
-/// What a map holds of a name. Nothing is copied of one that is known.
-fn of<'m, T: Default>(map: &'m mut BTreeMap<String, T>, name: &str) -> &'m mut T {
-    if !map.contains_key(name) {
-        map.insert(name.to_owned(), T::default());
-    }
-    map.entry(name.to_owned()).or_default()
 }
 
 /// The one that a set holds of equal values.

@@ -1,7 +1,7 @@
 //! Flow logs: sums per interface and hour over all delivered objects, rows of watched ports, the inventory.
 
 use super::flows::{self, Rows};
-use super::{States, of, once, push, push_tight, read};
+use super::{States, once, push, push_tight, read};
 use crate::evidence::flow_logs::{
     FlowLogConfiguration, FlowObject, FlowSelection, FlowWindow, NetworkInterface, Traffic,
 };
@@ -67,6 +67,8 @@ pub struct Arrival {
     pub span: Option<(Time, Time)>,
     /// When S3 got it.
     pub came: Option<Time>,
+    /// First and last of the hours that it counts.
+    pub hours: Option<(Time, Time)>,
 }
 
 impl Arrival {
@@ -176,7 +178,7 @@ impl NetworkFacts {
 
     /// Notes what was delivered; a revision stands in the place of what was told before, which is taken back.
     fn arrived(&mut self, source: &str, subject: &str, arrival: Arrival) {
-        let arrivals = of(&mut self.arrivals, source);
+        let arrivals = self.arrivals.entry(source.to_owned()).or_default();
         let next = u32::try_from(arrivals.len()).unwrap_or(u32::MAX);
         let place = *self.told.entry(place(source, subject)).or_insert(next);
         match arrivals.get_mut(place as usize) {
@@ -207,7 +209,9 @@ impl NetworkFacts {
         traffic: Traffic,
     ) {
         let (seq, source) = (placed.seq, placed.entry.source.as_str());
-        self.arrived(source, &placed.entry.subject, Arrival { seq, span: traffic.span, came });
+        let told = || traffic.hours.iter().map(|row| row.hour);
+        let hours = told().min().zip(told().max());
+        self.arrived(source, &placed.entry.subject, Arrival { seq, span: traffic.span, came, hours });
         if let Some(begin) = traffic.span.into_iter().chain(unread).map(|(from, _)| from).min() {
             let first = self.begins.entry(source.to_owned()).or_insert(begin);
             *first = begin.min(*first);
@@ -215,7 +219,7 @@ impl NetworkFacts {
         if let Some(span) = traffic.span {
             traffic.nodes.iter().for_each(|(interface, address)| self.held(source, interface, address, span));
         }
-        let not_read = of(&mut self.unread, source);
+        let not_read = self.unread.entry(source.to_owned()).or_default();
         for hour in unread.into_iter().flat_map(|(from, to)| hours_of(from, to)) {
             not_read.entry(hour).or_default().insert(seq);
         }
@@ -231,7 +235,10 @@ impl NetworkFacts {
         let selected = self.selected.get(source).filter(|_| traffic.other.rows == 0);
         let shows_pods = has("pkt-srcaddr") && has("pkt-dstaddr");
         let kept = self.pods.get(source).filter(|_| traffic.other.rows == 0).cloned();
-        let (views, hours) = (of(&mut self.views, source), of(&mut self.hours, source));
+        let (views, hours) = (
+            self.views.entry(source.to_owned()).or_default(),
+            self.hours.entry(source.to_owned()).or_default(),
+        );
         for row in traffic.hours {
             let lost = row.interfaces.iter().any(|(_, _, _, skipdata)| *skipdata > 0);
             let view = View { seq, shows_pods, lost, kept: kept.clone() };
@@ -250,19 +257,23 @@ impl NetworkFacts {
     /// Takes back what an entry told.
     fn forget(&mut self, source: &str, told: &Arrival) {
         let seq = told.seq;
-        self.ports.forget(source, seq);
-        self.egress.forget(source, seq);
-        of(&mut self.unread, source).retain(|_, entries| !entries.remove(&seq) || !entries.is_empty());
-        let Some((from, to)) = told.span else { return };
-        let span = from.hour()..=to;
-        for (_, views) in of(&mut self.views, source).range_mut(span.clone()) {
+        let unread = self.unread.entry(source.to_owned()).or_default();
+        unread.retain(|_, entries| !entries.remove(&seq) || !entries.is_empty());
+        let Some((first, last)) = told.hours else { return };
+        for (_, views) in self.views.entry(source.to_owned()).or_default().range_mut(first..=last) {
             views.retain(|v| v.seq != seq);
         }
-        let hours = of(&mut self.hours, source);
-        for (_, sums) in hours.range_mut(span.clone()) {
-            sums.retain(|_, sum| sum.forget(seq));
+        let (mut spoke, mut empty) = (BTreeSet::new(), Vec::new());
+        let hours = self.hours.entry(source.to_owned()).or_default();
+        for (hour, sums) in hours.range_mut(first..=last) {
+            sums.retain(|name, sum| {
+                spoke.extend(sum.entries().any(|told| told == seq).then(|| name.clone()));
+                sum.forget(seq)
+            });
+            empty.extend(sums.is_empty().then_some(*hour));
         }
-        hours.retain(|hour, sums| !span.contains(hour) || !sums.is_empty());
+        empty.iter().for_each(|hour| drop(hours.remove(hour)));
+        [&mut self.ports, &mut self.egress].into_iter().for_each(|rows| rows.forget(source, &spoke, seq));
     }
 
     /// How an hour of a source was seen.

@@ -1,6 +1,6 @@
 //! Runs with what their policies said and who let them through; resources as last applied; policy sets.
 
-use super::{Seen, States, of, push, push_tight, read};
+use super::{Seen, States, push, push_tight, read};
 use crate::evidence::sentinel::{
     DELETED, Outcome, Override, Policy, PolicySet, Resource, Run, StateVersion, Workspace,
 };
@@ -28,10 +28,14 @@ pub struct Terraform {
     applied: BTreeMap<String, BTreeSet<(Option<Time>, String)>>,
     /// Versions of states, by id.
     pub states: BTreeMap<String, Seen<StateVersion>>,
+    /// Versions of states that name no run.
+    loose: BTreeSet<String>,
     /// Workspaces.
     pub workspaces: States<Workspace>,
     /// Names of workspaces by id. Where a look could not list them, runs and resources go by the id.
     names: BTreeMap<String, String>,
+    /// What workspaces are called by, names and ids.
+    told_as: BTreeSet<String>,
     /// Projects of each workspace, by name, with the time since when it was seen there.
     projects: BTreeMap<String, Vec<(Time, String)>>,
     /// Policies with their text.
@@ -74,13 +78,16 @@ impl Terraform {
                 if let Some(mut seen) = read::<PolicySet>(placed) {
                     let named = seen.value.workspaces.iter_mut().chain(&mut seen.value.excluded);
                     named.for_each(|workspace| self.name(workspace));
-                    push_tight(of(&mut self.sets.0, &placed.entry.subject), seen);
+                    push_tight(self.sets.0.entry(placed.entry.subject.clone()).or_default(), seen);
                 }
             }
             Kind::SentinelPolicy => push(&mut self.policies, placed),
             Kind::TerraformStateVersion => {
                 if let Some(mut seen) = read::<StateVersion>(placed) {
                     self.name(&mut seen.value.workspace);
+                    if seen.value.run.is_empty() {
+                        self.loose.insert(seen.value.id.clone());
+                    }
                     self.states.insert(seen.value.id.clone(), seen);
                 }
             }
@@ -104,17 +111,21 @@ impl Terraform {
     }
 
     /// Puts a workspace's name in the place of its id, where it is known.
-    fn name(&self, workspace: &mut String) {
-        if let Some(name) = self.names.get(workspace.as_str()) {
-            workspace.clone_from(name);
+    fn name(&mut self, workspace: &mut String) {
+        match self.names.get(workspace.as_str()) {
+            Some(name) => workspace.clone_from(name),
+            None => drop(self.told_as.insert(workspace.clone())),
         }
     }
 
     /// Notes the name of a workspace, also of what went by its id before.
     fn learn(&mut self, id: &str, name: &str) {
-        if self.names.insert(id.to_owned(), name.to_owned()).is_some() {
+        if self.names.insert(id.to_owned(), name.to_owned()).is_some() || !self.told_as.remove(id) {
             return;
         }
+        let sets = self.sets.0.values_mut().flatten();
+        let named = sets.flat_map(|s| s.value.workspaces.iter_mut().chain(&mut s.value.excluded));
+        named.filter(|workspace| *workspace == id).for_each(|workspace| name.clone_into(workspace));
         for run in self.runs.values_mut().filter_map(|r| r.run.as_mut()).filter(|r| r.value.workspace == id) {
             name.clone_into(&mut run.value.workspace);
         }
@@ -139,8 +150,8 @@ impl Terraform {
             true => subject.to_owned(),
             false => subject.replacen(&format!("/{id}/"), &format!("/{name}/"), 1),
         };
-        of(&mut self.subjects, name).insert(subject.clone());
-        let history = of(&mut self.resources.0, &subject);
+        self.subjects.entry(name.clone()).or_default().insert(subject.clone());
+        let history = self.resources.0.entry(subject).or_default();
         push_tight(history, seen);
         history.sort_by_key(|seen| seen.at);
     }
@@ -178,6 +189,12 @@ impl Terraform {
         let histories = subjects.filter_map(|subject| self.resources.0.get(subject));
         let resources = histories.filter_map(move |history| history.get(then(history)?));
         resources.filter(move |r| !r.gone && r.value.workspace == workspace).map(|r| &r.value)
+    }
+
+    /// Versions of states that no run explains.
+    pub fn unexplained(&self) -> impl Iterator<Item = &Seen<StateVersion>> {
+        let states = self.loose.iter().filter_map(|id| self.states.get(id));
+        states.filter(|state| state.value.run.is_empty())
     }
 
     /// Workspaces with applied runs.

@@ -39,7 +39,10 @@ impl Paper {
         Paper {
             stands: !number.is_empty() && said.date.is_some(),
             date: said.date,
-            note: format!("registration {number} of {}", day_or_dash(said.date)),
+            note: match number {
+                "" => format!("registration without a number, of {}", day_or_dash(said.date)),
+                _ => format!("registration {number} of {}", day_or_dash(said.date)),
+            },
             evidence: None,
             basis: Basis::Declared,
         }

@@ -125,8 +125,8 @@ fn lacking(run: &Run) -> impl Iterator<Item = &str> {
 /// State versions that no run explains: somebody wrote state from outside.
 fn unexplained(case: &Case<'_>) -> Vec<Judged> {
     let Some(system) = case.system else { return Vec::new() };
-    let all = case.facts.terraform.states.values();
-    let ours = all.filter(|s| system.workspaces.contains(&s.value.workspace) && s.value.run.is_empty());
+    let all = case.facts.terraform.unexplained();
+    let ours = all.filter(|s| system.workspaces.contains(&s.value.workspace));
     let judge = |s: &Seen<StateVersion>| {
         let at = s.value.created.unwrap_or(s.at);
         let note =

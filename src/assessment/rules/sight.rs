@@ -24,7 +24,8 @@ impl<'a> Ours<'a> {
             return Ours { interfaces: Vec::new(), pods: Vec::new(), runs: false };
         };
         let recent = |until: Option<Time>| until.is_none_or(|u| u > case.estate.window);
-        let tied = |i: &&Interface| system.interfaces.contains(&(i.source.clone(), i.name.clone()));
+        let is_it = |i: &Interface, (source, name): &(String, String)| *name == i.name && *source == i.source;
+        let tied = |i: &&Interface| system.interfaces.iter().any(|known| is_it(i, known));
         let others = |pod: &Pod| case.estate.pods.iter().filter(|o| o.is_other(pod)).collect();
         let pods = case.estate.pods.iter().filter(|p| system.workloads.contains(&p.workload));
         let workloads = system.workloads.iter().filter_map(|w| case.facts.cluster.workloads.0.get(w));

@@ -11,6 +11,10 @@ const NOTHING: [&str; 2] = ["register-incomplete", "not-collected"];
 impl Builder<'_> {
     /// Marks the findings of these controls, in the order of the catalogue.
     pub(super) fn unprovided(&self, systems: &mut [m::System]) -> Vec<m::Unprovided> {
+        // Of a part of the systems nothing follows for the others.
+        if !self.s.systems.is_empty() {
+            return Vec::new();
+        }
         let mut asked: BTreeMap<String, Vec<&mut m::Finding>> = BTreeMap::new();
         for finding in systems.iter_mut().flat_map(|s| &mut s.findings) {
             if finding.status != Status::NotApplicable {
@@ -24,7 +28,8 @@ impl Builder<'_> {
                     .iter()
                     .all(|u| u.status != Status::NotAssessed || NOTHING.contains(&u.reason.as_str()))
         };
-        asked.retain(|_, findings| findings.len() > 1 && findings.iter().all(|f| is_empty(f)));
+        let is_one = |all: &[&mut m::Finding]| all.iter().all(|f| is_empty(f) && f.reason == all[0].reason);
+        asked.retain(|_, findings| findings.len() > 1 && is_one(findings));
         let mut line = |control: &crate::act::Control| {
             let mut findings = asked.remove(&control.id)?;
             findings.iter_mut().for_each(|f| f.unprovided = true);

@@ -123,7 +123,7 @@ impl<'a> Aggregate<'a> {
             }
         };
         let Some(start) = record.start else { return };
-        let end = record.end.unwrap_or(start);
+        let end = record.end.unwrap_or(start).max(start);
         self.span = Some(self.span.map_or((start, end), |(a, b)| (a.min(start), b.max(end))));
         let interface = self.interface(record.interface);
         let hour = (start / HOUR) as u64;
