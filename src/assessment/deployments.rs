@@ -5,6 +5,7 @@ use super::facts::{Facts, Seen};
 use crate::act::Pack;
 use crate::evidence::Time;
 use crate::evidence::gatekeeper::Workload;
+use crate::evidence::sentinel::Resource;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The span in which a model version is in production.
@@ -46,6 +47,24 @@ impl<'a> Production<'a> {
     /// Every workload is in production unless its environment says otherwise.
     pub(super) fn holds(&self, w: &'a Seen<Workload>) -> bool {
         self.pack.is_production(self.environment(w))
+    }
+
+    /// SageMaker endpoints in production that an applied run created, until one that destroyed them. One that the first plan left
+    /// as it was is there since a time that is not known.
+    pub(super) fn endpoints(&self, resources: &BTreeSet<String>) -> Vec<Deployment> {
+        let serves = |r: &Resource| {
+            let environment = r.tags.as_ref().and_then(|tags| tags.get(&self.pack.production_tag));
+            r.r#type == "aws_sagemaker_endpoint" && self.pack.is_production(environment)
+        };
+        let span = |history: &Vec<Seen<Resource>>| {
+            let mut shown = history.iter().filter(|s| s.at <= self.at);
+            let end = shown.clone().next_back().filter(|s| s.gone).map(|s| s.at);
+            let first = shown.find(|s| !s.gone && serves(&s.value))?;
+            let start = (!first.value.untouched).then_some(first.at);
+            Some(Deployment { start, seen: first.at, end, entries: vec![first.seq] })
+        };
+        let histories = resources.iter().filter_map(|s| self.facts.terraform.resources.0.get(s));
+        histories.filter_map(span).collect()
     }
 
     /// Model versions of workloads that ran in production, with their span.

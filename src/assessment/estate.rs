@@ -39,6 +39,8 @@ pub struct System {
     pub artifacts: BTreeMap<String, BTreeSet<(String, String)>>,
     /// Model versions that were in production.
     pub deployed: BTreeMap<String, Deployment>,
+    /// Endpoints that served in production.
+    pub endpoints: Vec<Deployment>,
     /// Its levels.
     pub levels: Option<Levels>,
 }
@@ -47,6 +49,10 @@ impl System {
     /// Effective level.
     pub fn level(&self) -> Level {
         self.levels.as_ref().map_or(Level::Unclassified, |l| l.effective)
+    }
+    /// What was in production: model versions and endpoints.
+    pub fn in_production(&self) -> impl Iterator<Item = &Deployment> {
+        self.deployed.values().chain(&self.endpoints)
     }
     /// Whether nothing that any source ever showed belongs to it.
     pub fn is_idle(&self) -> bool {
@@ -143,6 +149,7 @@ impl Estate {
         let production = Production { facts, pack: &catalogue.pack, at: run.at };
         for system in systems.values_mut() {
             system.deployed = production.deployments(&system.workloads);
+            system.endpoints = production.endpoints(&system.resources);
             let stated = statements(facts, catalogue, system, run.at);
             let decision = decision(facts, &system.id, run.at);
             system.decision = decision.map(|d| d.value.clone());

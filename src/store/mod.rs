@@ -23,7 +23,6 @@ use crate::evidence::record::Predecessor;
 use crate::evidence::{Kind, Time};
 use crate::ledger::Signer;
 use crate::ledger::entry::EntryError;
-use crate::ledger::header::Header;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 
@@ -280,9 +279,7 @@ impl Store {
     /// What SQLite says.
     pub fn rebuild_state(&self) -> Result<Vec<String>, StoreError> {
         let (mut anew, reader) = (Anew::begin(&self.path)?, self.reader());
-        reader.each_row(0, reader.size()?, |seq, bytes| {
-            anew.add(seq, &Header::read(bytes).ok_or(StoreError::Unreadable(seq))?)
-        })?;
+        reader.each_row(0, reader.size()?, |seq, bytes| anew.add(seq, &state::header(seq, bytes)?))?;
         self.put_right(anew)
     }
 

@@ -109,9 +109,7 @@ impl State {
         while at < size {
             let to = size.min(at + BATCH);
             let mut batch = Folded::default();
-            reader.each_row(at, to, |seq, bytes| {
-                batch.add(seq, &Header::read(bytes).ok_or(StoreError::Unreadable(seq))?)
-            })?;
+            reader.each_row(at, to, |seq, bytes| batch.add(seq, &header(seq, bytes)?))?;
             self.write(batch, to).map_err(failed())?;
             at = to;
         }
@@ -521,6 +519,11 @@ struct Delivered {
     sha256: Option<String>,
     revision: u64,
     selection: String,
+}
+
+/// What was read of an entry.
+pub(super) fn header(seq: u64, bytes: &[u8]) -> Result<Header<'_>, StoreError> {
+    Header::read(bytes).ok_or(StoreError::Unreadable(seq))
 }
 
 fn value(seq: u64, payload: &[u8]) -> Result<serde_json::Value, StoreError> {

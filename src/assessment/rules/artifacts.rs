@@ -20,13 +20,13 @@ pub(super) fn serving<'a>(case: &Case<'a>, system: &System) -> Vec<(&'a str, &'a
     ours.filter(|(_, w)| w.value.replicas > 0 && in_production(case, w)).collect()
 }
 
-/// The earliest of put_into_service and the first version start in production; none when it lies before our first look, and the
+/// The earliest of put_into_service, the first version start in production and the first endpoint; none when it lies before our first look, and the
 /// register does not say a day before it.
 pub(super) fn in_use_since(system: &System) -> Option<Time> {
-    let starts = || system.deployed.values().map(|d| d.start);
-    let known = starts().flatten().chain(system.register.put_into_service).min();
-    // A version whose start is not known ran at its first look already.
-    let seen = system.deployed.values().filter(|d| d.start.is_none()).map(|d| d.seen).min();
+    let starts = system.in_production().filter_map(|d| d.start);
+    let known = starts.chain(system.register.put_into_service).min();
+    // What has no known start was there at its first look already.
+    let seen = system.in_production().filter(|d| d.start.is_none()).map(|d| d.seen).min();
     match (known, seen) {
         (known, None) => known,
         (known, Some(seen)) => known.filter(|t| system.register.put_into_service.is_some() && *t <= seen),

@@ -20,7 +20,7 @@ pub(super) fn risk_assessment(case: &Case<'_>) -> Vec<Judged> {
     let used = system.register.put_into_service.is_some_and(|d| d <= at);
     let unit = |line| Judged::line(&system.id, line).evidence(entry);
     if !used
-        && !system.deployed.values().any(|d| d.is_recent(case.estate.window))
+        && !system.in_production().any(|d| d.is_recent(case.estate.window))
         && serving(case, system).is_empty()
     {
         return vec![unit(1)];
