@@ -143,7 +143,7 @@ impl Estate {
         tying.terraform();
         let (sets, strays) = sets(facts, &run.config, run.at, window);
         tying.artifacts(&sets);
-        tying.network(&interfaces);
+        tying.network(&interfaces, &coverage);
         let (mut systems, things) = (tying.systems, tying.things);
         systems.retain(|_, s| !s.register.shared);
         let production = Production { facts, pack: &catalogue.pack, at: run.at };
@@ -387,7 +387,8 @@ impl<'a> Tying<'a> {
         }
     }
 
-    fn network(&mut self, interfaces: &[Interface]) {
+    /// What rows of flow logs show counts up to the horizon of their source.
+    fn network(&mut self, interfaces: &[Interface], coverage: &All) {
         for i in interfaces.iter().filter(|i| !i.name.is_empty()) {
             let matches = |s: &Selector| match s {
                 Selector::Network { interface, address } => {
@@ -399,9 +400,12 @@ impl<'a> Tying<'a> {
             let names = [i.tags.get(&self.catalogue.pack.system_tag), i.tags.get("ai-system")];
             let claimed = self.claims(matches, &names, &discovered);
             let rows = self.facts.network.ports.of(&i.source, &i.name).iter();
-            let watched = rows.filter(|r| {
-                r.records > 0 && r.place.allowed.is_some() && r.hour.plus_seconds(3_600) > self.window
-            });
+            let horizon = coverage.get(&i.source).map_or(self.at, |c| c.horizon);
+            let is_in_window = |hour: Time| {
+                let end = hour.plus_seconds(3_600);
+                end > self.window && end <= horizon
+            };
+            let watched = rows.filter(|r| r.records > 0 && r.place.allowed.is_some() && is_in_window(r.hour));
             let ports: Vec<u64> = watched.map(|r| r.seq).take(19).collect();
             let why = (!ports.is_empty()).then_some("accepts connections on a watched port");
             let evidence = [i.seq].into_iter().chain(ports).collect();

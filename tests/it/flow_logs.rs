@@ -519,7 +519,7 @@ fn where_a_system_connects_to_is_compared_with_what_it_declares() {
     let findings = system["findings"].as_array().unwrap();
     let finding = findings.iter().find(|f| f["control"] == "prohibited-not-running").unwrap();
     assert_eq!(finding["status"], "not-satisfied", "{finding:#}");
-    assert!(finding.to_string().contains("port 8443 accepted 1 connections in the hour from"), "{finding:#}");
+    assert!(finding.to_string().contains("port 8443 accepted 1 connection in the hour from"), "{finding:#}");
     assert!(finding.to_string().contains("Art. 5(1)(a) to (h)"), "{finding:#}");
     assert_eq!(world.run(&["verify"]).status.code(), Some(0));
 }
