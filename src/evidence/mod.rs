@@ -25,6 +25,17 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
+/// The first 128 bits of SHA-256 over several texts, each behind its length: what many things are known by in little room.
+pub fn short_digest<const N: usize>(parts: [&str; N]) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let hash = hash.finalize();
+    std::array::from_fn(|i| hash[i])
+}
+
 /// Lower-case hexadecimal form.
 pub fn hex(bytes: &[u8]) -> String {
     let digit = |n: u8| char::from(b"0123456789abcdef"[usize::from(n)]);

@@ -278,12 +278,10 @@ impl Store {
     /// # Errors
     /// What SQLite says.
     pub fn rebuild_state(&self) -> Result<Vec<String>, StoreError> {
-        let (mut anew, reader) = (Anew::begin(&self.path)?, self.reader());
-        reader.each_row(0, reader.size()?, |seq, bytes| anew.add(seq, &state::header(seq, bytes)?))?;
-        self.put_right(anew)
+        self.put_right(Anew::begin(&self.path)?)
     }
 
-    /// Puts what was folded anew in the place of what differs. Gives what did.
+    /// Folds the entries that are not folded anew yet, and puts all in the place of what differs. Gives what did.
     ///
     /// # Errors
     /// What SQLite says.

@@ -3,7 +3,7 @@
 use super::append::payload_digest;
 use super::{Reader, StoreError, schema, sql};
 use crate::evidence::sentinel::{GONE, SETTLED, mark};
-use crate::evidence::{Evidence, Kind, Nature};
+use crate::evidence::{Evidence, Kind, Nature, short_digest};
 use crate::ledger::header::Header;
 use crate::sources::Known;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, types::Value};
@@ -109,7 +109,9 @@ impl State {
         while at < size {
             let to = size.min(at + BATCH);
             let mut batch = Folded::default();
-            reader.each_row(at, to, |seq, bytes| batch.add(seq, &header(seq, bytes)?))?;
+            reader.each_row(at, to, |seq, bytes| {
+                batch.add(seq, &Header::read(bytes).ok_or(StoreError::Unreadable(seq))?)
+            })?;
             self.write(batch, to).map_err(failed())?;
             at = to;
         }
@@ -388,17 +390,11 @@ fn text(value: Value) -> String {
     }
 }
 
-/// What an event is known by: 128 bits of SHA-256 over kind, source and key.
+/// What an event is known by: kind, source and key.
 type Event = [u8; 16];
 
 fn event(kind: Kind, source: &str, key: &str) -> Event {
-    let mut hash = Sha256::new();
-    for part in [kind.name(), source, key] {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    let hash = hash.finalize();
-    std::array::from_fn(|i| hash[i])
+    short_digest([kind.name(), source, key])
 }
 
 /// Source, kind and subject of a state.
@@ -519,11 +515,6 @@ struct Delivered {
     sha256: Option<String>,
     revision: u64,
     selection: String,
-}
-
-/// What was read of an entry.
-pub(super) fn header(seq: u64, bytes: &[u8]) -> Result<Header<'_>, StoreError> {
-    Header::read(bytes).ok_or(StoreError::Unreadable(seq))
 }
 
 fn value(seq: u64, payload: &[u8]) -> Result<serde_json::Value, StoreError> {

@@ -5,9 +5,8 @@ use super::{States, once, push, push_tight, read};
 use crate::evidence::flow_logs::{
     FlowLogConfiguration, FlowObject, FlowSelection, FlowWindow, NetworkInterface, Traffic,
 };
-use crate::evidence::{Kind, Time};
+use crate::evidence::{Kind, Time, short_digest};
 use crate::ledger::entry::Placed;
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -180,7 +179,7 @@ impl NetworkFacts {
     fn arrived(&mut self, source: &str, subject: &str, arrival: Arrival) {
         let arrivals = self.arrivals.entry(source.to_owned()).or_default();
         let next = u32::try_from(arrivals.len()).unwrap_or(u32::MAX);
-        let place = *self.told.entry(place(source, subject)).or_insert(next);
+        let place = *self.told.entry(short_digest([source, subject])).or_insert(next);
         match arrivals.get_mut(place as usize) {
             Some(before) => {
                 let before = std::mem::replace(before, arrival);
@@ -302,14 +301,4 @@ fn hours_of(from: Time, to: Time) -> Vec<Time> {
     std::iter::successors(Some(from.hour()), |h| Some(h.plus_seconds(3600)))
         .take_while(|h| *h <= to)
         .collect()
-}
-
-/// What an object or window is known by: 128 bits of SHA-256 over source and subject.
-fn place(source: &str, subject: &str) -> [u8; 16] {
-    let mut hash = Sha256::new();
-    hash.update((source.len() as u64).to_be_bytes());
-    hash.update(source);
-    hash.update(subject);
-    let hash = hash.finalize();
-    std::array::from_fn(|i| hash[i])
 }
