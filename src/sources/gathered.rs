@@ -96,8 +96,8 @@ impl Gathered {
         self.fault(file, "", what);
     }
 
-    /// Counts a file that cannot be read, as an entry says already.
-    pub fn refuse_again(&mut self, file: &str, what: String) {
+    /// Counts a file that cannot be read, as an entry says.
+    pub fn refuse_told(&mut self, file: &str, what: String) {
         self.counts.read += 1;
         self.counts.refused += 1;
         self.fault(file, "", what);

@@ -62,8 +62,9 @@ pub fn gather<'f>(
         gathered.fault("", "", "the look holds no file".into());
         gathered.gap("the look holds no file");
     }
-    // A look without a known time proves presence, never absence.
-    if looked_at.is_none() || gathered.counts.refused > 0 {
+    // A look without a known time proves presence, never absence; nor does one of which nobody knows what it was refused.
+    let is_open = gathered.counts.refused > 0 && !gathered.gaps.is_empty();
+    if looked_at.is_none() || is_open {
         gathered.complete.clear();
         gathered.inputs = None;
     }

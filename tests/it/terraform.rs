@@ -2,11 +2,13 @@
 
 use crate::support::project;
 use crate::support::tfe_api::document;
+use actledger::act::SourceKind;
 use actledger::config::Source;
 use actledger::evidence::sentinel::{Outcome, Override, PolicySet, Resource, Run};
 use actledger::evidence::{Evidence, Kind, Private, Time, sha256_hex};
-use actledger::sources::Gathered;
+use actledger::sources::flow_logs::Selection;
 use actledger::sources::sentinel::Parser;
+use actledger::sources::{Context, Gathered, gather};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -248,6 +250,49 @@ fn replies_that_nobody_expects_are_located_and_the_rest_is_read() {
     }
     let c = gathered.counts;
     assert_eq!((c.read, c.quarantined, c.refused), (c.kept + c.quarantined + c.refused, 1, 3));
+}
+
+#[test]
+fn what_is_refused_of_a_run_is_told_by_its_entry_and_leaves_no_gap_in_the_look() {
+    let run =
+        json!({ "plan": { "data": { "id": "plan-1" } }, "cost-estimate": { "data": { "id": "ce-1" } } });
+    let said = |status: &str| json!({ "errors": [{ "status": status, "title": "no" }] });
+    let refused = [
+        ("plans/plan-1/json-output-redacted", said("404")),
+        ("cost-estimates/ce-1", said("503")),
+        ("runs/run-1/comments", said("403")),
+    ];
+    let of_others = [
+        ("plans/plan-1/json-schema", said("404")),
+        ("plans/plan-2/json-output-redacted", said("404")),
+        ("workspaces", said("404")),
+    ];
+    let runs = (
+        "organizations/o/runs",
+        json!({ "data": [document("runs", "run-1", json!({ "status": "applied" }), run)] }),
+    );
+    let whole = [runs, ("organizations/o/policy-sets", json!({ "data": [] }))];
+    let look = |replies: &[(&str, Value)]| {
+        let source: Source =
+            toml::from_str("name = \"tf\"\nlocation = \"file:x\"\norganization = \"o\"").unwrap();
+        let at = Time::from_seconds(1_800_000_000);
+        let file =
+            |(path, v): &(&str, Value)| (format!("{path}.json"), Ok(v.to_string().into_bytes().into()));
+        let (context, files) = (Context::new(&source, Selection::default()), replies.iter().map(file));
+        gather(SourceKind::Sentinel, &context, Some(at), at, files)
+    };
+    let set_would_show = |g: &Gathered| g.would_show(Kind::SentinelPolicySet, "tfe:app.terraform.io/o/s");
+    let gathered = look(&[&whole[..], &refused].concat());
+    assert_eq!((gathered.counts.refused, gathered.faults.len(), gathered.gaps.len()), (3, 3, 0));
+    assert!(set_would_show(&gathered), "a set that is no longer listed is gone");
+    let gathered = look(&[&whole[..], &refused, &of_others].concat());
+    assert!(!set_would_show(&gathered));
+    let run: Run = payloads(&gathered, Kind::SentinelRun).next().unwrap();
+    assert_eq!(
+        (run.plan.state.as_str(), run.denied, run.unread),
+        ("denied", vec!["comments".into()], vec!["cost-estimate".into()])
+    );
+    assert_eq!(gathered.gaps, of_others.map(|(path, _)| format!("{path}.json: the API answered 404: no")));
 }
 
 #[test]

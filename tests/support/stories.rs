@@ -292,14 +292,13 @@ impl Story {
         gone.filter(|what| !what.is_empty()).collect::<Vec<_>>().join(", ")
     }
 
-    /// Documents of a source at a look; a refusal is none of them: it tells what was not seen, and a folder without it says less.
+    /// Documents of a source at a look; a refusal of a cluster is none of them: it tells what was not seen, and a folder without it says less.
     pub(crate) fn documents(&self, source: &str, look: usize) -> Vec<String> {
         let (look_name, mut documents) = (LOOKS[look], documents(look));
         for change in self.change.iter().filter(|c| c.holds_in(look_name)) {
             change.apply(&self.tells, &mut documents);
         }
-        let is_refusal = |text: &str| ["\"errors\"", "\"Failure\""].iter().any(|said| text.contains(said));
-        documents.retain(|name, text| name.starts_with(source) && !is_refusal(text));
+        documents.retain(|name, text| name.starts_with(source) && !text.contains("\"Failure\""));
         let mut names: Vec<String> = documents.into_keys().collect();
         if source == "flow-logs" {
             let objects = self.flow_logs(look, "\n").into_iter().map(|(name, _)| format!("flow-logs/{name}"));

@@ -118,7 +118,7 @@ impl<'a> Parser<'a> {
 
     /// Notes an object that cannot be read, as the ledger knows already.
     pub fn refuse(&mut self, object: &str, why: String) {
-        self.out.refuse_again(object, why);
+        self.out.refuse_told(object, why);
     }
 
     /// Takes a file that is there and cannot be had: what it holds is not known.

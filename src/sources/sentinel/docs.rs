@@ -56,6 +56,18 @@ impl Docs {
             .unwrap_or_default()
     }
 
+    /// What entries of runs tell if it lacks: an id and what stands under it; an empty text for everything.
+    pub(super) fn told_by_runs(&self) -> BTreeSet<(&str, &str)> {
+        let mut told = BTreeSet::new();
+        for (id, run, _) in self.all("runs") {
+            told.insert((id.as_str(), ""));
+            told.extend(
+                ["plan", "cost-estimate"].into_iter().filter_map(|part| Some((related(run, part)?, part))),
+            );
+        }
+        told
+    }
+
     /// Whether a document with such a path was read.
     pub(super) fn read_path(&self, ending: &str) -> bool {
         self.paths.iter().any(|p| p.ends_with(ending))

@@ -39,6 +39,8 @@ pub struct Parser<'a> {
     sets_are_told: bool,
     next_pages: Vec<(String, String)>,
     pages: BTreeSet<String>,
+    /// Documents that were refused, by path, and why.
+    refused: Vec<(String, String)>,
 }
 
 impl<'a> Parser<'a> {
@@ -54,6 +56,7 @@ impl<'a> Parser<'a> {
             sets_are_told: false,
             next_pages: Vec::new(),
             pages: BTreeSet::new(),
+            refused: Vec::new(),
         }
     }
 
@@ -64,28 +67,22 @@ impl<'a> Parser<'a> {
             return;
         }
         if path.contains("/json-output") && is_plan(bytes) {
-            self.plan(path, bytes);
-            return;
+            return self.plan_of_look(path, bytes);
         }
         let Some(doc) = self.out.json(path, bytes) else { return };
         if doc["resource_changes"].is_array() || doc["format_version"].is_string() {
-            self.plan(path, bytes);
-            return;
+            return self.plan_of_look(path, bytes);
         }
         self.docs.paths.push(path.to_owned());
         if let Some(errors) = doc["errors"].as_array() {
             let first = errors.first().cloned().unwrap_or_default();
             let status = first["status"].as_str().map_or_else(|| first["status"].to_string(), str::to_owned);
             let what = format!("the API answered {status}: {}", first["title"].as_str().unwrap_or_default());
-            if let Some(cost) = path_part(path, "cost-estimates") {
-                self.denied(cost, "cost-estimate");
+            let is_passing = status == "429" || status.starts_with('5');
+            for (of, what) in of_run(path) {
+                if is_passing { self.unread(of, what) } else { self.denied(of, what) }
             }
-            if let Some(of) = path_part(path, "plans").or(path_part(path, "runs")) {
-                let what = path.trim_end_matches(".json").rsplit('/').next().unwrap_or_default();
-                let of_plan = ["plan", of].contains(&what) || what.starts_with("json-output");
-                self.denied(of, if of_plan { "plan" } else { what });
-            }
-            self.out.refuse(path, what);
+            self.refused.push((path.to_owned(), what));
             return;
         }
         let next = doc["links"]["next"].as_str().or(doc["pagination"]["next_page"].as_str());
@@ -101,19 +98,32 @@ impl<'a> Parser<'a> {
         self.document(path, doc);
     }
 
-    /// Takes a plan, which may be long, and says whether it is one.
+    fn plan_of_look(&mut self, path: &str, bytes: &[u8]) {
+        if let Err(why) = self.read_plan(path, bytes) {
+            self.refused.push((path.to_owned(), why));
+        }
+    }
+
+    /// Takes a plan, which may be long, and says whether it is one. What is none is a gap of this pass: a later one asks again.
     pub fn plan(&mut self, path: &str, json: impl Read) -> bool {
+        let read = self.read_plan(path, json);
+        if let Err(why) = &read {
+            self.out.refuse(path, why.clone());
+        }
+        read.is_ok()
+    }
+
+    fn read_plan(&mut self, path: &str, json: impl Read) -> Result<(), String> {
         let of = path_part(path, "plans").or(path_part(path, "runs")).unwrap_or_default().to_owned();
         match Plan::read(json) {
             Ok(plan) => {
                 self.out.keep(1);
                 self.docs.plans.insert(of, plan);
-                true
+                Ok(())
             }
             Err(e) => {
-                self.out.refuse(path, format!("is no plan: {e}"));
                 self.unread(&of, "plan");
-                false
+                Err(format!("is no plan: {e}"))
             }
         }
     }
@@ -249,6 +259,16 @@ impl<'a> Parser<'a> {
                 self.out.gap(format!("{path}: the listing goes on and the next page is not there"));
             }
         }
+        // What lacks of a run that the look shows, the entry of the run tells.
+        let told = self.docs.told_by_runs();
+        for (path, why) in &self.refused {
+            if of_run(path).iter().any(|(of, what)| told.contains(&(*of, "")) || told.contains(&(*of, *what)))
+            {
+                self.out.refuse_told(path, why.clone());
+            } else {
+                self.out.refuse(path, why.clone());
+            }
+        }
         for id in runs::read(&mut self.out, self.source, &self.docs, self.at) {
             plan::resources(&mut self.out, self.source, &self.docs, &id, self.at);
         }
@@ -272,6 +292,17 @@ impl<'a> Parser<'a> {
         self.out.read = format!("{runs} runs, {outcomes} policy outcomes, {overrides} overrides");
         self.out
     }
+}
+
+/// The run, plan or cost estimate that a path is of, and what of a run stands there.
+fn of_run(path: &str) -> Vec<(&str, &str)> {
+    let cost = path_part(path, "cost-estimates").map(|cost| (cost, "cost-estimate"));
+    let of = path_part(path, "plans").or(path_part(path, "runs")).map(|of| {
+        let what = path.trim_end_matches(".json").rsplit('/').next().unwrap_or_default();
+        let of_plan = ["plan", of].contains(&what) || what.starts_with("json-output");
+        (of, if of_plan { "plan" } else { what })
+    });
+    cost.into_iter().chain(of).collect()
 }
 
 /// `HOST/ORGANISATION`, as far as the config tells them.

@@ -63,8 +63,8 @@ fn run(docs: &Docs, id: &str, doc: &Value) -> Run {
         stages: stages.iter().filter(|(_, k)| of_run(k, "runs")).map(|(s, _)| (*s).to_owned()).collect(),
         cost: estimate(docs, id, doc).map(cost),
         plan: plan(docs, id, doc),
-        unread: docs.unread.get(id).cloned().unwrap_or_default(),
-        denied: denied(docs, id, doc),
+        unread: lacking(&docs.unread, id, doc),
+        denied: lacking(&docs.denied, id, doc),
         confirmed_by: overrides::confirmed_by(docs, id).map(Private::of),
         trigger: text(&a["source"]),
         configuration: ingress.map(configuration),
@@ -74,10 +74,10 @@ fn run(docs: &Docs, id: &str, doc: &Value) -> Run {
     }
 }
 
-/// What the API refused of a run, its cost estimate included.
-fn denied(docs: &Docs, id: &str, doc: &Value) -> Vec<String> {
-    let of_cost = related(doc, "cost-estimate").and_then(|cost| docs.denied.get(cost));
-    docs.denied.get(id).into_iter().chain(of_cost).flatten().cloned().collect()
+/// What lacks of a run, its cost estimate included.
+fn lacking(documents: &BTreeMap<String, Vec<String>>, id: &str, doc: &Value) -> Vec<String> {
+    let of_cost = related(doc, "cost-estimate").and_then(|cost| documents.get(cost));
+    documents.get(id).into_iter().chain(of_cost).flatten().cloned().collect()
 }
 
 /// The cost estimate that a run names, else the one that was asked for by the run.
