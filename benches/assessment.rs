@@ -98,7 +98,7 @@ fn judge(dir: &Path) {
     let mut facts = Facts::default();
     store.verified(u64::MAX, |placed| facts.fold(placed)).unwrap().unwrap();
     // What cannot be read would be left out, and cost nothing.
-    let objects: usize = facts.network.arrivals.values().map(Vec::len).sum();
+    let objects = facts.network.of("network").arrivals.len();
     let (systems, runs) = (facts.systems.0.len(), facts.terraform.runs.len());
     let told = (facts.versions.0.len(), facts.cluster.workloads.0.len(), facts.terraform.resources.0.len());
     assert!(
@@ -112,7 +112,7 @@ fn judge(dir: &Path) {
     let mut changes = 0;
     let m = measured(UsageWho::RUSAGE_SELF, || {
         let judged = assessment::assess(&facts, &desk.catalogue, &run);
-        changes = assessment::changes::between(&facts, &desk.catalogue, &run, &judged).len();
+        changes = assessment::changes::between(&facts, &desk.catalogue, &run, &judged).count();
     });
     println!("{} {changes} {} {}", own_peak(), m.cpu, m.wall);
 }

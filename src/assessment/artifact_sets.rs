@@ -7,6 +7,7 @@ use crate::evidence::Time;
 use crate::evidence::record::AssessmentConfig;
 use crate::evidence::register::{Record, RecordState};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Keys that are printed of those outside of a layout.
 const PRINTED: usize = 20;
@@ -57,11 +58,12 @@ pub(super) fn sets(
     let mut last_stray = String::new();
     for history in facts.versions.0.values() {
         let Some((seen, is_recent)) = last_shown(history, at, window) else { continue };
-        let (bucket, key) = (&seen.value.bucket, &seen.value.key);
+        let (bucket, key) = (seen.value.bucket(), seen.value.key());
         let layout = layouts.get(seen.source.as_str()).unwrap_or(&default);
         if let Some(placed) = layout.place(key) {
             let (system, version) = (placed.system.to_owned(), placed.version.to_owned());
-            let place = Place { bucket: bucket.clone(), system, version, prefix: placed.prefix.to_owned() };
+            let place =
+                Place { bucket: bucket.to_owned(), system, version, prefix: placed.prefix.to_owned() };
             let set = sets.entry(place).or_default();
             set.is_recent |= is_recent;
             set.source.clone_from(&seen.source);
@@ -120,13 +122,13 @@ pub(super) struct Largest {
 /// Sets with files that are there, and what leads to them.
 #[derive(Default)]
 pub(super) struct Shared {
-    pub largest: BTreeMap<SetId, Largest>,
+    pub largest: BTreeMap<Arc<SetId>, Largest>,
     /// By size and checksum of the largest file, and by its size alone.
-    by_bytes: BTreeMap<(u64, String), BTreeSet<SetId>>,
-    by_size: BTreeMap<u64, BTreeSet<SetId>>,
-    by_place: BTreeMap<(String, String), BTreeSet<SetId>>,
+    by_bytes: BTreeMap<(u64, String), Vec<Arc<SetId>>>,
+    by_size: BTreeMap<u64, Vec<Arc<SetId>>>,
+    by_place: BTreeMap<(String, String), Vec<Arc<SetId>>>,
     /// By the names of system and model version in the keys.
-    by_names: BTreeMap<(String, String), BTreeSet<SetId>>,
+    by_names: BTreeMap<(String, String), Vec<Arc<SetId>>>,
 }
 
 impl Shared {
@@ -146,18 +148,28 @@ impl Shared {
         for (system, place) in systems.iter().flat_map(places) {
             let Some(largest) = largest(facts, &place, at) else { continue };
             let (bucket, prefix) = place.clone();
-            let set = SetId { system, bucket, prefix };
+            let set = Arc::new(SetId { system, bucket, prefix });
             for sum in &largest.checksums {
-                shared.by_bytes.entry((largest.size, sum.clone())).or_default().insert(set.clone());
+                shared.by_bytes.entry((largest.size, sum.clone())).or_default().push(set.clone());
             }
             if let Some(names) = names.get(&place) {
-                shared.by_names.entry(names.clone()).or_default().insert(set.clone());
+                shared.by_names.entry(names.clone()).or_default().push(set.clone());
             }
-            shared.by_size.entry(largest.size).or_default().insert(set.clone());
-            shared.by_place.entry(place).or_default().insert(set.clone());
+            shared.by_size.entry(largest.size).or_default().push(set.clone());
+            shared.by_place.entry(place).or_default().push(set.clone());
             shared.largest.insert(set, largest);
         }
+        shared.in_order();
         shared
+    }
+
+    /// Each set once in each list.
+    fn in_order(&mut self) {
+        let named = self.by_place.values_mut().chain(self.by_names.values_mut());
+        for list in self.by_bytes.values_mut().chain(self.by_size.values_mut()).chain(named) {
+            list.sort();
+            list.dedup();
+        }
     }
 
     /// Sets of other systems with the same place, or the same largest file.
@@ -166,7 +178,7 @@ impl Shared {
         let largest = self.largest.get(set).filter(|l| l.size > 0);
         let keys = largest.into_iter().flat_map(|l| l.checksums.iter().map(|sum| (l.size, sum.clone())));
         let same = keys.filter_map(|key| self.by_bytes.get(&key)).chain(self.by_place.get(&place)).flatten();
-        same.filter(|other| other.system != set.system).collect()
+        same.map(Arc::as_ref).filter(|other| other.system != set.system).collect()
     }
 
     /// Whether the largest file of another system's set may be the same one: they have one size, and no checksums of one kind.
@@ -187,7 +199,7 @@ impl Shared {
         let ends: Vec<usize> = folder.char_indices().filter(|(_, c)| *c == '/').map(|(i, _)| i + 1).collect();
         let bucket = bucket.to_owned();
         let of = move |end: usize| self.by_place.get(&(bucket.clone(), folder[..end].to_owned()));
-        ends.into_iter().filter_map(of).flatten()
+        ends.into_iter().filter_map(of).flatten().map(Arc::as_ref)
     }
 
     /// Sets whose names of system and model version follow each other somewhere in a path.
@@ -195,7 +207,7 @@ impl Shared {
         let pairs = path.iter().enumerate().flat_map(|(i, a)| path[i + 1..].iter().map(|b| (*a, *b)));
         let pairs: Vec<(String, String)> =
             pairs.take(1_000).map(|(a, b)| (a.to_owned(), b.to_owned())).collect();
-        pairs.into_iter().filter_map(|names| self.by_names.get(&names)).flatten()
+        pairs.into_iter().filter_map(|names| self.by_names.get(&names)).flatten().map(Arc::as_ref)
     }
 }
 
@@ -203,5 +215,5 @@ fn largest(facts: &Facts, (bucket, prefix): &(String, String), at: Time) -> Opti
     let beginning = format!("s3:{bucket}/{prefix}");
     let file = facts.versions.there(&beginning, at).max_by_key(|s| (s.value.size, s.value.stored))?;
     let checksums = facts.checksums(&file.value, at);
-    Some(Largest { key: file.value.key.clone(), size: file.value.size, checksums, seq: file.seq })
+    Some(Largest { key: file.value.key().to_owned(), size: file.value.size, checksums, seq: file.seq })
 }

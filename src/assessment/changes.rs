@@ -1,5 +1,6 @@
 //! What changed since the last assessment: transitions of units, and of levels, as entries to be written.
 
+use super::facts::UnitState;
 use super::findings::{Assessment, Finding, Unit};
 use super::{Facts, System};
 use crate::act::{Catalogue, SourceKind, Status, Tested};
@@ -7,21 +8,39 @@ use crate::evidence::record::{AssessmentRun, FindingChange, RiskLevelChange};
 use crate::evidence::{Evidence, Kind};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Transitions of findings and levels between the last assessment in `facts` and this one.
-pub fn between(facts: &Facts, catalogue: &Catalogue, run: &AssessmentRun, now: &Assessment) -> Vec<Evidence> {
+/// Transitions of findings and levels.
+pub struct Changes {
+    levels: Vec<RiskLevelChange>,
+    findings: Vec<FindingChange>,
+}
+
+/// Transitions between the last assessment in `facts` and this one.
+pub fn between(facts: &Facts, catalogue: &Catalogue, run: &AssessmentRun, now: &Assessment) -> Changes {
     let levels = level_changes(facts, run, now);
     let moved: BTreeSet<&str> = levels.iter().map(|l| l.system.as_str()).collect();
     let findings = finding_changes(facts, catalogue, run, now, &moved);
-    let level = |c: &RiskLevelChange| {
-        let (key, subject) = (format!("{} {}", c.system, run.size), format!("system:{}", c.system));
-        Evidence::event(Kind::AssessmentRiskLevel, "actledger", key, subject, run.at, c)
-    };
-    let finding = |c: &FindingChange| {
-        let (key, subject) =
-            (format!("{} {} {}", c.finding, c.unit, run.size), format!("finding:{}", c.finding));
-        Evidence::event(Kind::AssessmentFinding, "actledger", key, subject, run.at, c)
-    };
-    levels.iter().map(level).chain(findings.iter().map(finding)).collect()
+    Changes { levels, findings }
+}
+
+impl Changes {
+    /// How many.
+    pub fn count(&self) -> usize {
+        self.levels.len() + self.findings.len()
+    }
+
+    /// What is written of them, one after the other: a first night has many.
+    pub fn evidence(self, run: &AssessmentRun) -> impl Iterator<Item = Evidence> {
+        let level = |c: RiskLevelChange| {
+            let (key, subject) = (format!("{} {}", c.system, run.size), format!("system:{}", c.system));
+            Evidence::event(Kind::AssessmentRiskLevel, "actledger", key, subject, run.at, &c)
+        };
+        let finding = |c: FindingChange| {
+            let (key, subject) =
+                (format!("{} {} {}", c.finding, c.unit, run.size), format!("finding:{}", c.finding));
+            Evidence::event(Kind::AssessmentFinding, "actledger", key, subject, run.at, &c)
+        };
+        self.levels.into_iter().map(level).chain(self.findings.into_iter().map(finding))
+    }
 }
 
 fn level_changes(facts: &Facts, run: &AssessmentRun, now: &Assessment) -> Vec<RiskLevelChange> {
@@ -68,14 +87,12 @@ fn finding_changes(
 ) -> Vec<FindingChange> {
     let mut numbers = Numbers { known: &facts.own.numbers, new: BTreeMap::new() };
     let mut changes = Vec::new();
-    let mut met = BTreeSet::new();
     let cause = Causes { facts, catalogue, run, now, moved };
     for finding in &now.findings {
         let key = finding.key();
+        let known: BTreeMap<&str, &UnitState> = facts.own.units_of(&key).collect();
         for unit in &finding.units {
-            let place = (key.clone(), unit.id.clone());
-            let before = facts.own.units.get(&place).and_then(|u| u.status.clone());
-            met.insert(place);
+            let before = known.get(unit.id.as_str()).and_then(|u| u.status.clone());
             let to = unit.status.name();
             let worth = |s: &str| s == "not-satisfied" || s == "not-assessed";
             let changed = before.as_deref() != Some(to);
@@ -93,21 +110,33 @@ fn finding_changes(
             }
         }
     }
-    for (place, state) in &facts.own.units {
-        if let Some(from) = state.status.as_ref().filter(|_| !met.contains(place)) {
-            changes.push(FindingChange {
-                finding: place.0.clone(),
-                number: state.number,
-                unit: place.1.clone(),
-                from: Some(from.clone()),
-                to: None,
-                cause: cause.of_gone(&place.0).to_owned(),
-                at: run.at,
-                evidence: Vec::new(),
-            });
-        }
-    }
+    let ended = gone(facts, now).into_iter().map(|((finding, unit), state)| FindingChange {
+        finding: finding.clone(),
+        number: state.number,
+        unit: unit.clone(),
+        from: state.status.clone(),
+        to: None,
+        cause: cause.of_gone(finding).to_owned(),
+        at: run.at,
+        evidence: Vec::new(),
+    });
+    changes.extend(ended);
     changes
+}
+
+/// Units that had a status and are judged no more.
+fn gone<'f>(facts: &'f Facts, now: &Assessment) -> Vec<(&'f (String, String), &'f UnitState)> {
+    let found: BTreeMap<String, &Finding> = now.findings.iter().map(|f| (f.key(), f)).collect();
+    let mut there = (None, BTreeSet::new());
+    let units = facts.own.units.iter().filter(|(_, state)| state.status.is_some());
+    let is_gone = |((finding, unit), _): &(&'f (String, String), &'f UnitState)| {
+        if there.0 != Some(finding) {
+            let units = found.get(finding).into_iter().flat_map(|f| &f.units);
+            there = (Some(finding), units.map(|u| u.id.as_str()).collect());
+        }
+        !there.1.contains(unit.as_str())
+    };
+    units.filter(is_gone).collect()
 }
 
 /// Numbers that people use: one per finding, given once, never again.

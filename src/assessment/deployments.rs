@@ -56,21 +56,21 @@ impl<'a> Production<'a> {
             let environment = r.tags.as_ref().and_then(|tags| tags.get(&self.pack.production_tag));
             r.r#type == "aws_sagemaker_endpoint" && self.pack.is_production(environment)
         };
-        let span = |history: &Vec<Seen<Resource>>| {
+        let span = |history: &[Seen<Resource>]| {
             let mut shown = history.iter().filter(|s| s.at <= self.at);
             let end = shown.clone().next_back().filter(|s| s.gone).map(|s| s.at);
             let first = shown.find(|s| !s.gone && serves(&s.value))?;
             let start = (!first.value.untouched).then_some(first.at);
             Some(Deployment { start, seen: first.at, end, entries: vec![first.seq] })
         };
-        let histories = resources.iter().filter_map(|s| self.facts.terraform.resources.0.get(s));
+        let histories = resources.iter().filter_map(|s| self.facts.terraform.resources.get(s));
         histories.filter_map(span).collect()
     }
 
     /// Model versions of workloads that ran in production, with their span.
     pub(super) fn deployments(&self, workloads: &BTreeSet<String>) -> BTreeMap<String, Deployment> {
         let mut found: BTreeMap<String, Deployment> = BTreeMap::new();
-        for history in workloads.iter().filter_map(|s| self.facts.cluster.workloads.0.get(s)) {
+        for history in workloads.iter().filter_map(|s| self.facts.cluster.workloads.get(s)) {
             for (version, one) in self.spans(history) {
                 match found.get_mut(&version) {
                     None => {

@@ -328,9 +328,9 @@ impl<'a> Tying<'a> {
             let discovered = format!("discovered:kubernetes:{}/{}:{}", seen.source, w.namespace, w.name);
             let claimed = self.claims(matches, &names, &discovered);
             let why = ai_workload(w, self.catalogue).filter(|_| recent);
-            let thing = self.thing(subject.clone(), claimed, vec![seen.seq], why);
+            let thing = self.thing(subject.to_string(), claimed, vec![seen.seq], why);
             self.tie(thing, &discovered, |s| {
-                s.workloads.insert(subject.clone());
+                s.workloads.insert(subject.to_string());
             });
         }
     }
@@ -351,9 +351,9 @@ impl<'a> Tying<'a> {
             let discovered = format!("discovered:terraform:{}:{}", seen.source, r.workspace);
             let claimed = self.claims(matches, &names, &discovered);
             let why = ai_resource(r, self.catalogue).filter(|_| recent);
-            let thing = self.thing(subject.clone(), claimed, vec![seen.seq], why);
+            let thing = self.thing(subject.to_string(), claimed, vec![seen.seq], why);
             self.tie(thing, &discovered, |s| {
-                s.resources.insert(subject.clone());
+                s.resources.insert(subject.to_string());
                 s.workspaces.insert(r.workspace.clone());
             });
         }
@@ -399,7 +399,8 @@ impl<'a> Tying<'a> {
             let discovered = format!("discovered:network:{}:{}", i.source, i.name);
             let names = [i.tags.get(&self.catalogue.pack.system_tag), i.tags.get("ai-system")];
             let claimed = self.claims(matches, &names, &discovered);
-            let rows = self.facts.network.ports.of(&i.source, &i.name).iter();
+            let delivered = self.facts.network.of(&i.source);
+            let rows = delivered.rows(&delivered.ports, &i.name);
             let horizon = coverage.get(&i.source).map_or(self.at, |c| c.horizon);
             let is_in_window = |hour: Time| {
                 let end = hour.plus_seconds(3_600);

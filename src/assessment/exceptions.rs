@@ -49,7 +49,7 @@ pub enum Standing {
 pub fn standing(facts: &Facts, subject: &str, e: &Seen<Exception>, at: Time, max_days: i64) -> Standing {
     let v = &e.value;
     let first =
-        facts.exceptions.0.get(subject).and_then(|history| history.first()).map_or(e.at, |first| first.at);
+        facts.exceptions.get(subject).and_then(|history| history.first()).map_or(e.at, |first| first.at);
     let Some(end) = v.expires.filter(|_| is_said(&v.owner) && is_said(&v.reason) && v.approver.is_some())
     else {
         return Standing::Incomplete;

@@ -77,7 +77,7 @@ pub struct Unit {
     /// How it is known.
     pub basis: Basis,
     /// Who accepted it.
-    pub excepted: Option<Excepted>,
+    pub excepted: Option<Box<Excepted>>,
     /// When it happened, for events; they leave with the window.
     pub happened: Option<Time>,
     /// Article that this unit alone is about.
@@ -219,7 +219,6 @@ pub fn assess(facts: &Facts, catalogue: &Catalogue, run: &AssessmentRun) -> Asse
             others += usize::from(!is_told);
             is_told || others <= OTHERS
         });
-        finding.units.shrink_to_fit();
     };
     judged(facts, catalogue, run, keep)
 }
@@ -268,13 +267,14 @@ fn judge(case: &Case<'_>, house: Option<House>, keep: &impl Fn(&mut Finding)) ->
         }
     };
     units.iter_mut().filter(|u| u.status == Status::NotSatisfied && u.excepted.is_none()).for_each(|u| {
-        u.excepted = exceptions::covering(case, u);
+        u.excepted = exceptions::covering(case, u).map(Box::new);
     });
     units.sort_by(|a, b| {
         (a.status, a.excepted.is_some(), &a.id).cmp(&(b.status, b.excepted.is_some(), &b.id))
     });
     let mut finding = add_up(case, house, units);
     keep(&mut finding);
+    finding.units.shrink_to_fit();
     finding
 }
 
@@ -340,6 +340,7 @@ fn unit(case: &Case<'_>, judged: Judged) -> Unit {
     let mut evidence = judged.evidence;
     evidence.dedup();
     evidence.truncate(MAX_EVIDENCE);
+    evidence.shrink_to_fit();
     Unit {
         id: judged.unit,
         status: line.map_or(Status::NotAssessed, |l| l.status),
@@ -348,7 +349,7 @@ fn unit(case: &Case<'_>, judged: Judged) -> Unit {
         note: judged.note,
         evidence,
         basis: judged.basis.unwrap_or(Basis::of(&case.control.basis)),
-        excepted: judged.excepted,
+        excepted: judged.excepted.map(Box::new),
         happened: judged.happened,
         article: judged.article,
         public: judged.public,

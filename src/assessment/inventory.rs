@@ -7,6 +7,7 @@ use crate::evidence::gatekeeper::Address;
 use crate::evidence::record::AssessmentConfig;
 use crate::evidence::{Outside, Time};
 use std::net::Ipv4Addr;
+use std::rc::Rc;
 
 /// An interface that was there for a time.
 #[derive(Clone, Debug, Default)]
@@ -77,7 +78,7 @@ impl Pod {
 
 /// Pods that were there at some time up to `at`, of clusters whose flow logs are known.
 pub fn pods(facts: &Facts, config: &AssessmentConfig, at: Time) -> Vec<Pod> {
-    let one = |(subject, history): (&String, &Vec<Seen<Address>>)| {
+    let one = |(subject, history): (&Rc<str>, &Vec<Seen<Address>>)| {
         let (shown, Interface { from, until, .. }) = there(subject, history, at)?;
         let source = config.sources.get(&shown.source)?.flow_logs.clone()?;
         let Address { workload, addresses, started, .. } = shown.value.clone();
@@ -130,11 +131,11 @@ fn node(
     let Address { node, addresses, .. } = shown.value.clone();
     let (from, until) = (interface.from, interface.until.unwrap_or(at));
     let overlap = |h: &&Holder| h.to.min(until).seconds() - h.from.max(from).seconds();
-    let holders = addresses.iter().flat_map(|a| facts.network.holders(&source, a));
+    let holders = addresses.iter().flat_map(|a| facts.network.of(&source).holders(a));
     match holders.filter(|h| overlap(h) >= 0).max_by_key(overlap) {
         Some(holder) => interface.name.clone_from(&holder.interface),
         None => {
-            let sought = addresses.iter().filter_map(|a| facts.network.sought(&source, a)).min();
+            let sought = addresses.iter().filter_map(|a| facts.network.of(&source).sought(a)).min();
             interface.from = from.max(sought.unwrap_or(at));
         }
     }

@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_rule_takes_files_of_its_filter() {
-        let tags = Outside([("keep".to_owned(), "no".to_owned())].into());
+        let tags = Outside::from_iter([("keep".to_owned(), "no".to_owned())]);
         let days = |filter: Value| json!({"ID": "old", "Status": "Enabled", "Filter": filter, "Expiration": {"Days": 30}});
         let hit = of(days(json!({})), None).unwrap();
         assert_eq!(

@@ -30,7 +30,7 @@ pub(super) fn run(desk: &Desk, system: &str, on: Option<&str>, as_json: bool) ->
     let shown: Vec<_> = all.iter().filter(|change| known(change.value.at)).collect();
     // What somebody dated before the day, and no assessment of the day could know.
     let is_later = |d: &&Seen<Decision>| !known(d.at) && d.value.date.is_some_and(known);
-    let decisions = facts.decisions.0.get(&format!("system:{system}"));
+    let decisions = facts.decisions.get(&format!("system:{system}"));
     let decisions: Vec<&Seen<Decision>> = decisions.into_iter().flatten().collect();
     let was_known = |d: &&&Seen<Decision>| {
         let same =

@@ -39,12 +39,6 @@ impl Version {
 pub struct Detail {
     /// A complete listing no longer shows the version.
     pub gone: bool,
-    /// Bucket.
-    pub bucket: String,
-    /// Key.
-    pub key: String,
-    /// Version id.
-    pub version_id: String,
     /// ETag of the bytes that this is about, without quotes.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub etag: String,
@@ -80,6 +74,20 @@ pub struct Detail {
     /// Calls that the credentials may not make for it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub denied: Vec<String>,
+}
+
+/// A detail beside the version that it is of, as it stands in the ledger.
+#[derive(Serialize)]
+pub struct DetailOf<'a> {
+    /// Bucket.
+    pub bucket: &'a str,
+    /// Key.
+    pub key: &'a str,
+    /// Version id.
+    pub version_id: &'a str,
+    /// What is said of it.
+    #[serde(flatten)]
+    pub detail: &'a Detail,
 }
 
 impl Detail {

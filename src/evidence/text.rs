@@ -78,14 +78,26 @@ fn text_of(value: &Value) -> Option<String> {
     }
 }
 
-/// Labels, tags or annotations: names and values from outside.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Outside(pub BTreeMap<String, String>);
+/// Labels, tags or annotations: names and values from outside, in the order of the names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Outside(Box<[(String, String)]>);
+
+impl FromIterator<(String, String)> for Outside {
+    /// Of several values under one name the last one counts.
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(pairs: I) -> Outside {
+        Outside(pairs.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect())
+    }
+}
 
 impl Outside {
     /// The value under a name.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        let found = self.0.binary_search_by(|(n, _)| n.as_str().cmp(name)).ok()?;
+        Some(&self.0[found].1)
+    }
+    /// Names and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(n, v)| (n.as_str(), v.as_str()))
     }
     /// Whether nothing is in it.
     pub fn is_empty(&self) -> bool {
@@ -94,7 +106,7 @@ impl Outside {
     /// From a JSON object; values that are no text are taken as their JSON.
     pub fn of(value: Option<&Value>) -> Outside {
         let entries = value.and_then(Value::as_object).into_iter().flatten();
-        Outside(entries.filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), plain_text(v))).collect())
+        entries.filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), plain_text(v))).collect()
     }
 }
 
@@ -120,14 +132,14 @@ pub fn unescape(name: &str) -> String {
 
 impl Serialize for Outside {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_map(self.0.iter().map(|(k, v)| (escape(k), outside_text(v))))
+        s.collect_map(self.iter().map(|(k, v)| (escape(k), outside_text(v))))
     }
 }
 
 impl<'de> Deserialize<'de> for Outside {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Outside, D::Error> {
         let map = BTreeMap::<String, Text>::deserialize(d)?;
-        Ok(Outside(map.into_iter().map(|(k, v)| (unescape(&k), v.0)).collect()))
+        Ok(map.into_iter().map(|(k, v)| (unescape(&k), v.0)).collect())
     }
 }
 
@@ -197,7 +209,7 @@ mod tests {
 
     #[test]
     fn names_from_outside_cannot_be_taken_for_ours() {
-        let map = Outside([("$private".to_owned(), "x".to_owned())].into());
+        let map = Outside::from_iter([("$private".to_owned(), "x".to_owned())]);
         let json = serde_json::to_value(&map).unwrap();
         assert_eq!(json, serde_json::json!({"$$private": "x"}));
         assert_eq!(serde_json::from_value::<Outside>(json).unwrap(), map);

@@ -3,10 +3,10 @@
 use super::{BrokenRecord, Desk, JobError};
 use crate::assessment::{self, Assessment, Facts, changes, metrics, selection};
 use crate::evidence::record::{AssessmentRun, LedgerVerified};
-use crate::evidence::{Evidence, Kind, sha256_hex};
+use crate::evidence::{Evidence, Kind, hex};
 use crate::ledger::Intact;
 use crate::store::{Store, StoreError};
-use std::fmt::Write;
+use sha2::{Digest, Sha256};
 
 /// What an assessment wrote.
 #[derive(Clone, Debug)]
@@ -45,15 +45,18 @@ pub fn assess(desk: &Desk, store: &mut Store, scheduled: bool) -> Result<AssessS
     let judged = assessment::assess(&facts, &desk.catalogue, &run);
     run.verdicts = digest(&judged);
     run.metrics = metrics::metrics(&judged);
-    let mut batch = vec![record(&verified, &state_differs, &run)];
-    batch.extend(changes::between(&facts, &desk.catalogue, &run, &judged));
-    let transitions = batch.len() as u64 - 1;
-    batch.extend(selection::states(&judged.estate, at));
+    let changes = changes::between(&facts, &desk.catalogue, &run, &judged);
+    let (transitions, open) = (changes.count() as u64, judged.findings.iter().filter(|f| f.open()).count());
+    let selections = selection::states(&judged.estate, at);
+    drop((facts, judged));
     let key = format!("{at} {}", run.size);
-    batch.push(Evidence::event(Kind::AssessmentRun, "actledger", key, "assessment".into(), at, &run));
+    let closing = Evidence::event(Kind::AssessmentRun, "actledger", key, "assessment".into(), at, &run);
+    let batch = std::iter::once(record(&verified, &state_differs, &run))
+        .chain(changes.evidence(&run))
+        .chain(selections)
+        .chain([closing]);
     let appended = store.append(&desk.writer(), batch)?;
-    let open = judged.findings.iter().filter(|f| f.open()).count() as u64;
-    Ok(AssessStatus { as_of: appended.size, changes: transitions, open, state_differs })
+    Ok(AssessStatus { as_of: appended.size, changes: transitions, open: open as u64, state_differs })
 }
 
 /// Refuses a record that does not verify: nothing more is appended to it.
@@ -103,13 +106,14 @@ fn record(intact: &Intact, differs: &[String], run: &AssessmentRun) -> Evidence 
 
 /// One digest over the counts and the units of every finding: two assessments of the same entries have the same.
 pub(super) fn digest(judged: &Assessment) -> String {
-    let mut text = String::new();
+    let mut hash = Sha256::new();
     for f in &judged.findings {
-        let _ = writeln!(text, "{}\t{:?}", f.key(), f.counts);
+        let key = f.key();
+        hash.update(format!("{key}\t{:?}\n", f.counts));
         for u in &f.units {
-            let _ =
-                writeln!(text, "{}\t{}\t{}\t{}\t{:?}", f.key(), u.id, u.status.name(), u.reason, u.evidence);
+            let (id, status, reason) = (&u.id, u.status.name(), &u.reason);
+            hash.update(format!("{key}\t{id}\t{status}\t{reason}\t{:?}\n", u.evidence));
         }
     }
-    sha256_hex(text.as_bytes())
+    hex(&hash.finalize())
 }

@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn match_scope_by_kind_namespace_name_and_selectors() {
-        let (labels, ns) = (Outside::default(), Outside([("env".to_owned(), "prod".to_owned())].into()));
+        let (labels, ns) = (Outside::default(), Outside::from_iter([("env".to_owned(), "prod".to_owned())]));
         let object = Object {
             group: "apps",
             kind: "Deployment",

@@ -234,9 +234,8 @@ mod tests {
     #[test]
     fn tags_that_say_nothing_are_missing() {
         let pack = Catalogue::built_in().pack;
-        let tags = Outside(
-            [("Owner".to_owned(), "TBD".to_owned()), ("Model-Type".to_owned(), "none".to_owned())].into(),
-        );
+        let said = [("Owner", "TBD"), ("Model-Type", "none")].map(|(n, v)| (n.to_owned(), v.to_owned()));
+        let tags = Outside::from_iter(said);
         let (missing, later) = required_tags(&pack, &tags, &["Project".to_owned()], false);
         assert_eq!(
             (missing, later),

@@ -56,7 +56,11 @@ impl Store {
     ///
     /// # Errors
     /// See [`StoreError`]; nothing was written then.
-    pub fn append(&mut self, writer: &Writer<'_>, batch: Vec<Evidence>) -> Result<Appended, StoreError> {
+    pub fn append(
+        &mut self,
+        writer: &Writer<'_>,
+        batch: impl IntoIterator<Item = Evidence>,
+    ) -> Result<Appended, StoreError> {
         self.write(writer, None, |rows, state| rows.new_of(batch, state))
     }
 
@@ -210,7 +214,7 @@ struct Rows<'a> {
 
 impl Rows<'_> {
     /// Inserts what was not written before: events by their key, states by their digest.
-    fn new_of(&mut self, batch: Vec<Evidence>, state: &State) -> Result<(), StoreError> {
+    fn new_of(&mut self, batch: impl IntoIterator<Item = Evidence>, state: &State) -> Result<(), StoreError> {
         let _reading = state.reading()?;
         let mut new = state.sieve();
         for evidence in batch {

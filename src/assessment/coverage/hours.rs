@@ -1,6 +1,6 @@
 //! Flow logs count interface-hours: interfaces of the inventory, whole hours, each read through or not.
 
-use super::super::facts::{Facts, Look};
+use super::super::facts::{Delivered, Facts, Look};
 use super::super::inventory::Interface;
 use super::{Coverage, Gap, HOUR, Input};
 use crate::evidence::Time;
@@ -39,54 +39,46 @@ pub(super) fn read_through(told: &[&Look], delay: i64) -> Vec<(Time, Time)> {
 pub(super) fn judge(input: &Input<'_>, coverage: &mut Coverage, window: Time, read: &[(Time, Time)]) {
     let facts = input.facts;
     coverage.unit = "interface-hours";
-    let Some(begin) = facts.network.begin(&coverage.source) else { return };
+    let delivered = facts.network.of(&coverage.source);
+    let Some(begin) = delivered.begin else { return };
     let begin = read.first().map_or(begin, |(from, _)| begin.max(*from));
     coverage.begin = Some(begin);
-    let none = BTreeMap::new();
-    let records = facts.network.hours.get(&coverage.source).unwrap_or(&none);
     let mut hour = span_start(begin, window);
     let interfaces: Vec<_> = input.interfaces.iter().filter(|i| i.source == coverage.source).collect();
     let mut spoke: Vec<Option<(Time, bool)>> = vec![None; interfaces.len()];
     while hour.plus_seconds(HOUR) <= coverage.horizon {
-        let sums = records.get(&hour);
-        let unread = unread(facts, coverage, hour, read);
+        let unread = unread(delivered, hour, read);
         coverage.hours.push(hour);
         let whole = unread.is_none();
         coverage.unread.extend(unread.map(|why| (hour, why)));
         for (interface, seen) in interfaces.iter().zip(&mut spoke).filter(|(i, _)| i.covers(hour)) {
             coverage.expected += 1;
-            let speaks = sums.is_some_and(|s| s.contains_key(interface.name.as_str()));
+            let speaks = delivered.in_hour(&interface.name, hour).is_some();
             coverage.seen += u64::from(speaks && whole);
             let (first, ever) = seen.unwrap_or((hour, false));
             *seen = Some((first, ever || speaks));
         }
-        for (interface, sum) in sums.into_iter().flatten().filter(|(_, s)| s.lost() > 0) {
-            coverage.gaps.push(Gap {
-                from: hour,
-                to: hour.plus_seconds(HOUR),
-                what: format!("{interface}: {} SKIPDATA, records lost by AWS", sum.lost()),
-                reason: "records-lost",
-                entry: sum.entries().next(),
-            });
-        }
         hour = hour.plus_seconds(HOUR);
+    }
+    for (from, interface, n, entry) in
+        delivered.lost().filter(|(h, ..)| coverage.hours.binary_search(h).is_ok())
+    {
+        let (to, what) = (from.plus_seconds(HOUR), format!("{interface}: {n} SKIPDATA, records lost by AWS"));
+        coverage.gaps.push(Gap { from, to, what, reason: "records-lost", entry });
     }
     unheard(facts, coverage, &interfaces, &spoke);
     coverage.gaps.extend(joined(&coverage.unread));
 }
 
 /// Why an hour was not read through, if it was not.
-fn unread(facts: &Facts, coverage: &Coverage, hour: Time, read: &[(Time, Time)]) -> Option<Unread> {
-    let network = &facts.network;
-    let lost = network.unread.get(&coverage.source).and_then(|hours| hours.get(&hour));
-    if let Some(entries) = lost {
+fn unread(delivered: &Delivered, hour: Time, read: &[(Time, Time)]) -> Option<Unread> {
+    if let Some(entries) = delivered.unread.get(&hour) {
         return Some(Unread { why: PART, entry: entries.first().copied() });
     }
     if !read.iter().any(|(from, to)| *from <= hour && hour.plus_seconds(HOUR) <= *to) {
         return Some(Unread { why: "not read to its end", entry: None });
     }
-    let any = network.hours.get(&coverage.source).is_some_and(|hours| hours.contains_key(&hour));
-    (!any).then_some(Unread { why: "no record of any interface", entry: None })
+    (!delivered.has(hour)).then_some(Unread { why: "no record of any interface", entry: None })
 }
 
 const PART: &str = "records were delivered that could not be read";

@@ -132,9 +132,10 @@ impl Input<'_> {
         };
         match kind {
             SourceKind::FlowLogs => {
+                let delivered = facts.network.of(name);
                 hours::judge(self, &mut coverage, window, &hours::read_through(&told, delay));
-                coverage.delivery = late::delivery(facts, name, window);
-                coverage.late = late::late(facts, name, window, delay);
+                coverage.delivery = late::delivery(delivered, window);
+                coverage.late = late::late(delivered, &facts.own.reports, window, delay);
             }
             SourceKind::Sentinel => runs(facts, &mut coverage, window),
             _ => passes(&mut coverage, &told, config.ingest_interval, window),

@@ -1,10 +1,13 @@
 //! What the entries say, folded one by one. Nothing here judges; the order of the entries is the only input.
 
 mod cluster;
+mod delivered;
 mod flows;
+mod hours;
 mod network;
 mod own;
 mod terraform;
+mod versions;
 #[cfg(test)]
 mod tests;
 
@@ -12,10 +15,13 @@ mod tests;
 pub(crate) use tests::folded;
 
 pub use cluster::Cluster;
+pub use delivered::{Arrival, Delivered, Holder, View};
 pub use flows::{Place, Row, Rows};
-pub use network::{Arrival, Holder, HourSum, NetworkFacts, View};
+pub use hours::Sum;
+pub use network::NetworkFacts;
 pub use own::{Look, Own, UnitState};
 pub use terraform::{RunFacts, Terraform};
+pub use versions::Version;
 
 use crate::evidence::register::{
     Change, CorrectiveAction, Decision, Exception, Incident, Organization, Oversight, Revision,
@@ -26,7 +32,6 @@ use crate::ledger::Entry;
 use crate::ledger::entry::Placed;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::rc::Rc;
@@ -56,7 +61,7 @@ impl<T> Seen<T> {
 
 /// All states of each subject, oldest first.
 #[derive(Clone, Debug)]
-pub struct States<T>(pub BTreeMap<String, Vec<Seen<T>>>);
+pub struct States<T>(pub BTreeMap<Rc<str>, Vec<Seen<T>>>);
 
 impl<T> Default for States<T> {
     fn default() -> Self {
@@ -69,7 +74,7 @@ impl<T> States<T> {
     pub fn at(&self, time: Time) -> impl Iterator<Item = (&str, &Seen<T>)> {
         self.0.iter().filter_map(move |(subject, history)| {
             let last = history.iter().rev().find(|s| s.at <= time)?;
-            (!last.gone).then_some((subject.as_str(), last))
+            (!last.gone).then_some((&**subject, last))
         })
     }
     /// The state of each subject that begins so, those gone left out.
@@ -87,12 +92,15 @@ impl<T> States<T> {
         beginning: &'b str,
     ) -> impl Iterator<Item = (&'s str, &'s [Seen<T>])> + use<'s, 'b, T> {
         let from = self.0.range::<str, _>((Bound::Included(beginning), Bound::Unbounded));
-        from.take_while(move |(subject, _)| subject.starts_with(beginning))
-            .map(|(s, h)| (s.as_str(), h.as_slice()))
+        from.take_while(move |(subject, _)| subject.starts_with(beginning)).map(|(s, h)| (&**s, h.as_slice()))
+    }
+    /// The history of a subject.
+    pub fn get(&self, subject: &str) -> Option<&[Seen<T>]> {
+        self.0.get(subject).map(Vec::as_slice)
     }
     /// The last state of a subject at a time, gone or not.
     pub fn of(&self, subject: &str, time: Time) -> Option<&Seen<T>> {
-        self.0.get(subject)?.iter().rev().find(|s| s.at <= time)
+        self.get(subject)?.iter().rev().find(|s| s.at <= time)
     }
 }
 
@@ -108,7 +116,7 @@ pub struct Facts {
     /// Flow logs and interfaces.
     pub network: NetworkFacts,
     /// Object versions.
-    pub versions: States<artifacts::Version>,
+    pub versions: States<Version>,
     /// What a listing does not say of object versions.
     pub details: States<artifacts::Detail>,
     /// What manifests name.
@@ -163,51 +171,52 @@ pub(super) fn read<T: DeserializeOwned>(placed: &Placed) -> Option<Seen<T>> {
 
 /// Adds a state to its subject's history.
 pub(super) fn push<T: DeserializeOwned>(states: &mut States<T>, placed: &Placed) {
-    if let Some(seen) = read(placed) {
-        push_tight(states.0.entry(placed.entry.subject.clone()).or_default(), seen);
+    push_as(states, placed.entry.subject.as_str().into(), placed, |value| value);
+}
+
+/// Adds a state to the history of a subject in the form in which rules read it.
+fn push_as<T: DeserializeOwned, U>(
+    states: &mut States<U>,
+    subject: Rc<str>,
+    placed: &Placed,
+    form: impl FnOnce(T) -> U,
+) {
+    if let Some(Seen { seq, at, source, gone, value }) = read(placed) {
+        let seen = Seen { seq, at, source, gone, value: form(value) };
+        push_tight(states.0.entry(subject).or_default(), seen);
     }
 }
 
-/// The one that a set holds of equal values.
-fn once<T: Ord + ?Sized, V: Into<Rc<T>> + Borrow<T>>(set: &mut BTreeSet<Rc<T>>, value: V) -> Rc<T> {
-    if let Some(known) = set.get(value.borrow()) {
-        return known.clone();
-    }
-    let new: Rc<T> = value.into();
-    set.insert(new.clone());
-    new
-}
-
-/// Adds to one of many short lists, which grow by a quarter: room for four where one stands is most of the memory.
+/// Adds to one of many short lists, which grow by an eighth: room for four where one stands is most of the memory.
 fn push_tight<T>(list: &mut Vec<T>, item: T) {
     if list.len() == list.capacity() {
-        list.reserve_exact((list.len() / 4).max(1));
+        list.reserve_exact((list.len() / 8).max(1));
     }
     list.push(item);
 }
 
 impl Facts {
     /// Tags of a version, where they were read.
-    pub fn tags(&self, version: &artifacts::Version, at: Time) -> Option<&Outside> {
-        let tags = self.object_tags.of(&version.subject(), at);
+    pub fn tags(&self, version: &Version, at: Time) -> Option<&Outside> {
+        let tags = self.object_tags.of(version.subject(), at);
         tags.filter(|t| !t.gone).map(|t| &t.value.tags)
     }
 
     /// What a listing does not say of a version, as it was known at a time.
-    pub fn detail(&self, version: &artifacts::Version, at: Time) -> Option<&Seen<artifacts::Detail>> {
-        let detail = self.details.of(&version.subject(), at);
+    pub fn detail(&self, version: &Version, at: Time) -> Option<&Seen<artifacts::Detail>> {
+        let detail = self.details.of(version.subject(), at);
         // A version "null" is written over: what was said of its bytes before is not said of these.
-        detail.filter(|d| d.value.etag.is_empty() || d.value.etag == version.etag)
+        detail.filter(|d| d.value.etag.is_empty() || *d.value.etag == *version.etag)
     }
 
     /// The SHA-256 that was computed from a version's bytes, as it was known at a time; of what is gone, that of what was there.
-    pub fn hash(&self, version: &artifacts::Version, at: Time) -> Option<&Seen<artifacts::Hash>> {
-        let history = self.hashes.0.get(&version.subject())?;
-        history.iter().rfind(|s| !s.gone && s.at <= at && s.value.etag == version.etag)
+    pub fn hash(&self, version: &Version, at: Time) -> Option<&Seen<artifacts::Hash>> {
+        let history = self.hashes.get(version.subject())?;
+        history.iter().rfind(|s| !s.gone && s.at <= at && *s.value.etag == *version.etag)
     }
 
     /// Checksums of a whole object, those that S3 states and ours: `SHA256:base64`.
-    pub fn checksums(&self, version: &artifacts::Version, at: Time) -> BTreeSet<String> {
+    pub fn checksums(&self, version: &Version, at: Time) -> BTreeSet<String> {
         let stated = self.detail(version, at).and_then(|d| d.value.checksum.clone());
         stated.into_iter().chain(self.hash(version, at).and_then(|h| h.value.checksum())).collect()
     }
@@ -217,14 +226,26 @@ impl Facts {
         self.markers.there(&artifacts::subject(bucket, key, ""), at).any(|marker| marker.value.latest)
     }
 
+    /// The subject of what is said of a version: it stands once.
+    fn subject(&self, placed: &Placed) -> Rc<str> {
+        let known = self.versions.0.get_key_value(placed.entry.subject.as_str());
+        known.map_or_else(|| placed.entry.subject.as_str().into(), |(subject, _)| subject.clone())
+    }
+
     /// Adds one entry.
     pub fn fold(&mut self, placed: &Placed) {
         self.size = placed.seq + 1;
         self.note_people(&placed.entry);
         match placed.entry.kind {
-            Kind::ArtifactVersion => push(&mut self.versions, placed),
+            Kind::ArtifactVersion => {
+                let subject = self.subject(placed);
+                push_as(&mut self.versions, subject.clone(), placed, |v| Version::of(subject, v));
+            }
             Kind::ArtifactDeleteMarker => push(&mut self.markers, placed),
-            Kind::ArtifactDetail => push(&mut self.details, placed),
+            Kind::ArtifactDetail => {
+                let subject = self.subject(placed);
+                push_as(&mut self.details, subject, placed, |detail| detail);
+            }
             Kind::ArtifactManifest => push(&mut self.manifests, placed),
             Kind::ArtifactHash => push(&mut self.hashes, placed),
             Kind::ArtifactTags => push(&mut self.object_tags, placed),

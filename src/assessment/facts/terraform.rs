@@ -78,7 +78,7 @@ impl Terraform {
                 if let Some(mut seen) = read::<PolicySet>(placed) {
                     let named = seen.value.workspaces.iter_mut().chain(&mut seen.value.excluded);
                     named.for_each(|workspace| self.name(workspace));
-                    push_tight(self.sets.0.entry(placed.entry.subject.clone()).or_default(), seen);
+                    push_tight(self.sets.0.entry(placed.entry.subject.as_str().into()).or_default(), seen);
                 }
             }
             Kind::SentinelPolicy => push(&mut self.policies, placed),
@@ -136,7 +136,7 @@ impl Terraform {
             self.applied.entry(name.to_owned()).or_default().extend(applied);
         }
         for subject in self.subjects.remove(id).into_iter().flatten() {
-            let history = self.resources.0.remove(&subject).into_iter().flatten();
+            let history = self.resources.0.remove(subject.as_str()).into_iter().flatten();
             history.for_each(|seen| self.resource(&subject, seen));
         }
     }
@@ -151,7 +151,7 @@ impl Terraform {
             false => subject.replacen(&format!("/{id}/"), &format!("/{name}/"), 1),
         };
         self.subjects.entry(name.clone()).or_default().insert(subject.clone());
-        let history = self.resources.0.entry(subject).or_default();
+        let history = self.resources.0.entry(subject.into()).or_default();
         push_tight(history, seen);
         history.sort_by_key(|seen| seen.at);
     }
@@ -181,12 +181,12 @@ impl Terraform {
 
     /// Resources of a workspace at a time. What a later run left as it was, was there before.
     pub fn resources_of(&self, workspace: &str, time: Time) -> impl Iterator<Item = &Resource> {
-        let then = move |history: &'_ Vec<Seen<Resource>>| -> Option<usize> {
+        let then = move |history: &[Seen<Resource>]| -> Option<usize> {
             let is_untouched = history.first().is_some_and(|first| first.value.untouched);
             history.iter().rposition(|s| s.at <= time).or(is_untouched.then_some(0))
         };
         let subjects = self.subjects.get(workspace).into_iter().flatten();
-        let histories = subjects.filter_map(|subject| self.resources.0.get(subject));
+        let histories = subjects.filter_map(|subject| self.resources.get(subject));
         let resources = histories.filter_map(move |history| history.get(then(history)?));
         resources.filter(move |r| !r.gone && r.value.workspace == workspace).map(|r| &r.value)
     }

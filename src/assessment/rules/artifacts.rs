@@ -2,13 +2,12 @@
 
 use super::super::deployments::Deployment;
 use super::super::estate::{System, model_version};
-use super::super::facts::{Look, Seen};
+use super::super::facts::{Look, Seen, Version};
 use super::super::findings::Case;
 use super::cluster::in_production;
 use super::{Judged, many, utc};
 use crate::act::SourceKind;
 use crate::evidence::Time;
-use crate::evidence::artifacts::Version;
 use crate::evidence::gatekeeper::Workload;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,7 +43,7 @@ pub(super) fn set<'a>(case: &Case<'a>, system: &System, version: &str, from: Tim
             // What was removed before is no part of it; a version "null" may come again.
             let removed = history.iter().rposition(|s| s.gone && s.at <= from).map_or(0, |i| i + 1);
             for state in history[removed..].iter().filter(|s| !s.gone && s.at <= case.estate.at) {
-                let (bucket, key) = (state.value.bucket.as_str(), state.value.key.as_str());
+                let (bucket, key) = (state.value.bucket(), state.value.key());
                 // A key that ends so is a folder, as consoles make them.
                 if !key.ends_with('/') {
                     files.entry((bucket, key)).or_default().push(state);
@@ -123,8 +122,8 @@ fn deleted_version(case: &Case<'_>, system: &System, version: &str, d: &Deployme
             let Some(shown) = history.iter().find(|s| !s.gone) else { continue };
             let gone = history.iter().find(|s| s.gone && s.at >= from && s.at <= to);
             let v = &shown.value;
-            if let Some(g) = gone.filter(|_| files.contains_key(&(v.bucket.as_str(), v.key.as_str()))) {
-                hits.push((g.seq, format!("{} version {} gone", v.key, v.version_id)));
+            if let Some(g) = gone.filter(|_| files.contains_key(&(v.bucket(), v.key()))) {
+                hits.push((g.seq, format!("{} version {} gone", v.key(), v.version_id())));
             }
         }
     }
@@ -212,7 +211,7 @@ fn named(case: &Case<'_>, files: &Files<'_>) -> (Option<String>, bool, Vec<u64>)
         let (folder, name) = key.rsplit_once('/').unwrap_or_default();
         let is_manifest = case.catalogue.pack.manifest_names.iter().any(|m| m == name);
         let Some(latest) = versions.last().filter(|_| is_manifest) else { continue };
-        let manifest = case.facts.manifests.of(&latest.value.subject(), case.estate.at);
+        let manifest = case.facts.manifests.of(latest.value.subject(), case.estate.at);
         entries.extend(manifest.map(|m| m.seq));
         let Some(names) = manifest.and_then(|m| m.value.files.as_ref()) else {
             is_unread = true;

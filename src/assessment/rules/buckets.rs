@@ -43,7 +43,7 @@ pub(super) fn versioning(case: &Case<'_>) -> Vec<Judged> {
         let null = prefixes().find_map(|(_, prefix)| {
             let beginning = format!("s3:{bucket}/{prefix}");
             let mut there = case.facts.versions.there(&beginning, case.estate.at);
-            there.find(|v| v.value.version_id == "null")
+            there.find(|v| v.value.version_id() == "null")
         });
         let setting = state.and_then(|s| s.value.versioning.as_deref());
         let line = match (setting, null) {
@@ -57,7 +57,7 @@ pub(super) fn versioning(case: &Case<'_>) -> Vec<Judged> {
         let looks = history.filter(|l| l.value.complete).count();
         let looks = many(looks as u64, "complete look");
         let note = match null.filter(|_| line == 2) {
-            Some(v) => format!("{} was stored without a version", v.value.key),
+            Some(v) => format!("{} was stored without a version", v.value.key()),
             None => format!("versioning {}, {looks}", setting.unwrap_or("not read")),
         };
         Judged::line(bucket, line).note(note).evidence(state.map(|s| s.seq)).evidence(null.map(|n| n.seq))

@@ -2,13 +2,13 @@
 
 use super::super::deployments::Deployment;
 use super::super::estate::System;
-use super::super::facts::Seen;
+use super::super::facts::{Seen, Version};
 use super::super::findings::Case;
 use super::artifacts::{first_and_more, looks, set};
 use super::{Judged, many, utc};
 use crate::act::Level;
 use crate::evidence::Time;
-use crate::evidence::artifacts::{Detail, Version, subject};
+use crate::evidence::artifacts::Detail;
 use std::collections::BTreeSet;
 
 /// What is known of the bytes of a version.
@@ -137,7 +137,7 @@ fn beneath<'a>(
 ) -> Option<&'a Seen<Version>> {
     let standing = standing?;
     let gone = |v: &Version| {
-        let history = case.facts.versions.0.get(&subject(&v.bucket, &v.key, &v.version_id));
+        let history = case.facts.versions.get(v.subject());
         history.and_then(|h| h.iter().find(|s| s.gone && s.at > from && s.at <= to))
     };
     gone(&standing.value)?;
@@ -164,7 +164,7 @@ fn change(
             None => Err(()),
         };
     }
-    if later.value.version_id == "null" {
+    if later.value.version_id() == "null" {
         return change(format!("{key} was written on {when} without a version"));
     }
     match sum(case, &stood.value).same(&sum(case, &later.value)) {
@@ -180,7 +180,7 @@ fn change(
 fn sum(case: &Case<'_>, version: &Version) -> Sum {
     let computed = case.facts.hash(version, case.estate.at).and_then(|h| h.value.checksum());
     // A version "null" is written over, and its details are of what was there before.
-    let is_same = |d: &&Detail| d.etag.is_empty() || d.etag == version.etag;
+    let is_same = |d: &&Detail| d.etag.is_empty() || *d.etag == *version.etag;
     let detail = detail(case, version).map(|(_, detail)| detail).filter(is_same);
     let whole: BTreeSet<String> =
         detail.and_then(|d| d.checksum.clone()).into_iter().chain(computed).collect();
@@ -197,7 +197,7 @@ fn sum(case: &Case<'_>, version: &Version) -> Sum {
 
 /// Details of a version with what was asked of its checksum, and the entry that says so.
 fn detail<'a>(case: &Case<'a>, version: &Version) -> Option<(u64, &'a Detail)> {
-    let history = case.facts.details.0.get(&subject(&version.bucket, &version.key, &version.version_id))?;
+    let history = case.facts.details.get(version.subject())?;
     let tells = |d: &Detail| d.attributes || d.denied.iter().any(|call| call == "GetObjectAttributes");
     // Details of what is gone are still those of what was there.
     let told = history.iter().rfind(|s| !s.gone && s.at <= case.estate.at && tells(&s.value));

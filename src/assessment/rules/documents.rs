@@ -2,13 +2,13 @@
 
 use super::super::dates::{day, day_or_dash, is_later};
 use super::super::estate::System;
-use super::super::facts::Seen;
+use super::super::facts::{Seen, Version};
 use super::super::findings::{Basis, Case};
 use super::Judged;
 use super::artifacts::{first_and_more, in_use_since, lists, serving};
 use super::papers::unheld;
 use crate::evidence::Time;
-use crate::evidence::artifacts::{Version, subject};
+use crate::evidence::artifacts::subject;
 use crate::evidence::register::{Record, RecordState};
 
 pub(super) fn risk_assessment(case: &Case<'_>) -> Vec<Judged> {
@@ -118,7 +118,7 @@ pub(super) fn confirmation<'a>(case: &Case<'a>, record: &Record) -> (Held, Optio
     let Some((bucket, key)) = place else { return (Held::Unread, None) };
     let listed: Vec<_> = facts.versions.there(&subject(bucket, key, ""), at).collect();
     let wanted = match &record.version_id {
-        Some(id) => listed.iter().find(|v| v.value.version_id == *id),
+        Some(id) => listed.iter().find(|v| v.value.version_id() == *id),
         None => listed.iter().max_by_key(|v| v.value.stored),
     };
     let Some(object) = wanted.copied() else {

@@ -19,8 +19,8 @@ pub(super) fn declared(case: &Case<'_>) -> Vec<Judged> {
     if let Some((line, listed)) = ours.without(case, 3) {
         return vec![Judged::line("every hour", line).evidence(listed)];
     }
-    let mut rows: BTreeMap<Time, Vec<&Row>> = BTreeMap::new();
-    for row in ours.rows(&case.facts.network.egress) {
+    let mut rows: BTreeMap<Time, Vec<Row<'_>>> = BTreeMap::new();
+    for row in ours.rows(case, |d| &d.egress) {
         if row.place.is_opened_by_us() != Some(false) && !is_declared(case, egress, &row.place.peer) {
             rows.entry(row.hour).or_default().push(row);
         }
@@ -42,7 +42,7 @@ fn is_declared(case: &Case<'_>, egress: &[String], peer: &str) -> bool {
     private || egress.iter().any(within)
 }
 
-fn judge(case: &Case<'_>, ours: &Ours<'_>, hour: Time, beyond: &[&Row]) -> Judged {
+fn judge(case: &Case<'_>, ours: &Ours<'_>, hour: Time, beyond: &[Row<'_>]) -> Judged {
     let opened = |known: bool| beyond.iter().filter(move |r| r.place.is_opened_by_us().is_some() == known);
     let sight = Sight::of(case, ours, hour);
     let line = if opened(true).next().is_some() {
@@ -69,8 +69,8 @@ fn judge(case: &Case<'_>, ours: &Ours<'_>, hour: Time, beyond: &[&Row]) -> Judge
     judged.evidence(entries).happened(hour)
 }
 
-fn told<'r>(hour: Time, rows: impl Iterator<Item = &'r &'r Row>) -> String {
-    let row = |r: &&Row| {
+fn told<'r>(hour: Time, rows: impl Iterator<Item = &'r Row<'r>>) -> String {
+    let row = |r: &Row<'_>| {
         let network = r.place.peer.trim_start_matches("public ");
         let (kib, port, n) = (r.bytes / 1024, r.place.port, many(r.records, "record"));
         format!("{n} to port {port} in {network} in the hour from {}, {kib} KiB out", utc(hour))

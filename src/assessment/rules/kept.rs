@@ -3,13 +3,13 @@
 use super::super::dates::day;
 use super::super::deployments::Deployment;
 use super::super::estate::System;
-use super::super::facts::Seen;
+use super::super::facts::{Seen, Version};
 use super::super::findings::Case;
 use super::super::lifecycle::{Expiry, Stored, expiry};
 use super::artifacts::{first_and_more, set};
 use super::buckets::settings;
 use super::{Judged, many};
-use crate::evidence::artifacts::{Version, subject};
+use crate::evidence::artifacts::subject;
 
 /// Whether nothing is set up that takes a file of a version in production away.
 pub(super) fn kept(case: &Case<'_>) -> Vec<Judged> {
@@ -22,14 +22,14 @@ fn of_version(case: &Case<'_>, system: &System, version: &str, d: &Deployment) -
     let at = case.estate.at;
     let files = set(case, system, version, d.start.unwrap_or(case.estate.window));
     let is_there =
-        |v: &&Seen<Version>| case.facts.versions.of(&v.value.subject(), at).is_some_and(|s| !s.gone);
+        |v: &&Seen<Version>| case.facts.versions.of(v.value.subject(), at).is_some_and(|s| !s.gone);
     let latest: Vec<&Seen<Version>> =
         files.values().filter_map(|versions| versions.iter().copied().rfind(is_there)).collect();
     let (open, hidden): (Vec<Hit>, Vec<Hit>) =
         latest.iter().filter_map(|file| hidden(case, file)).partition(|hit| hit.is_open);
     let unlocked: Vec<Hit> = latest.iter().filter_map(|file| unlocked(case, file)).collect();
     let is_read = |file: &&Seen<Version>| {
-        settings(case, &file.value.bucket).is_some_and(|b| b.value.lifecycle.is_some())
+        settings(case, file.value.bucket()).is_some_and(|b| b.value.lifecycle.is_some())
     };
     let is_known =
         |file: &&Seen<Version>| case.facts.detail(&file.value, at).is_some_and(|d| d.value.headers);
@@ -71,8 +71,8 @@ struct Hit {
 fn hidden(case: &Case<'_>, file: &Seen<Version>) -> Option<Hit> {
     let expiry = expires(case, file)?;
     let when = expiry.at.map_or_else(String::new, |at| format!(" on {}", day(at)));
-    let what = format!("rule {} would hide {}{when}", expiry.rule, file.value.key);
-    Some(Hit { entry: settings(case, &file.value.bucket)?.seq, what, is_open: expiry.is_open })
+    let what = format!("rule {} would hide {}{when}", expiry.rule, file.value.key());
+    Some(Hit { entry: settings(case, file.value.bucket())?.seq, what, is_open: expiry.is_open })
 }
 
 fn unlocked(case: &Case<'_>, file: &Seen<Version>) -> Option<Hit> {
@@ -81,17 +81,17 @@ fn unlocked(case: &Case<'_>, file: &Seen<Version>) -> Option<Hit> {
     Some(Hit {
         is_open: false,
         entry: detail.seq,
-        what: format!("the lock of {} ended on {}", file.value.key, day(lock.until)),
+        what: format!("the lock of {} ended on {}", file.value.key(), day(lock.until)),
     })
 }
 
 /// The rule of its bucket that would hide a file.
 pub(super) fn expires(case: &Case<'_>, file: &Seen<Version>) -> Option<Expiry> {
     let (v, at) = (&file.value, case.estate.at);
-    let of_key = subject(&v.bucket, &v.key, "");
+    let of_key = subject(v.bucket(), v.key(), "");
     let over = case.facts.versions.there(&of_key, at).filter(|o| o.value.stored > v.stored);
     let noncurrent = over.filter_map(|o| o.value.stored).min();
     let tags = case.facts.tags(v, case.estate.at);
-    let stored = Stored { key: &v.key, size: v.size, tags, since: v.stored, noncurrent };
-    expiry(settings(case, &v.bucket)?.value.lifecycle.as_ref()?, &stored)
+    let stored = Stored { key: v.key(), size: v.size, tags, since: v.stored, noncurrent };
+    expiry(settings(case, v.bucket())?.value.lifecycle.as_ref()?, &stored)
 }

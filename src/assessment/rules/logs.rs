@@ -60,7 +60,7 @@ fn judge(case: &Case<'_>, place: &str) -> Judged {
 
 /// The earliest time at which the store is known to have held something, or its settings were read.
 fn oldest(case: &Case<'_>, bucket: &str, prefix: &str, state: &Seen<Bucket>) -> Time {
-    let looked = case.facts.buckets.0.get(&format!("s3:{bucket}")).and_then(|h| h.first()).map(|s| s.at);
+    let looked = case.facts.buckets.get(&format!("s3:{bucket}")).and_then(|h| h.first()).map(|s| s.at);
     let beginning = subject(bucket, prefix, "");
     let beginning = beginning.split('?').next().unwrap_or_default();
     let stored = case.facts.versions.there(beginning, case.estate.at).filter_map(|v| v.value.stored).min();

@@ -1,6 +1,6 @@
 //! Rules about flow logs: hour by hour, interface by interface. Accepted, never "reached".
 
-use super::super::facts::{HourSum, Row};
+use super::super::facts::{Row, Sum};
 use super::super::findings::Case;
 use super::sight::{Ours, Sight, covered, hours, not_read, sum};
 use super::{Judged, many, utc};
@@ -18,7 +18,7 @@ pub(super) fn audit_trail(case: &Case<'_>) -> Vec<Judged> {
             let line = match sum {
                 _ if covered == Some(false) => 1,
                 _ if unread.is_some() => 2,
-                Some(s) if s.lost() > 0 => 3,
+                Some(s) if s.is_lost() => 3,
                 None => 4,
                 Some(s) if s.spoke() => 5,
                 Some(_) => 6,
@@ -30,7 +30,7 @@ pub(super) fn audit_trail(case: &Case<'_>) -> Vec<Judged> {
                 4 => format!("others have records, this interface has none in the hour from {}", utc(hour)),
                 _ => String::new(),
             };
-            let told = sum.into_iter().flat_map(HourSum::entries);
+            let told = sum.iter().flat_map(Sum::entries);
             let entries: Vec<u64> = told.chain(unread.and_then(|u| u.entry)).collect();
             let unit = format!("{} {hour}", i.name);
             judged
@@ -50,15 +50,15 @@ pub(super) fn segmentation(case: &Case<'_>) -> Vec<Judged> {
     if let Some((line, listed)) = ours.without(case, 2) {
         return vec![Judged::line("every hour", line).evidence(listed)];
     }
-    let mut rows: BTreeMap<Time, Vec<&Row>> = BTreeMap::new();
-    for row in ours.rows(&case.facts.network.ports) {
+    let mut rows: BTreeMap<Time, Vec<Row<'_>>> = BTreeMap::new();
+    for row in ours.rows(case, |d| &d.ports) {
         rows.entry(row.hour).or_default().push(row);
     }
     let of = |hour: &Time| rows.get(hour).map_or(&[][..], Vec::as_slice);
     ours.hours(case).into_iter().map(|hour| segment(case, &ours, hour, of(&hour))).collect()
 }
 
-fn segment(case: &Case<'_>, ours: &Ours<'_>, hour: Time, rows: &[&Row]) -> Judged {
+fn segment(case: &Case<'_>, ours: &Ours<'_>, hour: Time, rows: &[Row<'_>]) -> Judged {
     let hits = |who: Initiator| {
         rows.iter().filter(move |r| r.place.allowed == Some(false) && r.place.initiator == who)
     };
@@ -92,12 +92,12 @@ fn segment(case: &Case<'_>, ours: &Ours<'_>, hour: Time, rows: &[&Row]) -> Judge
 fn told<'r>(
     line: usize,
     hour: Time,
-    hits: impl Iterator<Item = &'r &'r Row>,
+    hits: impl Iterator<Item = &'r Row<'r>>,
     missing: Option<&str>,
 ) -> String {
     match line {
         1 | 7 => {
-            let row = |r: &&Row| {
+            let row = |r: &Row<'_>| {
                 let (port, n, kib) = (r.place.port, many(r.records, "connection"), r.bytes / 1024);
                 let peers = match r.place.peer.strip_prefix("public ") {
                     Some(network) => format!("public addresses in {network}"),

@@ -3,7 +3,7 @@
 use super::super::coverage::Input;
 use super::super::dates::DAY;
 use super::super::estate::System;
-use super::super::facts::{HourSum, Seen, States};
+use super::super::facts::{Seen, States};
 use super::super::findings::Case;
 use super::sight::Ours;
 use super::{Judged, many, utc};
@@ -41,9 +41,8 @@ fn judge(case: &Case<'_>, system: &System, ours: &Ours<'_>, statement: &str, spa
     let listed = case.estate.interfaces.iter().filter(|i| i.node.is_none());
     let known = listed.chain(ours.interfaces.iter().copied()).map(|i| i.first_look).min();
     let blind = ours.interfaces.iter().any(|i| {
-        let hours = case.facts.network.hours.get(&i.source).into_iter().flatten();
-        let of_span = hours.filter(|(hour, _)| within(**hour, span));
-        of_span.filter_map(|(_, sums)| sums.get(i.name.as_str())).any(HourSum::is_blind)
+        let sum = case.facts.network.of(&i.source).between(&i.name, span);
+        sum.is_some_and(|sum| sum.is_blind())
     });
     let unread = unread(case, span);
     let line = if !seen.is_empty() {
@@ -79,7 +78,7 @@ fn running(case: &Case<'_>, system: &System, ours: &Ours<'_>, span: Span) -> Vec
         compute.map(|(_, r)| (format!("{} was applied in {}", r.value.address, r.value.workspace), r.seq)),
     );
     let ports = &system.register.serving_ports;
-    let rows = ours.rows(&facts.network.ports).into_iter();
+    let rows = ours.rows(case, |d| &d.ports).into_iter();
     let served = rows.filter(|r| ports.contains(&r.place.port) && r.records > 0 && within(r.hour, span));
     seen.extend(served.map(|p| {
         let (n, port, hour) = (many(p.records, "connection"), p.place.port, utc(p.hour));
@@ -100,7 +99,7 @@ fn there<'a, T>(
     (from, to): Span,
 ) -> impl Iterator<Item = (&'a str, &'a Seen<T>)> {
     let held = move |subject: &'a String| {
-        let history = states.0.get(subject)?;
+        let history = states.get(subject)?;
         let state = |(i, s): &(usize, &Seen<T>)| {
             !s.gone && s.at <= to && history.get(i + 1).is_none_or(|next| next.at > from)
         };

@@ -1,7 +1,7 @@
 //! What flow logs can show of a system in an hour: its interfaces, and the pods that run for it.
 
 use super::super::coverage::Unread;
-use super::super::facts::{HourSum, Place, Row, Rows, View};
+use super::super::facts::{Delivered, Place, Row, Rows, Sum, View};
 use super::super::findings::Case;
 use super::super::inventory::{Interface, Pod};
 use super::utc;
@@ -28,7 +28,7 @@ impl<'a> Ours<'a> {
         let tied = |i: &&Interface| system.interfaces.iter().any(|known| is_it(i, known));
         let others = |pod: &Pod| case.estate.pods.iter().filter(|o| o.is_other(pod)).collect();
         let pods = case.estate.pods.iter().filter(|p| system.workloads.contains(&p.workload));
-        let workloads = system.workloads.iter().filter_map(|w| case.facts.cluster.workloads.0.get(w));
+        let workloads = system.workloads.iter().filter_map(|w| case.facts.cluster.workloads.get(w));
         Ours {
             interfaces: case.estate.interfaces.iter().filter(tied).filter(|i| recent(i.until)).collect(),
             pods: pods.filter(|p| recent(p.until)).map(|p| (p, others(p))).collect(),
@@ -59,23 +59,28 @@ impl<'a> Ours<'a> {
     }
 
     /// Rows that are traffic of the system, in the order of the entries.
-    pub(super) fn rows<'r>(&self, rows: &'r Rows) -> Vec<&'r Row> {
+    pub(super) fn rows<'f>(&self, case: &Case<'f>, which: fn(&Delivered) -> &Rows) -> Vec<Row<'f>> {
+        let network = &case.facts.network;
         let of_pod = |pod: &'a Pod| {
-            let interfaces = pod.addresses.iter().flat_map(|address| rows.interfaces(&pod.source, address));
+            let rows = which(network.of(&pod.source));
+            let interfaces = pod.addresses.iter().flat_map(|address| rows.interfaces(address));
             interfaces.map(|name| (pod.source.as_str(), name))
         };
         let of_pods = self.pods.iter().flat_map(|(pod, _)| of_pod(pod));
         let own = self.interfaces.iter().map(|i| (i.source.as_str(), i.name.as_str()));
         let places: BTreeSet<(&str, &str)> = own.chain(of_pods).collect();
-        let of = |(source, name)| rows.of(source, name).iter().filter(move |row| self.holds(source, row));
-        let mut found: Vec<&Row> = places.into_iter().flat_map(of).collect();
+        let of = |(source, name)| {
+            let delivered = network.of(source);
+            delivered.rows(which(delivered), name).filter(move |row| self.holds(source, row))
+        };
+        let mut found: Vec<Row<'f>> = places.into_iter().flat_map(of).collect();
         found.sort_by_key(|row| (row.seq, row.hour));
         found
     }
 
     /// Whether a row is traffic of the system. What two pods held within its hour is of neither.
-    fn holds(&self, source: &str, row: &Row) -> bool {
-        let Place { interface, address, .. } = &*row.place;
+    fn holds(&self, source: &str, row: &Row<'_>) -> bool {
+        let Place { interface, address, .. } = row.place;
         let holds = |(pod, others): &(&Pod, Vec<&Pod>)| {
             let here = |p: &Pod| p.source == source && p.addresses.contains(address) && p.overlaps(row.hour);
             here(pod) && !others.iter().any(|o| here(o))
@@ -91,8 +96,8 @@ pub(super) fn hours<'a>(case: &Case<'a>, source: &str) -> &'a [Time] {
 }
 
 /// What an interface had in an hour.
-pub(super) fn sum<'a>(case: &Case<'a>, i: &Interface, hour: Time) -> Option<&'a HourSum> {
-    case.facts.network.hours.get(&i.source)?.get(&hour)?.get(i.name.as_str())
+pub(super) fn sum<'a>(case: &Case<'a>, i: &Interface, hour: Time) -> Option<Sum<'a>> {
+    case.facts.network.of(&i.source).in_hour(&i.name, hour)
 }
 
 /// Whether a flow log over all traffic covers an interface, or, where nothing tells its VPC, may cover it; none when no flow
@@ -126,15 +131,15 @@ pub(super) struct Sight {
 }
 
 impl Sight {
-    pub(super) fn of(case: &Case<'_>, ours: &Ours<'_>, hour: Time) -> Sight {
+    pub(super) fn of<'a>(case: &Case<'a>, ours: &Ours<'_>, hour: Time) -> Sight {
         let interfaces: Vec<_> = ours.interfaces.iter().filter(|i| i.covers(hour)).collect();
         let sums: Vec<_> = interfaces.iter().map(|i| sum(case, i, hour)).collect();
         let pods: Vec<_> = ours.pods.iter().filter(|(p, _)| p.overlaps(hour)).collect();
-        let views: Vec<(&Pod, &View)> = pods
+        let views: Vec<(&Pod, View<'_>)> = pods
             .iter()
-            .flat_map(|(p, _)| case.facts.network.views(&p.source, hour).map(move |v| (*p, v)))
+            .flat_map(|(p, _)| case.facts.network.of(&p.source).views(hour).map(move |v| (*p, v)))
             .collect();
-        let any = |has: fn(&HourSum) -> bool| sums.iter().flatten().any(|s| has(s));
+        let any = |has: fn(&Sum<'a>) -> bool| sums.iter().flatten().any(has);
         let mut sources = interfaces.iter().map(|i| &i.source).chain(pods.iter().map(|(p, _)| &p.source));
         let unread = sources.find_map(|source| case.estate.unread(source, hour));
         let silent =
@@ -148,12 +153,12 @@ impl Sight {
         let told = sums.iter().flatten().flat_map(|s| s.entries()).chain(views.iter().map(|(_, v)| v.seq));
         Sight {
             absent: interfaces.is_empty() && pods.is_empty(),
-            blind: any(HourSum::is_blind) || views.iter().any(|(_, v)| !v.shows_pods),
+            blind: any(Sum::is_blind) || views.iter().any(|(_, v)| !v.shows_pods),
             missing: unread
                 .map(|u| not_read(u, hour))
                 .or_else(|| why.map(|why| format!("{why} in the hour from {}", utc(hour)))),
-            lost: any(|s| s.lost() > 0) || views.iter().any(|(_, v)| v.lost),
-            totals_only: any(HourSum::is_totals_only) || views.iter().any(|(p, v)| !v.keeps(&p.addresses)),
+            lost: any(Sum::is_lost) || views.iter().any(|(_, v)| v.lost),
+            totals_only: any(Sum::is_totals_only) || views.iter().any(|(p, v)| !v.keeps(&p.addresses)),
             entries: told.chain(unread.and_then(|u| u.entry)).collect(),
         }
     }

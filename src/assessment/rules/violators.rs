@@ -122,19 +122,19 @@ fn from_the_first(case: &Case<'_>, subject: &str, violated: &str, w: &Seen<Workl
     let found = since(&facts.violations, violated, at, |_, _| true)?;
     let appeared = since(&facts.workloads, subject, at, |_, _| true)?;
     let cluster = subject.split('/').next()?;
-    let space = facts.namespaces.0.get(&format!("{cluster}/-/Namespace/{}", w.value.namespace));
+    let space = facts.namespaces.get(&format!("{cluster}/-/Namespace/{}", w.value.namespace));
     if space.into_iter().flatten().any(|s| s.at > appeared && s.at <= found) {
         return None;
     }
     let asked = |w: &Workload| (w.labels.clone(), w.annotations.clone(), w.generation);
-    let mut states = facts.workloads.0.get(subject)?.iter().filter(|s| s.at >= appeared && s.at <= found);
+    let mut states = facts.workloads.get(subject)?.iter().filter(|s| s.at >= appeared && s.at <= found);
     let first = states.next().map(|s| asked(&s.value))?;
     Some(states.all(|s| asked(&s.value) == first))
 }
 
 /// The time of the look that first showed a state as it is, without an end or a change since.
 fn since<T>(states: &States<T>, subject: &str, at: Time, is_same: impl Fn(&T, &T) -> bool) -> Option<Time> {
-    let history: Vec<&Seen<T>> = states.0.get(subject)?.iter().filter(|s| s.at <= at).collect();
+    let history: Vec<&Seen<T>> = states.get(subject)?.iter().filter(|s| s.at <= at).collect();
     let last = history.last()?;
     let streak = history.iter().rev().take_while(|s| !s.gone && is_same(&s.value, &last.value));
     streak.last().map(|s| s.at)

@@ -4,9 +4,9 @@ use super::super::model as m;
 use super::{Builder, anchor, rank};
 use crate::act::{Level, Status};
 use crate::assessment::estate::model_version;
-use crate::assessment::facts::Seen;
+use crate::assessment::facts::{Seen, Version};
 use crate::assessment::{Counts, Deployment, System};
-use crate::evidence::artifacts::{Detail, Version};
+use crate::evidence::artifacts::Detail;
 use std::collections::BTreeSet;
 
 /// Artifact sets of a system that are printed, and files of each, the largest ones.
@@ -92,7 +92,7 @@ impl<'a> Builder<'a> {
         let ours = all.filter(|(_, r)| r.value.applied.unwrap_or(r.at) >= window);
         ours.map(|(facts, r)| {
             let by = |status: &str| facts.outcomes.iter().filter(|o| o.value.status == status).count();
-            let told = |o: &crate::assessment::facts::Seen<crate::evidence::sentinel::Override>| {
+            let told = |o: &Seen<crate::evidence::sentinel::Override>| {
                 let who =
                     o.value.actor.as_ref().map_or_else(|| "nobody named".into(), |a| self.s.facts.alias(a));
                 let why = if o.value.reason_chars > 0 { "with a reason" } else { "no reason found" };
@@ -121,7 +121,10 @@ impl<'a> Builder<'a> {
             let count = files.len();
             files.sort_by_key(|history| std::cmp::Reverse(history[0].value.size));
             files.truncate(FILES);
-            files.sort_by_key(|history| (&history[0].value.key, history[0].value.stored));
+            files.sort_by(|a, b| {
+                let place = |history: &'_ [Seen<Version>]| history[0].value.stored;
+                (a[0].value.key(), place(a)).cmp(&(b[0].value.key(), place(b)))
+            });
             m::ArtifactSet {
                 version: version.clone(),
                 ran: x.deployed.contains_key(version),
@@ -150,13 +153,13 @@ impl<'a> Builder<'a> {
         let v = &shown.value;
         let state = if history.last().is_some_and(|last| last.gone) {
             "gone"
-        } else if facts.is_hidden(&v.bucket, &v.key, at) {
+        } else if facts.is_hidden(v.bucket(), v.key(), at) {
             "hidden by a delete marker"
         } else {
             "listed"
         };
         // What is gone is shown with what was known of it.
-        let mut details = facts.details.0.get(&v.subject()).into_iter().flatten();
+        let mut details = facts.details.get(v.subject()).into_iter().flatten();
         let detail = details.rfind(|d| !d.gone && d.at <= at).map(|d| &d.value);
         let lock = |d: &Detail| match (&d.retention, d.legal_hold) {
             (_, true) => Some("legal hold".to_owned()),
@@ -166,9 +169,9 @@ impl<'a> Builder<'a> {
         let computed = facts.hash(v, at).map(|h| format!("SHA256 {} (computed)", h.value.sha256));
         let stated = |d: &Detail| d.sha256().map(|hex| format!("SHA256 {hex}")).or(d.checksum.clone());
         Some(m::File {
-            bucket: v.bucket.clone(),
-            key: v.key.clone(),
-            version_id: v.version_id.clone(),
+            bucket: v.bucket().to_owned(),
+            key: v.key().to_owned(),
+            version_id: v.version_id().to_owned(),
             size: v.size,
             stored: v.stored.map_or_else(|| "-".into(), |t| self.zone.minute(t)),
             state,

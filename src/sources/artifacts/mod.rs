@@ -5,7 +5,9 @@ pub mod manifest;
 
 use super::Gathered;
 use crate::config::Source;
-use crate::evidence::artifacts::{Bucket, DeleteMarker, Detail, Manifest, Retention, Tags, Version, subject};
+use crate::evidence::artifacts::{
+    Bucket, DeleteMarker, Detail, DetailOf, Manifest, Retention, Tags, Version, subject,
+};
 use crate::evidence::{Evidence, Kind, Outside, Time, outside_json};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -151,7 +153,7 @@ impl<'a> Parser<'a> {
         let pairs =
             set.iter().filter_map(|t| Some((t["Key"].as_str()?.to_owned(), t["Value"].as_str()?.to_owned())));
         let version_id = reply["VersionId"].as_str().unwrap_or("null").to_owned();
-        let tags = Outside(pairs.collect());
+        let tags = pairs.collect::<Outside>();
         let at = subject(bucket, key, &version_id);
         let payload = Tags { gone: false, bucket: bucket.to_owned(), key: key.to_owned(), version_id, tags };
         self.state(Kind::ArtifactTags, at, &payload);
@@ -217,12 +219,7 @@ impl<'a> Parser<'a> {
         // Some replies name no version: then they are of the latest one.
         let version_id = reply["VersionId"].as_str().unwrap_or_default().to_owned();
         let place = (bucket.to_owned(), key.to_owned(), version_id);
-        self.details.entry(place).or_insert_with_key(|(bucket, key, version_id)| Detail {
-            bucket: bucket.clone(),
-            key: key.clone(),
-            version_id: version_id.clone(),
-            ..Detail::default()
-        })
+        self.details.entry(place).or_default()
     }
 
     fn setting(&mut self, call: &str, bucket: &str, reply: &Value) {
@@ -255,7 +252,6 @@ impl<'a> Parser<'a> {
         for ((bucket, key, named), detail) in std::mem::take(&mut self.details) {
             let latest = self.latest.get(&(bucket.clone(), key.clone())).map_or("null", String::as_str);
             let version_id = if named.is_empty() { latest.to_owned() } else { named };
-            let detail = Detail { version_id: version_id.clone(), ..detail };
             let known = all.entry((bucket, key, version_id)).or_insert_with(|| detail.clone());
             if *known != detail {
                 known.retention = known.retention.take().or(detail.retention);
@@ -266,7 +262,9 @@ impl<'a> Parser<'a> {
             }
         }
         for ((bucket, key, version_id), detail) in all {
-            self.state(Kind::ArtifactDetail, subject(&bucket, &key, &version_id), &detail);
+            let at = subject(&bucket, &key, &version_id);
+            let detail = DetailOf { bucket: &bucket, key: &key, version_id: &version_id, detail: &detail };
+            self.state(Kind::ArtifactDetail, at, &detail);
         }
     }
 

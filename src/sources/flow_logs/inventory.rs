@@ -90,5 +90,5 @@ fn text<'a>(item: &'a Value, name: &str) -> Option<&'a str> {
 fn tags(set: &Value) -> Outside {
     let pairs =
         set.as_array().into_iter().flatten().filter_map(|t| Some((text(t, "Key")?, t["Value"].as_str()?)));
-    Outside(pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect())
+    pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
 }

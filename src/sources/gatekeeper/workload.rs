@@ -135,9 +135,9 @@ pub(super) fn has_run(pod: &Value) -> bool {
 }
 
 fn annotations(object: &Value) -> Outside {
-    let mut all = Outside::of(object["metadata"].get("annotations"));
-    all.0.retain(|name, _| !TOOLS.iter().any(|t| name.starts_with(t)));
-    all
+    let all = Outside::of(object["metadata"].get("annotations"));
+    let of_people = all.iter().filter(|(name, _)| !TOOLS.iter().any(|t| name.starts_with(t)));
+    of_people.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// Extended resources of GPUs: `nvidia.com/gpu`, `amd.com/gpu`, `aws.amazon.com/neuron` and their like.

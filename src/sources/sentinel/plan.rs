@@ -131,7 +131,7 @@ impl Plan {
         let (mut found, mut places) = (Vec::<TaggedResources>::new(), HashMap::new());
         for c in self.changes().iter().filter(|c| c.is_touched) {
             let Some(tags) = &c.tags else { continue };
-            let alike = (&c.kind, &tags.0, &c.unknown_tags, &c.instance_types);
+            let alike = (&c.kind, tags, &c.unknown_tags, &c.instance_types);
             let place = *places.entry(alike).or_insert(found.len());
             match found.get_mut(place) {
                 Some(known) => known.count += 1,

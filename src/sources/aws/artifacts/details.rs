@@ -3,8 +3,8 @@
 use super::super::s3::PASSING;
 use super::super::why;
 use super::listing::Place;
+use crate::evidence::Time;
 use crate::evidence::artifacts::{Detail, Manifest, Retention, Tags};
-use crate::evidence::{Outside, Time};
 use crate::sources::artifacts::manifest::{MOST_BYTES, names};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object_attributes::GetObjectAttributesOutput;
@@ -83,12 +83,7 @@ impl Place {
             self.head(key, version_id),
             self.tags(key, version_id)
         );
-        let mut detail = Detail {
-            bucket: self.bucket.clone(),
-            key: key.to_owned(),
-            version_id: version_id.to_owned(),
-            ..Detail::default()
-        };
+        let mut detail = Detail::default();
         let mut refused = Vec::new();
         if let Some(reply) = answered("GetObjectAttributes", attributes, &mut refused)? {
             checksums(&mut detail, &reply);
@@ -132,7 +127,7 @@ impl Place {
             bucket: self.bucket.clone(),
             key: key.to_owned(),
             version_id: version_id.to_owned(),
-            tags: Outside(pairs.collect()),
+            tags: pairs.collect(),
         })
     }
 
@@ -215,7 +210,7 @@ fn headers(detail: &mut Detail, reply: &HeadObjectOutput) {
     detail.headers = true;
     detail.etag = reply.e_tag().unwrap_or_default().trim_matches('"').to_owned();
     let metadata = reply.metadata().into_iter().flatten();
-    detail.metadata = Outside(metadata.map(|(k, v)| (k.clone(), v.clone())).collect());
+    detail.metadata = metadata.map(|(k, v)| (k.clone(), v.clone())).collect();
     detail.encryption = reply.server_side_encryption().map(|e| e.as_str().to_owned()).unwrap_or_default();
     detail.kms_key = reply.ssekms_key_id().unwrap_or_default().to_owned();
     let until = reply.object_lock_retain_until_date().and_then(|t| t.to_millis().ok());

@@ -2,7 +2,7 @@
 
 use super::details::{REQUESTS, Read, Refused, Told};
 use super::{Pass, STEP};
-use crate::evidence::artifacts::{place, subject};
+use crate::evidence::artifacts::{DetailOf, place, subject};
 use crate::evidence::{Evidence, Kind};
 use crate::sources::Gathered;
 use crate::sources::live::Record;
@@ -38,7 +38,7 @@ impl Pass<'_> {
             self.session.runtime.block_on(futures_util::stream::iter(asked).buffered(AT_ONCE).collect());
         self.budget = self.budget.saturating_sub(REQUESTS * replies.len() as u64);
         for (key, version, read) in replies {
-            self.took(record, subject(&self.place.bucket, &key, &version), read, out)?;
+            self.took(record, &key, &version, read, out)?;
         }
         Ok(())
     }
@@ -56,10 +56,13 @@ impl Pass<'_> {
     fn took(
         &mut self,
         record: &dyn Record,
-        subject: String,
+        key: &str,
+        version_id: &str,
         read: Read,
         out: &mut Gathered,
     ) -> Result<(), String> {
+        let bucket = self.place.bucket.as_str();
+        let subject = subject(bucket, key, version_id);
         let (name, at) = (self.context.source.name.as_str(), self.now);
         match read {
             Read::Told(told) => {
@@ -72,6 +75,7 @@ impl Pass<'_> {
                         out.gap(format!("{why}; not in the record: what {call} tells"));
                     }
                 }
+                let detail = DetailOf { bucket, key, version_id, detail: &detail };
                 out.evidence.push(Evidence::state(Kind::ArtifactDetail, name, subject.clone(), at, &detail));
                 if let Some(why) = unread {
                     out.fault(&subject, "manifest", why);
