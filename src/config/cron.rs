@@ -2,23 +2,49 @@
 
 use crate::evidence::Time;
 use croner::Cron;
+use jiff::tz::TimeZone;
 use std::str::FromStr;
+
+/// Local times that are tried: more than a clock that is set back can repeat.
+const TRIES: usize = 1_000;
 
 /// The first time after `after` at which an expression fires, in a zone. None for an expression that never fires.
 ///
-/// Minutes are tried in local time, so that a clock change neither skips a night nor makes one twice.
+/// One that names its hours fires at each local time once: a clock change neither skips a night nor makes one twice. One whose
+/// hours begin with `*` fires by the clock on the wall, in the hour that comes twice as well.
 pub fn next(expression: &str, zone: &str, after: Time) -> Option<Time> {
     let cron = Cron::from_str(expression).ok()?;
     let zone = jiff::tz::TimeZone::get(zone).ok()?;
-    let start = after.timestamp().to_zoned(zone.clone()).datetime();
-    // The expression knows local calendar time only: it is asked in a calendar without changes, then placed in the zone.
-    let mut civil = chrono_of(start)?;
-    for _ in 0..10 {
+    let any_hour = expression.split_whitespace().nth(1).is_some_and(|hours| hours.starts_with('*'));
+    if any_hour { by_the_clock(&cron, &zone, after) } else { once(&cron, &zone, after) }
+}
+
+/// The expression knows local calendar time only: it is asked in a calendar without changes, then placed in the zone.
+fn once(cron: &Cron, zone: &TimeZone, after: Time) -> Option<Time> {
+    let mut civil = chrono_of(after.timestamp().to_zoned(zone.clone()).datetime())?;
+    for _ in 0..TRIES {
         civil = cron.find_next_occurrence(&civil, false).ok()?;
-        let local = jiff_of(civil)?;
-        let placed = zone.to_ambiguous_timestamp(local).compatible().ok()?;
+        let placed = zone.to_ambiguous_timestamp(jiff_of(civil)?).compatible().ok()?;
         if Time::from(placed) > after {
             return Some(placed.into());
+        }
+    }
+    None
+}
+
+/// Asked from one clock change to the next, each with its own offset.
+fn by_the_clock(cron: &Cron, zone: &TimeZone, after: Time) -> Option<Time> {
+    let mut since = after.timestamp();
+    let (mut asked, mut offset) = (since, zone.to_offset(since));
+    for _ in 0..TRIES {
+        let found = cron.find_next_occurrence(&chrono_of(offset.to_datetime(asked))?, false).ok()?;
+        let found = offset.to_timestamp(jiff_of(found)?).ok()?;
+        match zone.following(since).next() {
+            Some(change) if change.timestamp() <= found => {
+                (since, offset) = (change.timestamp(), change.offset());
+                asked = since.checked_sub(jiff::SignedDuration::from_secs(1)).ok()?;
+            }
+            _ => return Some(found.into()),
         }
     }
     None
@@ -77,6 +103,40 @@ mod tests {
         // A time that the change leaves out in spring is taken at the next that there is.
         let spring = next("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00:00Z".parse().unwrap()).unwrap();
         assert_eq!(spring.to_string(), "2026-03-29T01:30:00.000Z");
+    }
+
+    /// Firings in a span, in UTC.
+    fn firings(expression: &str, from: &str, to: &str) -> Vec<String> {
+        let (mut at, to): (Time, Time) = (from.parse().unwrap(), to.parse().unwrap());
+        let mut fired = Vec::new();
+        while let Some(t) = next(expression, "Europe/Berlin", at).filter(|t| *t <= to) {
+            fired.push(t.to_string()[5..16].to_owned());
+            at = t;
+        }
+        fired
+    }
+
+    #[test]
+    fn firings_around_both_clock_changes_of_a_year() {
+        let spring = |e| firings(e, "2026-03-28T22:59:00Z", "2026-03-30T02:00:00Z");
+        let autumn = |e| firings(e, "2026-10-24T22:59:00Z", "2026-10-26T03:00:00Z");
+        // 02:30 is left out in spring, and comes twice in autumn.
+        assert_eq!(spring("30 2 * * *"), ["03-29T01:30", "03-30T00:30"]);
+        assert_eq!(autumn("30 2 * * *"), ["10-25T00:30", "10-26T01:30"]);
+        assert_eq!(spring("0 5 * * *"), ["03-29T03:00"]);
+        assert_eq!(autumn("0 5 * * *"), ["10-25T04:00"]);
+        let hours = |all: Vec<String>| all.iter().take(4).map(|t| t[6..].to_owned()).collect::<Vec<_>>();
+        assert_eq!(hours(spring("15 * * * *")), ["23:15", "00:15", "01:15", "02:15"]);
+        assert_eq!(hours(autumn("15 * * * *")), ["23:15", "00:15", "01:15", "02:15"]);
+        // As many quarters of an hour as pass, and every five minutes of a named hour once.
+        assert_eq!((spring("*/15 * * * *").len(), autumn("*/15 * * * *").len()), (27 * 4 + 1, 28 * 4 + 1));
+        assert_eq!(autumn("*/5 2 * * *").len(), 24);
+        let second_fold = "2026-10-25T01:00:00Z".parse().unwrap();
+        let after = |e| next(e, "Europe/Berlin", second_fold).unwrap().to_string()[5..16].to_owned();
+        assert_eq!(
+            (after("*/5 * * * *"), after("*/5 2 * * *")),
+            ("10-25T01:05".into(), "10-26T01:00".into())
+        );
     }
 
     #[test]
