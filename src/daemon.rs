@@ -2,11 +2,12 @@
 
 use crate::config::WebAuth;
 use crate::evidence::{Evidence, Kind, Time, sha256_hex};
-use crate::jobs::{self, BrokenRecord, Desk, JobError, demo_nights};
-use crate::mail::{Letter, Transport};
-use crate::report::{Zone, html};
+use crate::jobs::{self, Desk, JobError, Trouble, demo_nights};
+use crate::mail::Transport;
+use crate::report::html;
 use crate::sources::kubernetes::Watches;
-use crate::store::{Reader, Store};
+use crate::sources::told;
+use crate::store::{Reader, Store, StoreError};
 use crate::{schedule, web};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
@@ -82,13 +83,12 @@ fn send(desk: &Desk, store: &mut Store) -> Result<(), JobError> {
 pub async fn serve(desk: Arc<Desk>, ready: impl FnOnce(std::net::SocketAddr)) -> Result<(), DaemonError> {
     let lock = desk.lock("daemon")?;
     let started = Arc::clone(&desk);
-    let (site, broken) = blocking(move || start(&started)).await??;
+    let site = blocking(move || start_or_tell(&started)).await??;
     let listen = desk.config.web.listen.clone();
     let listener = TcpListener::bind(&listen).await.map_err(|e| DaemonError::Listen(listen.clone(), e))?;
     ready(listener.local_addr().map_err(|e| DaemonError::Listen(listen, e))?);
     let stop = Arc::new(Notify::new());
-    let work =
-        if desk.config.demo.is_none() && !broken { Some(wake(&desk, &site, &stop).await?) } else { None };
+    let work = if desk.config.demo.is_none() { Some(wake(&desk, &site, &stop).await?) } else { None };
     let stopping = Arc::clone(&stop);
     let served = axum::serve(listener, web::router(site)).with_graceful_shutdown(async move {
         signal().await;
@@ -107,8 +107,17 @@ async fn blocking<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> 
     tokio::task::spawn_blocking(f).await.map_err(|e| DaemonError::Schedule(e.to_string()))
 }
 
+/// Starts. A service that cannot start makes no report: that is told too.
+fn start_or_tell(desk: &Desk) -> Result<web::Site, JobError> {
+    start(desk).inspect_err(|e| {
+        if desk.config.demo.is_none() && !matches!(e, JobError::Locked(_)) {
+            tell(desk, Trouble::Failed(&told(e)));
+        }
+    })
+}
+
 /// Opens the ledger, writes down the start, checks everything, makes the pages.
-fn start(desk: &Desk) -> Result<(web::Site, bool), JobError> {
+fn start(desk: &Desk) -> Result<web::Site, JobError> {
     let mut store = desk.store()?;
     let snapshot = web::load(desk, &store)?;
     let broken = matches!(snapshot, web::Snapshot::Broken { .. });
@@ -137,7 +146,7 @@ fn start(desk: &Desk) -> Result<(web::Site, bool), JobError> {
     };
     let webhooks = web::Webhooks::of(&desk.config, desk.hints.clone()).map_err(JobError::Render)?;
     let site = web::Site::new(snapshot, desk.config.ledger.path.clone(), tokens).with_webhooks(webhooks);
-    Ok((site, broken))
+    Ok(site)
 }
 
 /// Starts the waker and the one task that does jobs.
@@ -156,15 +165,16 @@ async fn wake(desk: &Arc<Desk>, site: &web::Site, stop: &Arc<Notify>) -> Result<
         let mut scheduler = scheduler;
         // They end with this task. What they saw and no pass read is not known then: the first pass of the next start lists.
         let _watches = watch(&desk);
-        let last = Arc::new(LastPass::default());
+        let (last, failed) = (Arc::new(LastPass::default()), Arc::new(Failed::default()));
         let stopped = stop.notified();
         tokio::pin!(stopped);
         loop {
             tokio::select! {
                 () = &mut stopped => break,
                 () = bell.notified() => {
-                    let (desk, site, last) = (Arc::clone(&desk), site.clone(), Arc::clone(&last));
-                    if let Err(e) = blocking(move || tick(&desk, &site, &last)).await {
+                    let (desk, site) = (Arc::clone(&desk), site.clone());
+                    let (last, failed) = (Arc::clone(&last), Arc::clone(&failed));
+                    if let Err(e) = blocking(move || tick(&desk, &site, &last, &failed)).await {
                         tracing::error!(error = &e as &dyn std::error::Error, "a job ended badly");
                     }
                 }
@@ -189,9 +199,16 @@ fn watch(desk: &Arc<Desk>) -> JoinSet<()> {
     watches
 }
 
-/// Does what is due. Whatever happens is told: by the log, by the page, and by mail when the record is broken.
-fn tick(desk: &Desk, site: &web::Site, last: &LastPass) {
-    match due_jobs(desk, last) {
+/// Does what is due. Whatever happens is told: by the log, by the page, and by mail where a night ends without a report.
+fn tick(desk: &Desk, site: &web::Site, last: &LastPass, failed: &Failed) {
+    if !failed.is_over(desk.clock.now()) {
+        return;
+    }
+    // Of a ledger that cannot be opened nobody knows when it was last reported on.
+    let night = desk.store().and_then(|store| Ok(is_night(desk, &store)?)).unwrap_or(true);
+    let done = due_jobs(desk, last);
+    failed.note(&done, desk.clock.now());
+    match done {
         Ok(true) => match desk.store().and_then(|s| web::load(desk, &s)) {
             Ok(snapshot) => site.replace(snapshot),
             Err(e) => tracing::error!(error = &e as &dyn std::error::Error, "the pages stay as they were"),
@@ -199,16 +216,56 @@ fn tick(desk: &Desk, site: &web::Site, last: &LastPass) {
         Ok(false) => {}
         Err(JobError::Broken(broken)) => {
             tracing::error!(%broken, "the record does not verify; collection has stopped");
-            tell_broken(desk, &broken);
+            tell(desk, Trouble::Broken(&broken));
             if let Ok(page) = html::broken(&broken.0.first_bad, &broken.0.what, broken.0.intact_up_to) {
                 site.replace(web::Snapshot::Broken { first_bad: broken.0.first_bad, page });
             }
         }
-        Err(e) => tracing::error!(
-            error = &e as &dyn std::error::Error,
-            "a job could not be done; it is tried again in a minute"
-        ),
+        Err(e) => {
+            tracing::error!(
+                error = &e as &dyn std::error::Error,
+                "a job could not be done; it is tried again"
+            );
+            if night && !matches!(e, JobError::Locked(_)) {
+                tell(desk, Trouble::Failed(&told(&e)));
+            }
+        }
     }
+}
+
+fn tell(desk: &Desk, trouble: Trouble<'_>) {
+    if let Err(e) = jobs::tell(desk, trouble) {
+        tracing::error!(
+            error = &e as &dyn std::error::Error,
+            "nobody could be told by mail that there is no report"
+        );
+    }
+}
+
+/// Jobs that failed one after the other, and when they are tried again: a minute after the first, at most an hour after later ones.
+#[derive(Default)]
+struct Failed(Mutex<Option<(u32, Time)>>);
+
+impl Failed {
+    fn is_over(&self, now: Time) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|(_, again)| now >= again)
+    }
+
+    fn note(&self, done: &Result<bool, JobError>, now: Time) {
+        let mut failed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another process that does the job now is no failure.
+        let is_failure = matches!(done, Err(e) if !matches!(e, JobError::Locked(_)));
+        *failed = is_failure.then(|| {
+            let times = failed.map_or(0, |(times, _)| times + 1);
+            (times, now.plus_seconds(60 * (1 << times.min(6)).min(60)))
+        });
+    }
+}
+
+/// Whether the nightly report is due.
+fn is_night(desk: &Desk, store: &Store) -> Result<bool, StoreError> {
+    let (now, c) = (desk.clock.now(), &desk.config);
+    Ok(schedule::due(&c.schedule.report, &c.timezone, schedule::last_report(&store.reader())?, now))
 }
 
 /// When this process last read every source; a pass that a watch made due reads one.
@@ -219,7 +276,7 @@ fn due_jobs(desk: &Desk, last: &LastPass) -> Result<bool, JobError> {
     let mut store = desk.store()?;
     let (now, c) = (desk.clock.now(), &desk.config);
     let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-    if schedule::due(&c.schedule.report, &c.timezone, schedule::last_report(&store.reader())?, now) {
+    if is_night(desk, &store)? {
         jobs::nightly(desk, &mut store, &|_, _, _| {})?;
         *last = Some(now);
         send(desk, &mut store)?;
@@ -244,34 +301,6 @@ fn due_jobs(desk: &Desk, last: &LastPass) -> Result<bool, JobError> {
     Ok(false)
 }
 
-/// The mail of a night without statement: from config and error alone.
-fn tell_broken(desk: &Desk, broken: &BrokenRecord) {
-    let Some(smtp) = &desk.config.smtp else { return };
-    let now = desk.clock.now();
-    let zone = Zone::named(&desk.config.timezone);
-    let day = zone.short_day(now);
-    let Ok(words) = html::broken_mail(&desk.config.organization, &day, &format!("{broken}.")) else { return };
-    for list in &desk.config.mail {
-        let letter = Letter {
-            from: smtp.from.clone(),
-            reply_to: smtp.reply_to.clone(),
-            to: list.to.clone(),
-            subject: words.subject.clone(),
-            date: now,
-            message_id: format!("actledger-broken-{}@localhost", now.seconds()),
-            text: words.text.clone(),
-            html: None,
-            attachments: Vec::new(),
-        };
-        if let Err(e) = Transport::of(smtp).and_then(|t| t.send(&letter)) {
-            tracing::error!(
-                error = &e as &dyn std::error::Error,
-                "nobody could be told by mail that the record is broken"
-            );
-        }
-    }
-}
-
 async fn signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let terminate = async {
@@ -285,5 +314,27 @@ async fn signal() {
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         () = terminate => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fails_is_tried_again_later_and_later_up_to_an_hour() {
+        let (failed, mut now) = (Failed::default(), Time::from_seconds(1_790_000_000));
+        let mut waits = Vec::new();
+        for _ in 0..9 {
+            failed.note(&Err(JobError::Render("x".into())), now);
+            let from = now;
+            while !failed.is_over(now) {
+                now = now.plus_seconds(60);
+            }
+            waits.push((now.seconds() - from.seconds()) / 60);
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+        failed.note(&Err(JobError::Locked("report.lock".into())), now);
+        assert!(failed.is_over(now), "another process that does it is no failure");
     }
 }

@@ -4,7 +4,8 @@ use super::args::{Export, Report};
 use super::{CliError, Ended, output};
 use crate::act::Status;
 use crate::evidence::{Time, sha256_hex};
-use crate::jobs::{self, AsOf, Desk, Request, Scope};
+use crate::jobs::{self, AsOf, Desk, Request};
+use crate::report::Scope;
 use crate::report::Zone;
 use anyhow::Context;
 use std::collections::BTreeMap;
@@ -61,7 +62,9 @@ pub(super) fn run(desk: &Desk, o: &Report) -> Result<Ended, CliError> {
         }
     };
     let size = jobs::resolve(desk, &store, &question)?;
-    let scope = Scope { systems: systems(desk, &store, size, o)?, from: time("--from", o.from.as_ref())? };
+    let (systems, team) = (o.systems.clone(), o.team.clone());
+    let scope = Scope { systems, team, from: time("--from", o.from.as_ref())? };
+    there(desk, &store, size, &scope)?;
     std::fs::create_dir_all(&o.out).with_context(|| format!("cannot make {}", o.out.display()))?;
     if scope == Scope::default()
         && fail_on.is_none()
@@ -104,35 +107,20 @@ fn status(text: &str) -> Result<Status, CliError> {
     })
 }
 
-fn systems(desk: &Desk, store: &crate::store::Store, size: u64, o: &Report) -> Result<Vec<String>, CliError> {
-    let mut asked = o.systems.clone();
-    if asked.is_empty() && o.team.is_none() {
-        return Ok(asked);
-    }
-    let report = jobs::view(desk, store, size, &Scope::default())?;
-    if let Some(team) = &o.team {
-        asked.extend(report.systems.iter().filter(|s| s.team == *team).map(|s| s.id.clone()));
-    }
-    match asked.iter().find(|id| !report.systems.iter().any(|s| s.id == **id)) {
-        Some(id) => Err(CliError::Usage(format!("no system is named {id:?} as of entry {size}"))),
-        None if asked.is_empty() => Err(CliError::Usage("no system belongs to this team".into())),
-        None => Ok(asked),
-    }
-}
-
-/// Refuses a system that is not there as of an assessment.
-fn known_systems(
-    desk: &Desk,
-    store: &crate::store::Store,
-    size: u64,
-    asked: &[String],
-) -> Result<(), CliError> {
-    if asked.is_empty() {
+/// Refuses a system or a team that is not there as of an assessment.
+fn there(desk: &Desk, store: &crate::store::Store, size: u64, scope: &Scope) -> Result<(), CliError> {
+    if scope.is_whole() {
         return Ok(());
     }
-    let report = jobs::view(desk, store, size, &Scope::default())?;
-    let unknown = asked.iter().find(|id| !report.systems.iter().any(|s| s.id == **id));
-    unknown.map_or(Ok(()), |id| Err(CliError::Usage(format!("no system is named {id:?} as of entry {size}"))))
+    let all = jobs::view(desk, store, size, &Scope::default())?.systems;
+    let said = match scope.systems.iter().find(|id| !all.iter().any(|s| s.id == **id)) {
+        Some(id) => format!("no system is named {id:?} as of entry {size}"),
+        None if scope.team.as_ref().is_some_and(|team| !all.iter().any(|s| s.team == *team)) => {
+            "no system belongs to this team".into()
+        }
+        None => return Ok(()),
+    };
+    Err(CliError::Usage(said))
 }
 
 pub(super) fn export(desk: &Desk, o: &Export) -> Result<Ended, CliError> {
@@ -156,7 +144,7 @@ pub(super) fn export(desk: &Desk, o: &Export) -> Result<Ended, CliError> {
         redact: o.redact,
     };
     let size = jobs::resolve(desk, &store, &question)?;
-    known_systems(desk, &store, size, &o.systems)?;
+    there(desk, &store, size, &Scope { systems: o.systems.clone(), ..Scope::default() })?;
     if let Some(id) = o.controls.iter().find(|id| desk.catalogue.control(id).is_none()) {
         return Err(CliError::Usage(format!("no control is named {id:?}")));
     }

@@ -1,6 +1,6 @@
 //! Reading a config and refusing what cannot be, each time with the key and what would be right.
 
-use super::{Config, Layout, Paths, Source};
+use super::{Config, Layout, MailContent, Paths, Source};
 use crate::act::{Catalogue, SourceKind};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -142,6 +142,9 @@ impl Config {
             }
             if let Some(a) = list.attach.iter().find(|a| !["pdf", "json"].contains(&a.as_str())) {
                 return refuse("mail.attach", a, "\"pdf\" or \"json\"");
+            }
+            if let (MailContent::Checkpoint, Some(a)) = (list.content, list.attach.first()) {
+                return refuse("mail.attach", a, "nothing: whoever gets the checkpoint alone gets no report");
             }
         }
         let listen: Result<std::net::SocketAddr, _> = self.web.listen.parse();

@@ -1,6 +1,6 @@
 //! Evidence on demand: the entries that were asked for, proofs, openings, the report, in one ZIP.
 
-use super::report::{Rendered, Scope, render};
+use super::report::{Rendered, render};
 use super::{AsOf, Desk, JobError, resolve};
 use crate::evidence::record::{AnchorMade, ExportMade};
 use crate::evidence::{Evidence, Kind, Time};
@@ -10,6 +10,7 @@ use crate::ledger::private::Erasures;
 use crate::ledger::verify::root_base64;
 use crate::ledger::{Checkpoint, Hash};
 use crate::report::Report;
+use crate::report::Scope;
 use crate::store::{Reader, Store, StoreError};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,7 +48,7 @@ pub struct Exported {
 pub fn export(desk: &Desk, store: &mut Store, as_of: &AsOf, request: &Request) -> Result<Exported, JobError> {
     let size = resolve(desk, store, as_of)?;
     let formats = ["html", "pdf", "json", "csv"].map(str::to_owned);
-    let scope = Scope { systems: request.systems.clone(), from: request.from };
+    let scope = Scope { systems: request.systems.clone(), from: request.from, team: None };
     let rendered = render(desk, store, size, &scope, &formats)?;
     let chosen = choose(store, &rendered.report, size, request)?;
     let contents = contents(&store.reader(), rendered, &chosen, request)?;

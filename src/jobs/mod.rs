@@ -11,6 +11,7 @@ mod issued;
 mod outbox;
 mod refetch;
 mod report;
+mod trouble;
 mod whole;
 
 pub use anchor::{AnchorStatus, anchor, authorities};
@@ -19,12 +20,13 @@ pub use desk::{Desk, DeskError, demo_nights, read_key};
 pub use export::{Exported, Request, export};
 pub use hints::Hints;
 pub use ingest::{IngestStatus, SourceStatus, ingest, ingest_again, ingest_hashing, register_now, waiting};
-pub use outbox::{MailStatus, compose, flush, queue};
+pub use outbox::{MailStatus, compose, flush};
 pub use refetch::{Refetched, refetch};
 pub use report::{
-    AsIssued, AsOf, Issued, Rendered, ReportStatus, Scope, as_issued, files, nightly, render, resolve, view,
+    AsIssued, AsOf, Issued, Rendered, ReportStatus, as_issued, files, nightly, render, resolve, view,
 };
 
+pub use trouble::{Trouble, tell};
 pub use whole::put;
 
 use crate::ledger::Broken;

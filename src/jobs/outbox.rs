@@ -1,12 +1,13 @@
 //! The outbox is the ledger: a mail that is queued and not sent goes out at the next chance, with the same Message-ID.
 
-use super::report::{Scope, files, render};
+use super::report::{files, render};
 use super::{Desk, JobError};
 use crate::config::{MailContent, MailList};
 use crate::evidence::record::Mail;
 use crate::evidence::{Evidence, Kind, sha256_hex};
 use crate::mail::{Attachment, Letter, Transport, masked};
-use crate::report::{Report, html};
+use crate::report::{Report, Scope, html};
+use crate::sources::told;
 use crate::store::Store;
 use std::collections::BTreeMap;
 
@@ -19,11 +20,8 @@ pub struct MailStatus {
     pub failed: Vec<String>,
 }
 
-/// Queues a mail for each list.
-///
-/// # Errors
-/// The store's reason.
-pub fn queue(desk: &Desk, store: &mut Store, report: &Report) -> Result<u64, JobError> {
+/// A mail for each list, to be queued.
+pub(super) fn queued(desk: &Desk, report: &Report) -> Vec<Evidence> {
     let domain = domain(desk);
     let mail = |(i, _): (usize, &MailList)| {
         let at = report.as_of.at;
@@ -38,21 +36,17 @@ pub fn queue(desk: &Desk, store: &mut Store, report: &Report) -> Result<u64, Job
         };
         Evidence::event(Kind::MailQueued, "actledger", message_id, "mail".into(), at, &payload)
     };
-    let batch: Vec<Evidence> = desk.config.mail.iter().enumerate().map(mail).collect();
-    let queued = batch.len() as u64;
-    if queued > 0 {
-        store.append(&desk.writer(), batch)?;
-    }
-    Ok(queued)
+    desk.config.mail.iter().enumerate().map(mail).collect()
 }
 
-fn domain(desk: &Desk) -> String {
+/// What stands behind the `@` of a Message-ID: the sender's domain.
+pub(super) fn domain(desk: &Desk) -> String {
     let from = desk.config.smtp.as_ref().map(|s| s.from.as_str()).unwrap_or_default();
     let domain = from.rsplit('@').next().unwrap_or_default().trim_end_matches('>').trim();
     if domain.is_empty() { "localhost".into() } else { domain.to_owned() }
 }
 
-/// Sends what waits. A mail that cannot go out stays queued.
+/// Sends what waits. A mail that cannot be made or go out stays queued, and holds up no other.
 ///
 /// # Errors
 /// The record does not verify; the store's reason.
@@ -63,8 +57,12 @@ pub fn flush(desk: &Desk, store: &mut Store, transport: &Transport) -> Result<Ma
             status.failed.push(format!("{}: its list is no longer in the config", mail.message_id));
             continue;
         };
-        let letter = compose(desk, store, &mail, list)?;
-        match transport.send(&letter) {
+        let sent = match compose(desk, store, &mail, list) {
+            Err(e @ (JobError::Broken(_) | JobError::Store(_))) => return Err(e),
+            Err(e) => Err(e.to_string()),
+            Ok(letter) => transport.send(&letter).map_err(|e| told(&e)),
+        };
+        match sent {
             Ok(bytes) => {
                 let sent = Mail { sha256: Some(sha256_hex(&bytes)), ..mail.clone() };
                 let now = desk.clock.now();
@@ -75,11 +73,19 @@ pub fn flush(desk: &Desk, store: &mut Store, transport: &Transport) -> Result<Ma
             }
             Err(e) => {
                 let to = list.to.first().map(|t| masked(t)).unwrap_or_default();
-                status.failed.push(format!("to {to}: {e}"));
+                status.failed.push(format!("to {to}: {}", hidden(&e, &list.to)));
             }
         }
     }
     Ok(status)
+}
+
+/// A text without the addresses of a list, which a server may repeat.
+fn hidden(text: &str, to: &[String]) -> String {
+    to.iter().fold(text.to_owned(), |text, to| {
+        let address = to.rsplit('<').next().unwrap_or(to).trim_end_matches('>').trim();
+        text.replace(to.as_str(), &masked(address)).replace(address, &masked(address))
+    })
 }
 
 fn waiting(store: &Store) -> Result<Vec<Mail>, JobError> {
@@ -105,7 +111,7 @@ fn waiting(store: &Store) -> Result<Vec<Mail>, JobError> {
 /// # Errors
 /// The record does not verify; an output that cannot be made.
 pub fn compose(desk: &Desk, store: &Store, mail: &Mail, list: &MailList) -> Result<Letter, JobError> {
-    let scope = Scope { systems: team_systems(desk, store, mail, list)?, from: None };
+    let scope = Scope { team: list.team.clone(), ..Scope::default() };
     let mut rendered = render(desk, store, mail.as_of, &scope, &[])?;
     rendered.files = files(desk, store, mail.as_of, &scope, &list.attach)?;
     let smtp = desk.config.smtp.as_ref();
@@ -138,9 +144,17 @@ pub fn compose(desk: &Desk, store: &Store, mail: &Mail, list: &MailList) -> Resu
     })
 }
 
-/// Ids of the systems of a list's team; empty for the whole estate.
-fn team_systems(desk: &Desk, store: &Store, mail: &Mail, list: &MailList) -> Result<Vec<String>, JobError> {
-    let Some(team) = &list.team else { return Ok(Vec::new()) };
-    let report = super::report::view(desk, store, mail.as_of, &Scope::default())?;
-    Ok(report.systems.iter().filter(|s| s.team == *team).map(|s| s.id.clone()).collect())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_is_told_without_the_addresses() {
+        let to = ["Ann <ann@example.com>".to_owned(), "bob@example.org".to_owned()];
+        let said = "550 <ann@example.com>: no such user; \"Ann <ann@example.com>\", bob@example.org";
+        assert_eq!(
+            hidden(said, &to),
+            "550 <a…@example.com>: no such user; \"a…@example.com\", b…@example.org"
+        );
+    }
 }

@@ -9,7 +9,7 @@ use crate::evidence::{Evidence, Kind, Time, sha256_hex};
 use crate::ledger::note::NoteError;
 use crate::ledger::tree::Frontier;
 use crate::ledger::{Checkpoint, Entry, Verifier, verify};
-use crate::report::{Report, Source, build, csv, html, pdf};
+use crate::report::{Report, Scope, Source, build, csv, html, pdf};
 use crate::store::Store;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,15 +25,6 @@ pub enum AsOf {
     Time(Time),
     /// The last one not over a signed checkpoint.
     Checkpoint(String),
-}
-
-/// What part of an assessment a report is about.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Scope {
-    /// Only these systems; empty for the whole estate.
-    pub systems: Vec<String>,
-    /// Start of the period; by default the last scheduled report.
-    pub from: Option<Time>,
 }
 
 /// A report in its forms.
@@ -138,8 +129,7 @@ pub fn view(desk: &Desk, store: &Store, size: u64, scope: &Scope) -> Result<Repo
         checkpoints: store.reader().checkpoints_below(size)?,
         note: store.reader().checkpoint(size)?.map(|(_, n)| n).unwrap_or_default(),
         key: facts.own.opened.as_ref().map(|o| o.value.public_key.clone()).unwrap_or_default(),
-        systems: scope.systems.clone(),
-        from: scope.from,
+        scope,
     };
     Ok(build(&source))
 }
@@ -199,9 +189,12 @@ pub fn nightly(
     let assessed = assess(desk, store, true)?;
     let formats = ["html", "pdf", "json"].map(str::to_owned);
     let rendered = render(desk, store, assessed.as_of, &Scope::default(), &formats)?;
-    let issued = issue(desk, store, &rendered)?;
+    let (issued, entry) = keep(desk, &rendered)?;
+    // A night that is done has its mails queued: both are one commit.
+    let mails = super::outbox::queued(desk, &rendered.report);
+    let queued = mails.len() as u64;
+    store.append(&desk.writer(), std::iter::once(entry).chain(mails))?;
     super::anchor(desk, store, true)?;
-    let queued = super::queue(desk, store, &rendered.report)?;
     Ok(ReportStatus { ingest: status, issued, queued })
 }
 
@@ -274,8 +267,8 @@ fn folder(desk: &Desk, at: Time, as_of: u64) -> PathBuf {
     desk.config.reports_dir.join(format!("{}-{as_of}", at.to_string()[..10].replace('-', "")))
 }
 
-/// Keeps a report as issued, by digest, and writes that down.
-fn issue(desk: &Desk, store: &mut Store, rendered: &Rendered) -> Result<Issued, JobError> {
+/// Keeps a report as issued, by digest. What is to be written down of it comes back.
+fn keep(desk: &Desk, rendered: &Rendered) -> Result<(Issued, Evidence), JobError> {
     let (at, as_of) = (rendered.report.as_of.at, rendered.report.as_of.size);
     let folder = folder(desk, at, as_of);
     let failed = |e| JobError::Io(format!("cannot write the report to {}", folder.display()), e);
@@ -287,6 +280,5 @@ fn issue(desk: &Desk, store: &mut Store, rendered: &Rendered) -> Result<Issued, 
     let payload = ReportIssued { as_of, at, scheduled: true, files };
     let entry =
         Evidence::event(Kind::ReportIssued, "actledger", format!("{as_of}"), "report".into(), at, &payload);
-    store.append(&desk.writer(), vec![entry])?;
-    Ok(Issued { folder, as_of })
+    Ok((Issued { folder, as_of }, entry))
 }

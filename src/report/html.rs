@@ -1,7 +1,7 @@
 //! HTML pages and the words of mails. Templates place what the view model says.
 
 use super::local::Zone;
-use super::model::{Control, Coverage, Finding, Report, System};
+use super::model::{Control, Coverage, Finding, Report, System, WHOLE};
 use super::sentences::count;
 use crate::act::{ControlKind, Status, Tested};
 use crate::evidence::Time;
@@ -307,6 +307,7 @@ struct Subject<'a> {
 #[template(path = "mail/report/body.txt")]
 struct Body<'a> {
     r: &'a Report,
+    about: Option<String>,
     estate: &'a str,
     wanted: Vec<String>,
     more: usize,
@@ -354,6 +355,7 @@ pub fn mail(r: &Report, note: &str, digest: Option<&str>, url: Option<&str>) -> 
     });
     let text = Body {
         r,
+        about: (r.about != WHOLE).then(|| wrap("", &format!("Only {}.", r.about))),
         estate: &estate_line(r),
         wanted: wanted.collect(),
         more: r.wanted.len().saturating_sub(TOLD),
@@ -428,6 +430,29 @@ pub fn broken_mail(organization: &str, day: &str, sentence: &str) -> Result<Word
     let subject = BrokenSubject { organization, day }.render()?.trim().to_owned();
     let sentence = wrap("", sentence);
     Ok(Words { subject, text: BrokenBody { sentence: &sentence }.render()?, html: None })
+}
+
+#[derive(Template)]
+#[template(path = "mail/failed/subject.txt")]
+struct FailedSubject<'a> {
+    organization: &'a str,
+    day: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "mail/failed/body.txt")]
+struct FailedBody<'a> {
+    sentence: &'a str,
+}
+
+/// The mail of a night whose report cannot be made, although nothing is wrong with the record.
+///
+/// # Errors
+/// The template's reason.
+pub fn failed_mail(organization: &str, day: &str, why: &str) -> Result<Words, askama::Error> {
+    let subject = FailedSubject { organization, day }.render()?.trim().to_owned();
+    let sentence = wrap(" ", why);
+    Ok(Words { subject, text: FailedBody { sentence: &sentence }.render()?, html: None })
 }
 
 /// Text after a head, in lines of at most 78 characters, the next lines indented to the head.

@@ -8,6 +8,6 @@ pub mod model;
 pub mod pdf;
 mod sentences;
 
-pub use build::{Source, build};
+pub use build::{Scope, Source, build};
 pub use local::Zone;
 pub use model::Report;

@@ -6,6 +6,9 @@ use crate::evidence::Time;
 use crate::evidence::record::Predecessor;
 use serde::Serialize;
 
+/// What a report of everything is about.
+pub const WHOLE: &str = "whole estate";
+
 /// A whole report.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
@@ -23,6 +26,8 @@ pub struct Report {
     pub demonstration: bool,
     /// Only these systems, as asked; empty for the whole estate.
     pub scope: Vec<String>,
+    /// The same in words: [`WHOLE`], `team risk: scoring, pricing`.
+    pub about: String,
     /// Was the record altered?
     pub integrity: Integrity,
     /// Did we see everything?

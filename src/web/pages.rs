@@ -1,9 +1,10 @@
 //! What the pages show: the report of the last assessment, and single entries checked against its root.
 
-use crate::jobs::{self, AsOf, Desk, JobError, Scope, render, resolve};
+use crate::jobs::{self, AsOf, Desk, JobError, render, resolve};
 use crate::ledger::entry::blob_references;
 use crate::ledger::{tree, verify};
 use crate::report::Report;
+use crate::report::Scope;
 use crate::report::html::{self, EntryView};
 use crate::store::{Reader, Store};
 use base64::{Engine, engine::general_purpose::STANDARD};

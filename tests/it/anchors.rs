@@ -254,8 +254,12 @@ fn reports_and_redacted_bundles_join_the_checkpoint() {
             stdout(&listed)
         );
     }
-    let report =
-        jobs::view(&world.desk(), &world.desk().store().unwrap(), second.as_of, &jobs::Scope::default());
+    let report = jobs::view(
+        &world.desk(),
+        &world.desk().store().unwrap(),
+        second.as_of,
+        &actledger::report::Scope::default(),
+    );
     let said =
         report.unwrap().integrity.anchors.into_iter().find(|a| a.anchor == "reports").unwrap().sentence;
     assert!(said.contains(&format!("holds 4 copies of what was issued of size {}", first.as_of)), "{said}");

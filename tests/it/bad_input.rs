@@ -216,6 +216,10 @@ fn a_config_that_cannot_be_is_refused_with_its_key() {
         ("organization = 'X'\ntimezone = 'Mars/Olympus'", "timezone"),
         ("organization = 'X'\n[schedule]\nreport = '99 99 * * *'", "schedule.report"),
         ("organization = 'X'\n[[flow_logs]]\nname = 'a'\nlocation = 'ftp://x'", "flow_logs.location"),
+        (
+            "organization = 'X'\n[[mail]]\nto = ['a@b']\ncontent = 'checkpoint'\nattach = ['pdf']\n[smtp]\nurl = 'folder:x'\nfrom = 'a@b'",
+            "mail.attach",
+        ),
         ("organization = 'X'\n[[mail]]\nto = ['nobody']\n[smtp]\nurl = 'folder:x'\nfrom = 'a@b'", "mail.to"),
     ];
     for (text, key) in cases {

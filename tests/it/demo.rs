@@ -1,7 +1,8 @@
 //! The demo, lived through night by night, and what it leaves behind.
 
 use crate::support::{World, assert_facts, lived, lived_copy, project, sqlite, stdout};
-use actledger::jobs::{self, AsOf, Scope};
+use actledger::jobs::{self, AsOf};
+use actledger::report::Scope;
 use serde_json::Value;
 use std::path::PathBuf;
 

@@ -1,7 +1,8 @@
 //! Twenty other estates: other names, numbers, dates, order; the same facts.
 
 use crate::support::{World, assert_facts};
-use actledger::jobs::{self, AsOf, Scope};
+use actledger::jobs::{self, AsOf};
+use actledger::report::Scope;
 
 fn live(seed: u64) {
     let world = World::seeded(seed);

@@ -62,7 +62,6 @@ impl<'a> Builder<'a> {
 
     pub(super) fn exceptions(&self) -> Vec<m::Exception> {
         let facts = self.s.facts;
-        let only = &self.s.systems;
         let written = exceptions::written(facts, self.s.catalogue, self.s.assessment);
         let written = written.into_iter().map(|w| {
             let (e, v) = (w.seen, &w.seen.value);
@@ -113,15 +112,14 @@ impl<'a> Builder<'a> {
             }
         });
         let all = written.chain(unwritten);
-        all.filter(|e| only.is_empty() || e.system.is_empty() || only.contains(&e.system)).collect()
+        all.filter(|e| e.system.is_empty() || self.asks(&e.system)).collect()
     }
 
     pub(super) fn decisions(&self) -> Vec<m::Decision> {
-        let only = &self.s.systems;
         let all = self.s.facts.decisions.at(self.s.run.at).map(|(_, d)| d);
         let dash = |t: &Option<String>| t.clone().unwrap_or_else(|| "-".into());
         let day = |t: Option<Time>| t.map_or_else(|| "-".into(), |t| self.zone.day(t));
-        all.filter(|d| only.is_empty() || only.contains(&d.value.system))
+        all.filter(|d| self.asks(&d.value.system))
             .map(|d| m::Decision {
                 system: d.value.system.clone(),
                 level: d.value.level.clone(),

@@ -19,7 +19,7 @@ impl<'a> Builder<'a> {
         {
             let c = &change.value;
             let (control, system) = c.finding.split_once(' ').unwrap_or((&c.finding, ""));
-            if !self.s.systems.is_empty() && !self.s.systems.iter().any(|s| s == system) {
+            if !self.asks(system) {
                 continue;
             }
             let state = self.s.facts.own.units.get(&(c.finding.clone(), c.unit.clone()));

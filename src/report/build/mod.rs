@@ -37,10 +37,38 @@ pub struct Source<'a> {
     pub note: String,
     /// Verifier key line of entry 0.
     pub key: String,
-    /// Only these systems; empty for all.
+    /// What part of it is asked for.
+    pub scope: &'a Scope,
+}
+
+/// What part of an assessment a report is about: named systems and those of a team, or, where neither is named, the whole estate.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scope {
+    /// Ids of systems.
     pub systems: Vec<String>,
-    /// Start of the period, when it is asked for.
+    /// A team, which may have no system.
+    pub team: Option<String>,
+    /// Start of the period; by default the last scheduled report.
     pub from: Option<Time>,
+}
+
+impl Scope {
+    /// Whether it is the whole estate.
+    pub fn is_whole(&self) -> bool {
+        self.systems.is_empty() && self.team.is_none()
+    }
+
+    /// In words, with the systems that it comes to: ten of them at most by name.
+    fn about(&self, systems: &[m::System]) -> String {
+        const NAMED: usize = 10;
+        if self.is_whole() {
+            return m::WHOLE.into();
+        }
+        let mut named: Vec<String> = systems.iter().take(NAMED).map(|s| s.id.clone()).collect();
+        named.extend(systems.len().checked_sub(NAMED + 1).map(|n| format!("and {} more", n + 1)));
+        let named = if named.is_empty() { "no system of it is known".into() } else { named.join(", ") };
+        self.team.as_ref().map_or(named.clone(), |team| format!("team {team}: {named}"))
+    }
 }
 
 /// Nights that trends go back.
@@ -56,7 +84,7 @@ pub fn build(s: &Source<'_>) -> m::Report {
         .assessment
         .findings
         .iter()
-        .filter(|f| f.system.is_none() && s.systems.is_empty())
+        .filter(|f| f.system.is_none() && s.scope.is_whole())
         .map(|f| b.finding(f))
         .collect();
     let changes = b.changes();
@@ -69,7 +97,8 @@ pub fn build(s: &Source<'_>) -> m::Report {
         version: crate::assessment::RULES.to_owned(),
         timezone: s.run.config.timezone.clone(),
         demonstration: s.run.config.demonstration,
-        scope: s.systems.clone(),
+        about: s.scope.about(&systems),
+        scope: if s.scope.is_whole() { Vec::new() } else { systems.iter().map(|x| x.id.clone()).collect() },
         integrity: b.integrity(),
         coverage: s.assessment.estate.coverage.values().map(|c| b.coverage(c)).collect(),
         opening: b.opening(&totals, &wanted),
@@ -96,16 +125,21 @@ struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     fn systems(&self) -> impl Iterator<Item = &'a System> {
-        let only = &self.s.systems;
-        self.s.assessment.estate.systems.values().filter(move |x| only.is_empty() || only.contains(&x.id))
+        self.s.assessment.estate.systems.values().filter(|x| self.asks(&x.id))
+    }
+
+    /// Whether a system is asked for.
+    fn asks(&self, id: &str) -> bool {
+        let Scope { systems, team, .. } = self.s.scope;
+        let of_team = |team: &str| self.s.assessment.estate.systems.get(id).is_some_and(|s| s.team() == team);
+        self.s.scope.is_whole() || systems.iter().any(|s| s == id) || team.as_deref().is_some_and(of_team)
     }
 
     /// Findings of the asked systems and, for the whole estate, its own.
     fn findings(&self) -> impl Iterator<Item = &'a Finding> {
-        let only = &self.s.systems;
-        self.s.assessment.findings.iter().filter(move |f| match &f.system {
-            Some(id) => only.is_empty() || only.contains(id),
-            None => only.is_empty(),
+        self.s.assessment.findings.iter().filter(|f| match &f.system {
+            Some(id) => self.asks(id),
+            None => self.s.scope.is_whole(),
         })
     }
 
@@ -115,8 +149,12 @@ impl<'a> Builder<'a> {
     }
 
     fn period(&self) -> m::Period {
-        let last =
-            self.s.from.or(self.s.facts.own.last_scheduled(self.s.run.at)).filter(|t| *t < self.s.run.at);
+        let last = self
+            .s
+            .scope
+            .from
+            .or(self.s.facts.own.last_scheduled(self.s.run.at))
+            .filter(|t| *t < self.s.run.at);
         let begin = self.s.assessment.estate.coverage.values().filter_map(|c| c.begin).min();
         let (from, to) = (last.or(begin).unwrap_or(self.s.run.at), self.s.run.at);
         let window =
@@ -225,7 +263,7 @@ impl<'a> Builder<'a> {
         // They count the whole estate.
         let now = nights
             .last()
-            .filter(|_| self.s.systems.is_empty())
+            .filter(|_| self.s.scope.is_whole())
             .map(|r| r.metrics.as_slice())
             .unwrap_or_default();
         let of = |metric: &Metric| {

@@ -12,7 +12,7 @@ impl Builder<'_> {
     /// Marks the findings of these controls, in the order of the catalogue.
     pub(super) fn unprovided(&self, systems: &mut [m::System]) -> Vec<m::Unprovided> {
         // Of a part of the systems nothing follows for the others.
-        if !self.s.systems.is_empty() {
+        if !self.s.scope.is_whole() {
             return Vec::new();
         }
         let mut asked: BTreeMap<String, Vec<&mut m::Finding>> = BTreeMap::new();

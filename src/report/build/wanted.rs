@@ -65,9 +65,8 @@ impl<'a> Builder<'a> {
     pub(super) fn ending(&self) -> impl Iterator<Item = m::Wanted> {
         let (at, last) = (self.s.run.at, self.s.facts.own.last_scheduled(self.s.run.at));
         let written = exceptions::written(self.s.facts, self.s.catalogue, self.s.assessment);
-        let only = &self.s.systems;
         let in_force = written.into_iter().filter(|w| w.standing == Standing::InForce).map(|w| w.seen);
-        let in_force = in_force.filter(move |e| only.is_empty() || only.contains(&e.value.system));
+        let in_force = in_force.filter(|e| self.asks(&e.value.system));
         let soon = in_force.filter(move |e| e.value.expires.is_some_and(|end| is_reminded(end, at, last)));
         soon.map(move |e| {
             let v = &e.value;
