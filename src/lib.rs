@@ -31,10 +31,10 @@ pub mod export;
 pub mod anchors;
 /// Mail: SMTP, folder, memory.
 pub mod mail;
-/// Ingest, assess, report, mail: no input, idempotent, a typed status; the same functions for the command line and the daemon.
-pub mod jobs;
 /// When a job is due, catching up, one at a time.
 pub mod schedule;
+/// Ingest, assess, report, mail: no input, idempotent, a typed status; the same functions for the command line and the daemon.
+pub mod jobs;
 /// Pages, JSON, health; read-only.
 pub mod web;
 /// The composition root: open, verify, wire, wait, drain.

@@ -48,6 +48,8 @@ impl Interface {
 /// A pod with addresses of its own, for a time.
 #[derive(Clone, Debug)]
 pub struct Pod {
+    /// The entry that shows it.
+    pub seq: u64,
     /// Source of flow logs that records its network.
     pub source: String,
     /// Subject of the workload that it runs for.
@@ -83,7 +85,7 @@ pub fn pods(facts: &Facts, config: &AssessmentConfig, at: Time) -> Vec<Pod> {
         let source = config.sources.get(&shown.source)?.flow_logs.clone()?;
         let Address { workload, addresses, started, .. } = shown.value.clone();
         let from = started.map_or(from, |s| s.min(from));
-        Some(Pod { source, workload: workload?, addresses, from, until })
+        Some(Pod { seq: shown.seq, source, workload: workload?, addresses, from, until })
     };
     let mut all: Vec<Pod> = facts.cluster.addresses.0.iter().filter_map(one).collect();
     all.sort_by(|a, b| (&a.addresses, a.from).cmp(&(&b.addresses, b.from)));

@@ -13,7 +13,7 @@ use serde_json::json;
 
 pub(super) fn run(desk: &Desk, system: &str, on: Option<&str>, as_json: bool) -> Result<Ended, CliError> {
     let zone = Zone::named(&desk.config.timezone);
-    let day = on.map(|text| zone.end_of_day(text)).transpose().map_err(CliError::Usage)?;
+    let day = on.map(|text| zone.of_day(text).map(|(_, end)| end)).transpose().map_err(CliError::Usage)?;
     let store = Store::open(&desk.config.ledger.path)?;
     let mut facts = Facts::default();
     let checked = store.verified(u64::MAX, |placed| facts.fold(placed))?;

@@ -30,7 +30,8 @@ fn dry_run(desk: &Desk) -> Result<Ended, CliError> {
     let at = store.reader().entry(as_of - 1)?.entry.occurred_at;
     for (i, list) in desk.config.mail.iter().enumerate() {
         let message_id = format!("dry-run-{i}@localhost");
-        let mail = record::Mail { message_id, list: i as u64, as_of, at, sha256: None };
+        let (list_number, team, checkpoint) = (i as u64, None, false);
+        let mail = record::Mail { message_id, list: list_number, team, checkpoint, as_of, at, sha256: None };
         let letter = jobs::compose(desk, &store, &mail, list)?;
         let names: Vec<&str> = letter.attachments.iter().map(|a| a.name.as_str()).collect();
         output::line(format!("To: {}\nSubject: {}\n\n{}", letter.to.join(", "), letter.subject, letter.text));

@@ -5,8 +5,7 @@ use super::{CliError, Ended, output};
 use crate::act::Status;
 use crate::evidence::{Time, sha256_hex};
 use crate::jobs::{self, AsOf, Desk, Request};
-use crate::report::Scope;
-use crate::report::Zone;
+use crate::report::{Scope, Zone};
 use anyhow::Context;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -38,11 +37,24 @@ fn as_of(text: &str) -> Result<AsOf, CliError> {
         .map_err(|e| CliError::Usage(format!("--as-of {text}: neither a size, a time nor a file ({e})")))
 }
 
-fn time(name: &str, text: Option<&String>) -> Result<Option<Time>, CliError> {
-    let parse = |t: &String| {
-        t.parse().map_err(|_| CliError::Usage(format!("{name} {t}: a day (2026-11-22) or a time (RFC 3339)")))
+/// `--from` and `--to`: days in the zone of the organisation, from the beginning of one to the end of the other, or times.
+fn span(
+    desk: &Desk,
+    from: Option<&String>,
+    to: Option<&String>,
+) -> Result<(Option<Time>, Option<Time>), CliError> {
+    let zone = Zone::named(&desk.config.timezone);
+    let time = |name: &str, text: &String| match (zone.of_day(text), text.parse::<Time>()) {
+        (Ok((begin, next)), _) => Ok((begin, next.plus_millis(-1))),
+        (_, Ok(t)) => Ok((t, t)),
+        _ => Err(CliError::Usage(format!("{name} {text}: a day (2026-11-22) or a time (RFC 3339)"))),
     };
-    text.map(parse).transpose()
+    let from = from.map(|text| time("--from", text)).transpose()?.map(|(begin, _)| begin);
+    let to = to.map(|text| time("--to", text)).transpose()?.map(|(_, end)| end);
+    match (from, to) {
+        (Some(from), Some(to)) if from >= to => Err(CliError::Usage("--from is not before --to".into())),
+        both => Ok(both),
+    }
 }
 
 pub(super) fn run(desk: &Desk, o: &Report) -> Result<Ended, CliError> {
@@ -53,7 +65,8 @@ pub(super) fn run(desk: &Desk, o: &Report) -> Result<Ended, CliError> {
     let fail_on = o.fail_on.as_deref().map(status).transpose()?;
     let _lock = desk.lock("report")?;
     let mut store = desk.store()?;
-    let question = match (&o.as_of, time("--to", o.to.as_ref())?) {
+    let (from, to) = span(desk, o.from.as_ref(), o.to.as_ref())?;
+    let question = match (&o.as_of, to) {
         (Some(text), _) => as_of(text)?,
         (None, Some(t)) => AsOf::Time(t),
         (None, None) => {
@@ -63,7 +76,7 @@ pub(super) fn run(desk: &Desk, o: &Report) -> Result<Ended, CliError> {
     };
     let size = jobs::resolve(desk, &store, &question)?;
     let (systems, team) = (o.systems.clone(), o.team.clone());
-    let scope = Scope { systems, team, from: time("--from", o.from.as_ref())? };
+    let scope = Scope { systems, team, from };
     there(desk, &store, size, &scope)?;
     std::fs::create_dir_all(&o.out).with_context(|| format!("cannot make {}", o.out.display()))?;
     if scope == Scope::default()
@@ -136,13 +149,9 @@ pub(super) fn export(desk: &Desk, o: &Export) -> Result<Ended, CliError> {
             AsOf::Latest
         }
     };
-    let request = Request {
-        from: time("--from", o.from.as_ref())?,
-        to: time("--to", o.to.as_ref())?,
-        systems: o.systems.clone(),
-        controls: o.controls.clone(),
-        redact: o.redact,
-    };
+    let (from, to) = span(desk, o.from.as_ref(), o.to.as_ref())?;
+    let request =
+        Request { from, to, systems: o.systems.clone(), controls: o.controls.clone(), redact: o.redact };
     let size = jobs::resolve(desk, &store, &question)?;
     there(desk, &store, size, &Scope { systems: o.systems.clone(), ..Scope::default() })?;
     if let Some(id) = o.controls.iter().find(|id| desk.catalogue.control(id).is_none()) {

@@ -407,6 +407,12 @@ pub struct Mail {
     pub message_id: String,
     /// Index of the mail list in the config.
     pub list: u64,
+    /// The team that the list is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+    /// Whether the list gets the checkpoint alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub checkpoint: bool,
     /// Size of the as-of it speaks of.
     pub as_of: u64,
     /// The time judged from.

@@ -23,13 +23,15 @@ pub struct MailStatus {
 /// A mail for each list, to be queued.
 pub(super) fn queued(desk: &Desk, report: &Report) -> Vec<Evidence> {
     let domain = domain(desk);
-    let mail = |(i, _): (usize, &MailList)| {
+    let mail = |(i, list): (usize, &MailList)| {
         let at = report.as_of.at;
         let message_id =
             format!("actledger-{}-{}-{i}@{domain}", at.to_string()[..10].replace('-', ""), report.as_of.size);
         let payload = Mail {
             message_id: message_id.clone(),
             list: i as u64,
+            team: list.team.clone(),
+            checkpoint: list.content == MailContent::Checkpoint,
             as_of: report.as_of.size,
             at,
             sha256: None,
@@ -53,7 +55,7 @@ pub(super) fn domain(desk: &Desk) -> String {
 pub fn flush(desk: &Desk, store: &mut Store, transport: &Transport) -> Result<MailStatus, JobError> {
     let mut status = MailStatus::default();
     for mail in waiting(store)? {
-        let Some(list) = usize::try_from(mail.list).ok().and_then(|i| desk.config.mail.get(i)) else {
+        let Some(list) = list_of(&desk.config.mail, &mail) else {
             status.failed.push(format!("{}: its list is no longer in the config", mail.message_id));
             continue;
         };
@@ -78,6 +80,15 @@ pub fn flush(desk: &Desk, store: &mut Store, transport: &Transport) -> Result<Ma
         }
     }
     Ok(status)
+}
+
+/// The list that a mail is for. Lists may change their places in the config, and never get what another one was to get.
+fn list_of<'c>(lists: &'c [MailList], mail: &Mail) -> Option<&'c MailList> {
+    let is_it = |list: &&MailList| {
+        list.team == mail.team && (list.content == MailContent::Checkpoint) == mail.checkpoint
+    };
+    let there = usize::try_from(mail.list).ok().and_then(|i| lists.get(i));
+    there.filter(is_it).or_else(|| lists.iter().find(is_it))
 }
 
 /// A text without the addresses of a list, which a server may repeat.
@@ -147,6 +158,30 @@ pub fn compose(desk: &Desk, store: &Store, mail: &Mail, list: &MailList) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evidence::Time;
+
+    #[test]
+    fn a_mail_finds_its_list_wherever_it_stands() {
+        let list = |to: &str, team: Option<&str>, content| {
+            let (to, team) = (vec![to.to_owned()], team.map(str::to_owned));
+            MailList { to, team, attach: Vec::new(), content }
+        };
+        let mail = |list, team: Option<&str>, checkpoint| {
+            let (message_id, at, team) = ("m".into(), Time::from_seconds(0), team.map(str::to_owned));
+            Mail { message_id, list, team, checkpoint, as_of: 1, at, sha256: None }
+        };
+        let lists = [
+            list("outside", None, MailContent::Checkpoint),
+            list("risk", Some("risk"), MailContent::Report),
+            list("all", None, MailContent::Report),
+            list("all too", None, MailContent::Report),
+        ];
+        let to =
+            |list, team, checkpoint| list_of(&lists, &mail(list, team, checkpoint)).map(|l| l.to[0].as_str());
+        assert_eq!(to(0, None, false), Some("all"), "the report is not for those outside");
+        assert_eq!((to(3, None, false), to(2, Some("risk"), false)), (Some("all too"), Some("risk")));
+        assert_eq!((to(1, None, true), to(1, Some("sold"), false)), (Some("outside"), None));
+    }
 
     #[test]
     fn what_a_server_says_is_told_without_the_addresses() {

@@ -15,14 +15,15 @@ impl Zone {
     fn format(&self, t: Time, form: &str) -> String {
         t.timestamp().to_zoned(self.0.clone()).strftime(form).to_string()
     }
-    /// The first moment after a day: `2026-11-22`.
+    /// The first moment of a day, `2026-11-22`, and the first one after it.
     ///
     /// # Errors
     /// What is no day.
-    pub fn end_of_day(&self, text: &str) -> Result<Time, String> {
-        let next = text.trim().parse::<jiff::civil::Date>().ok().and_then(|day| day.tomorrow().ok());
-        let end = next.and_then(|day| day.to_zoned(self.0.clone()).ok());
-        end.map(|t| t.timestamp().into()).ok_or_else(|| format!("{text:?} is no day; write 2026-11-22"))
+    pub fn of_day(&self, text: &str) -> Result<(Time, Time), String> {
+        let day = text.trim().parse::<jiff::civil::Date>().ok();
+        let begin = |day: jiff::civil::Date| day.to_zoned(self.0.clone()).ok().map(|t| t.timestamp().into());
+        let both = day.and_then(|day| Some((begin(day)?, begin(day.tomorrow().ok()?)?)));
+        both.ok_or_else(|| format!("{text:?} is no day; write 2026-11-22"))
     }
     /// `22 Nov 2026`
     pub fn day(&self, t: Time) -> String {

@@ -68,6 +68,39 @@ fn exit_codes_and_scopes_of_report() {
 }
 
 #[test]
+fn two_dates_are_compared_as_days_of_the_house_and_the_report_says_what_it_compares_with() {
+    let world = lived_copy();
+    let asked =
+        |more: &[&str]| world.run(&[&["report", "--format", "json,html,pdf", "--out", "r"], more].concat());
+    let done = asked(&["--from", "2026-11-10", "--to", "2026-11-20"]);
+    assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+    let read = |name: &str| std::fs::read_to_string(world.path("r").join(name)).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&read("report.json")).unwrap();
+    let period = &report["period"];
+    assert_eq!(
+        (&period["from"], &period["to"]),
+        (&"2026-11-09T23:00:00.000Z".into(), &"2026-11-20T04:30:00.000Z".into())
+    );
+    let (html, pdf) = (
+        read("report.html"),
+        std::process::Command::new("pdftotext")
+            .args(["-l", "3", "report.pdf", "-"])
+            .current_dir(world.path("r"))
+            .output()
+            .unwrap(),
+    );
+    for text in [html, stdout(&pdf)] {
+        assert!(
+            text.contains("compared with 10 Nov 2026 00:00")
+                && text.contains("Changed since 10 Nov 2026 00:00")
+        );
+        assert!(!text.contains("last report"));
+    }
+    let done = asked(&["--from", "2026-11-21", "--to", "2026-11-20"]);
+    assert!(done.status.code() == Some(2) && stderr(&done).contains("--from is not before --to"));
+}
+
+#[test]
 fn ledger_show_proves_an_entry_with_openssl() {
     let world = lived_copy();
     let shown = stdout(&world.run(&["ledger", "show", "100"]));

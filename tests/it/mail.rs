@@ -79,7 +79,8 @@ fn a_team_without_systems_gets_a_mail_that_says_so_and_nothing_of_others() {
     let whole = actledger::jobs::view(&desk, &store, as_of, &Scope::default()).unwrap();
     let mut list = desk.config.mail[0].clone();
     let at = whole.as_of.at;
-    let mail = Mail { message_id: "m@example.com".into(), list: 0, as_of, at, sha256: None };
+    let message_id = "m@example.com".into();
+    let mail = Mail { message_id, list: 0, team: None, checkpoint: false, as_of, at, sha256: None };
     list.attach = vec!["json".into()];
     for (team, is_known) in [("nobody".to_owned(), false), (whole.systems[0].team.clone(), true)] {
         list.team = Some(team.clone());
@@ -105,7 +106,11 @@ fn a_report_and_its_mails_are_one_commit() {
     let desk = lived().desk();
     let store = desk.store().unwrap();
     let (mut kinds, reader) = (Vec::new(), store.reader());
-    reader.each(0, reader.size().unwrap(), |p| Ok(kinds.push(p.entry.kind))).unwrap();
+    let kept = reader.each(0, reader.size().unwrap(), |p| {
+        kinds.push(p.entry.kind);
+        Ok(())
+    });
+    kept.unwrap();
     let issued: Vec<usize> = (0..kinds.len()).filter(|i| kinds[*i] == Kind::ReportIssued).collect();
     assert!(issued.len() >= 30 && issued.iter().all(|i| kinds[i + 1] == Kind::MailQueued));
     // Nothing is signed between the two.
@@ -149,8 +154,12 @@ fn a_night_without_a_report_is_told_once_and_each_night_anew() {
 
 #[test]
 fn a_daemon_that_starts_over_a_changed_record_says_so_by_mail_once() {
-    let world =
-        World::init("[smtp]\nurl = 'folder:mail'\nfrom = 'a@example.com'\n[[mail]]\nto = ['b@example.com']");
+    let world = World { dir: tempfile::tempdir().unwrap() };
+    assert!(world.run(&["init"]).status.success());
+    let text = std::fs::read_to_string(world.config()).unwrap();
+    let (before, _) = text.split_once("[web]").unwrap();
+    let mail = "[smtp]\nurl = 'folder:mail'\nfrom = 'a@example.com'\n[[mail]]\nto = ['b@example.com']";
+    std::fs::write(world.config(), format!("{before}[web]\nlisten = '127.0.0.1:0'\n{mail}\n")).unwrap();
     assert!(world.run(&["assess"]).status.success());
     world.sql("var/ledger.db", "UPDATE entry SET bytes = CAST(replace(CAST(bytes AS TEXT), 'actledger', 'actledgex') AS BLOB) WHERE seq = 0;");
     let mut daemon = crate::support::actledger(&world.config()).arg("serve").spawn().unwrap();

@@ -126,7 +126,7 @@ pub(super) struct Sight {
     pub lost: bool,
     /// Whether some of it is kept in totals only.
     pub totals_only: bool,
-    /// Entries that told it.
+    /// Entries that told it; those that show interfaces and pods where none did.
     pub entries: Vec<u64>,
 }
 
@@ -151,6 +151,11 @@ impl Sight {
             shared.then_some("an address of the system was given to another workload")
         };
         let told = sums.iter().flatten().flat_map(|s| s.entries()).chain(views.iter().map(|(_, v)| v.seq));
+        let mut entries: Vec<u64> = told.chain(unread.and_then(|u| u.entry)).collect();
+        if entries.is_empty() {
+            // Of an hour without a record, what should have had one.
+            entries.extend(interfaces.iter().map(|i| i.seq).chain(pods.iter().map(|(p, _)| p.seq)));
+        }
         Sight {
             absent: interfaces.is_empty() && pods.is_empty(),
             blind: any(Sum::is_blind) || views.iter().any(|(_, v)| !v.shows_pods),
@@ -159,7 +164,7 @@ impl Sight {
                 .or_else(|| why.map(|why| format!("{why} in the hour from {}", utc(hour)))),
             lost: any(Sum::is_lost) || views.iter().any(|(_, v)| v.lost),
             totals_only: any(Sum::is_totals_only) || views.iter().any(|(p, v)| !v.keeps(&p.addresses)),
-            entries: told.chain(unread.and_then(|u| u.entry)).collect(),
+            entries,
         }
     }
 }
