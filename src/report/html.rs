@@ -23,6 +23,14 @@ impl Links {
     fn to(self, page: &str, anchor: &str) -> String {
         if self.site { format!("/{page}") } else { format!("#{anchor}") }
     }
+    /// The heading of a page of the site, or of a chapter of the document.
+    fn title(self) -> &'static str {
+        if self.site { "h1" } else { "h2" }
+    }
+    /// A heading below it.
+    fn part(self) -> &'static str {
+        if self.site { "h2" } else { "h3" }
+    }
     fn first(self) -> String {
         self.to("", "first")
     }
@@ -75,13 +83,8 @@ page!(ControlPage "control.html" { c: &'a Control, estate: Vec<&'a Finding>, zon
 page!(Sources "sources.html" { r: &'a Report });
 page!(SourcePage "source.html" { s: &'a Coverage });
 page!(Exceptions "exceptions.html" { r: &'a Report });
+page!(Integrity "integrity.html" { r: &'a Report });
 page!(EntryPage "entry.html" { r: &'a Report, seq: u64, kind: &'a str, subject: &'a str, source: &'a str, occurred: &'a str, recorded: &'a str, canonical: &'a str, blobs: &'a [(String, String)], leaf: &'a str, proof: &'a [String], used: Vec<&'a Finding> });
-
-#[derive(Template)]
-#[template(path = "integrity.html")]
-struct Integrity<'a> {
-    r: &'a Report,
-}
 
 #[derive(Template)]
 #[template(path = "broken.html")]
@@ -192,7 +195,7 @@ pub fn page(r: &Report, page: &Page) -> Result<Option<String>, askama::Error> {
         Page::Controls => ("Controls".to_owned(), Controls { links, r }.render()?),
         Page::Sources => ("Sources".to_owned(), Sources { links, r }.render()?),
         Page::Exceptions => ("Exceptions".to_owned(), Exceptions { links, r }.render()?),
-        Page::Integrity => ("Integrity".to_owned(), Integrity { r }.render()?),
+        Page::Integrity => ("Integrity".to_owned(), Integrity { r, links }.render()?),
         Page::System(anchor) => match r.systems.iter().find(|s| s.anchor == *anchor) {
             Some(s) => (s.id.clone(), SystemPage { links, s, zone: &zone }.render()?),
             None => return Ok(None),
@@ -277,7 +280,7 @@ pub fn document(r: &Report) -> Result<String, askama::Error> {
     for c in &r.controls {
         body += &control(r, c, links, &zone)?;
     }
-    body += &Integrity { r }.render()?;
+    body += &Integrity { r, links }.render()?;
     let title = format!("AI compliance report · {} · {}", r.organization, r.period.to_local);
     Document { links, r, title: &title, body: &body }.render()
 }

@@ -1,6 +1,6 @@
 //! The pages, served by the real program and opened in a real browser.
 
-use crate::support::{World, lived_copy, stdout};
+use crate::support::{World, lived_copy, project, stdout};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -162,4 +162,46 @@ fn a_daemon_with_the_real_clock_makes_its_first_report_and_ends_well() {
     drop(served);
     assert_eq!(world.run(&["verify"]).status.code(), Some(0));
     assert!(std::fs::read_dir(world.path("var/reports")).unwrap().count() == 1, "the night's report is kept");
+}
+
+/// Levels of the headings of a page, in their order.
+fn headings(page: &str) -> Vec<usize> {
+    let levels = page.match_indices("<h").filter_map(|(at, _)| {
+        let rest = &page.as_bytes()[at + 2..];
+        (rest.len() > 1 && rest[0].is_ascii_digit() && b" >".contains(&rest[1]))
+            .then(|| usize::from(rest[0] - b'0'))
+    });
+    levels.collect()
+}
+
+#[test]
+fn each_page_has_one_first_heading_and_leaves_out_no_level() {
+    let world = lived_copy();
+    let served = Served::start(&world, "");
+    let system = world.expected()["orderly"].as_str().unwrap().to_owned();
+    let paths = [
+        "",
+        "systems",
+        "controls",
+        "sources",
+        "exceptions",
+        "integrity",
+        "entries/17",
+        "controls/ml-port-segmentation",
+    ];
+    let paths = paths.into_iter().map(str::to_owned).chain([format!("systems/{system}")]);
+    let mut pages: Vec<(String, String)> =
+        paths.map(|p| (p.clone(), served.get(&format!("/{p}"), ""))).collect();
+    pages.push((
+        "the document".into(),
+        std::fs::read_to_string(project().join("reports/report.html")).unwrap(),
+    ));
+    for (name, page) in pages {
+        let levels = headings(&page);
+        assert!(
+            levels.first() == Some(&1) && levels.iter().filter(|l| **l == 1).count() == 1,
+            "{name}: {levels:?}"
+        );
+        assert!(levels.windows(2).all(|w| w[1] <= w[0] + 1), "{name}: {levels:?}");
+    }
 }
