@@ -204,8 +204,6 @@ fn tick(desk: &Desk, site: &web::Site, last: &LastPass, failed: &Failed) {
     if !failed.is_over(desk.clock.now()) {
         return;
     }
-    // Of a ledger that cannot be opened nobody knows when it was last reported on.
-    let night = desk.store().and_then(|store| Ok(is_night(desk, &store)?)).unwrap_or(true);
     let done = due_jobs(desk, last);
     failed.note(&done, desk.clock.now());
     match done {
@@ -226,7 +224,9 @@ fn tick(desk: &Desk, site: &web::Site, last: &LastPass, failed: &Failed) {
                 error = &e as &dyn std::error::Error,
                 "a job could not be done; it is tried again"
             );
-            if night && !matches!(e, JobError::Locked(_)) {
+            // Of a ledger that cannot be opened nobody knows when it was last reported on.
+            let is_night = || desk.store().and_then(|store| Ok(is_night(desk, &store)?)).unwrap_or(true);
+            if !matches!(e, JobError::Locked(_)) && is_night() {
                 tell(desk, Trouble::Failed(&told(&e)));
             }
         }
