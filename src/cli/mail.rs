@@ -4,7 +4,7 @@ use super::args::Mail;
 use super::{CliError, Ended, output};
 use crate::evidence::record;
 use crate::jobs::{self, AsOf, Desk};
-use crate::mail::{Letter, Transport, masked};
+use crate::mail::{Transport, masked};
 
 pub(super) fn run(desk: &Desk, command: &Mail) -> Result<Ended, CliError> {
     let Some(smtp) = &desk.config.smtp else {
@@ -30,8 +30,15 @@ fn dry_run(desk: &Desk) -> Result<Ended, CliError> {
     let at = store.reader().entry(as_of - 1)?.entry.occurred_at;
     for (i, list) in desk.config.mail.iter().enumerate() {
         let message_id = format!("dry-run-{i}@localhost");
-        let (list_number, team, checkpoint) = (i as u64, None, false);
-        let mail = record::Mail { message_id, list: list_number, team, checkpoint, as_of, at, sha256: None };
+        let mail = record::Mail {
+            message_id,
+            list: i as u64,
+            team: None,
+            checkpoint: false,
+            as_of,
+            at,
+            sha256: None,
+        };
         let letter = jobs::compose(desk, &store, &mail, list)?;
         let names: Vec<&str> = letter.attachments.iter().map(|a| a.name.as_str()).collect();
         output::line(format!("To: {}\nSubject: {}\n\n{}", letter.to.join(", "), letter.subject, letter.text));
@@ -44,21 +51,12 @@ fn dry_run(desk: &Desk) -> Result<Ended, CliError> {
 }
 
 fn test(desk: &Desk, transport: &Transport) -> Result<Ended, CliError> {
-    let now = desk.clock.now();
     let mut ended = Ended::Well;
     for (i, list) in desk.config.mail.iter().enumerate() {
-        let smtp = desk.config.smtp.as_ref();
-        let letter = Letter {
-            from: smtp.map(|s| s.from.clone()).unwrap_or_default(),
-            reply_to: smtp.and_then(|s| s.reply_to.clone()),
-            to: list.to.clone(),
-            subject: format!("[{}] Actledger test mail", desk.config.organization),
-            date: now,
-            message_id: format!("actledger-test-{}-{i}@localhost", now.millis()),
-            text: "This is a test. The nightly report will come to this address.\n".into(),
-            html: None,
-            attachments: Vec::new(),
-        };
+        let id = format!("actledger-test-{}-{i}@localhost", desk.clock.now().millis());
+        let subject = format!("[{}] Actledger test mail", desk.config.organization);
+        let text = "This is a test. The nightly report will come to this address.\n".to_owned();
+        let letter = jobs::plain(desk, list, id, subject, text);
         let to: Vec<String> = list.to.iter().map(|t| masked(t)).collect();
         match transport.send(&letter) {
             Ok(_) => output::line(format!("sent to {}", to.join(", "))),

@@ -5,7 +5,7 @@ use super::{CliError, Ended, output};
 use crate::act::Status;
 use crate::evidence::{Time, sha256_hex};
 use crate::jobs::{self, AsOf, Desk, Request};
-use crate::report::{Scope, Zone};
+use crate::report::{Scope, Zone, model};
 use anyhow::Context;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -77,8 +77,8 @@ pub(super) fn run(desk: &Desk, o: &Report) -> Result<Ended, CliError> {
     let size = jobs::resolve(desk, &store, &question)?;
     let (systems, team) = (o.systems.clone(), o.team.clone());
     let scope = Scope { systems, team, from };
-    there(desk, &store, size, &scope)?;
-    std::fs::create_dir_all(&o.out).with_context(|| format!("cannot make {}", o.out.display()))?;
+    let make_folder =
+        || std::fs::create_dir_all(&o.out).with_context(|| format!("cannot make {}", o.out.display()));
     if scope == Scope::default()
         && fail_on.is_none()
         && let Some(jobs::AsIssued { files, verified_at }) = jobs::as_issued(desk, &store, size, &o.format)?
@@ -88,9 +88,12 @@ pub(super) fn run(desk: &Desk, o: &Report) -> Result<Ended, CliError> {
             "As of entry {size}, as issued on {}: all entries below it were verified then, and not again now.",
             zone.minute(verified_at)
         ));
+        make_folder()?;
         return put(&o.out, &files).map(|()| Ended::Well);
     }
     let rendered = jobs::render(desk, &store, size, &scope, &o.format)?;
+    there(&rendered.report, &scope)?;
+    make_folder()?;
     output::line(format!("As of entry {size}, judged from {}.", rendered.report.as_of.at_local));
     put(&o.out, &rendered.files)?;
     let t = rendered.report.totals;
@@ -120,17 +123,13 @@ fn status(text: &str) -> Result<Status, CliError> {
     })
 }
 
-/// Refuses a system or a team that is not there as of an assessment.
-fn there(desk: &Desk, store: &crate::store::Store, size: u64, scope: &Scope) -> Result<(), CliError> {
-    if scope.is_whole() {
-        return Ok(());
-    }
-    let all = jobs::view(desk, store, size, &Scope::default())?.systems;
-    let said = match scope.systems.iter().find(|id| !all.iter().any(|s| s.id == **id)) {
-        Some(id) => format!("no system is named {id:?} as of entry {size}"),
-        None if scope.team.as_ref().is_some_and(|team| !all.iter().any(|s| s.team == *team)) => {
-            "no system belongs to this team".into()
-        }
+/// Refuses a system or a team that a report of them does not know.
+fn there(report: &model::Report, scope: &Scope) -> Result<(), CliError> {
+    let unknown = scope.systems.iter().find(|id| !report.systems.iter().any(|s| s.id == **id));
+    let has = |team: &String| report.systems.iter().any(|s| s.team == *team);
+    let said = match unknown {
+        Some(id) => format!("no system is named {id:?} as of entry {}", report.as_of.size),
+        None if scope.team.as_ref().is_some_and(|team| !has(team)) => "no system belongs to this team".into(),
         None => return Ok(()),
     };
     Err(CliError::Usage(said))
@@ -153,7 +152,10 @@ pub(super) fn export(desk: &Desk, o: &Export) -> Result<Ended, CliError> {
     let request =
         Request { from, to, systems: o.systems.clone(), controls: o.controls.clone(), redact: o.redact };
     let size = jobs::resolve(desk, &store, &question)?;
-    there(desk, &store, size, &Scope { systems: o.systems.clone(), ..Scope::default() })?;
+    let scope = Scope { systems: o.systems.clone(), ..Scope::default() };
+    if !scope.is_whole() {
+        there(&jobs::view(desk, &store, size, &scope)?, &scope)?;
+    }
     if let Some(id) = o.controls.iter().find(|id| desk.catalogue.control(id).is_none()) {
         return Err(CliError::Usage(format!("no control is named {id:?}")));
     }

@@ -20,7 +20,7 @@ pub use desk::{Desk, DeskError, demo_nights, read_key};
 pub use export::{Exported, Request, export};
 pub use hints::Hints;
 pub use ingest::{IngestStatus, SourceStatus, ingest, ingest_again, ingest_hashing, register_now, waiting};
-pub use outbox::{MailStatus, compose, flush};
+pub use outbox::{MailStatus, compose, flush, plain};
 pub use refetch::{Refetched, refetch};
 pub use report::{
     AsIssued, AsOf, Issued, Rendered, ReportStatus, as_issued, files, nightly, render, resolve, view,

@@ -117,6 +117,22 @@ fn waiting(store: &Store) -> Result<Vec<Mail>, JobError> {
     Ok(open.into_values().collect())
 }
 
+/// A letter of a subject and a text alone, dated now.
+pub fn plain(desk: &Desk, list: &MailList, message_id: String, subject: String, text: String) -> Letter {
+    let smtp = desk.config.smtp.as_ref();
+    Letter {
+        from: smtp.map(|s| s.from.clone()).unwrap_or_default(),
+        reply_to: smtp.and_then(|s| s.reply_to.clone()),
+        to: list.to.clone(),
+        subject,
+        date: desk.clock.now(),
+        message_id,
+        text,
+        html: None,
+        attachments: Vec::new(),
+    }
+}
+
 /// Writes a mail from the as-of it speaks of: the same bytes whenever it is written.
 ///
 /// # Errors
@@ -125,7 +141,6 @@ pub fn compose(desk: &Desk, store: &Store, mail: &Mail, list: &MailList) -> Resu
     let scope = Scope { team: list.team.clone(), ..Scope::default() };
     let mut rendered = render(desk, store, mail.as_of, &scope, &[])?;
     rendered.files = files(desk, store, mail.as_of, &scope, &list.attach)?;
-    let smtp = desk.config.smtp.as_ref();
     let day = mail.at.to_string()[..10].to_owned();
     let attachments = rendered.files.iter().map(|(name, bytes)| Attachment {
         name: format!("actledger-{day}-{name}"),
@@ -142,17 +157,8 @@ pub fn compose(desk: &Desk, store: &Store, mail: &Mail, list: &MailList) -> Resu
         MailContent::Checkpoint => html::checkpoint_mail(report, &rendered.note),
     };
     let words = words.map_err(failed)?;
-    Ok(Letter {
-        from: smtp.map(|s| s.from.clone()).unwrap_or_default(),
-        reply_to: smtp.and_then(|s| s.reply_to.clone()),
-        to: list.to.clone(),
-        subject: words.subject,
-        date: mail.at,
-        message_id: mail.message_id.clone(),
-        text: words.text,
-        html: words.html,
-        attachments: attachments.collect(),
-    })
+    let letter = plain(desk, list, mail.message_id.clone(), words.subject, words.text);
+    Ok(Letter { date: mail.at, html: words.html, attachments: attachments.collect(), ..letter })
 }
 
 #[cfg(test)]

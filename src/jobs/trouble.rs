@@ -1,9 +1,9 @@
 //! The mail of a night without a report. It is made from the config and the error alone: no ledger holds it.
 
-use super::outbox::domain;
+use super::outbox::{domain, plain};
 use super::{BrokenRecord, Desk, JobError};
 use crate::evidence::Time;
-use crate::mail::{Letter, Transport};
+use crate::mail::Transport;
 use crate::report::{Zone, html};
 use crate::schedule;
 use std::path::PathBuf;
@@ -30,24 +30,16 @@ pub fn tell(desk: &Desk, trouble: Trouble<'_>) -> Result<bool, JobError> {
     }
     let zone = Zone::named(&c.timezone);
     let day = zone.short_day(now);
-    let words = match trouble {
-        Trouble::Broken(broken) => html::broken_mail(&c.organization, &day, &format!("{broken}.")),
-        Trouble::Failed(why) => html::failed_mail(&c.organization, &day, why),
+    let (why, is_broken) = match trouble {
+        Trouble::Broken(broken) => (format!("{broken}."), true),
+        Trouble::Failed(why) => (why.to_owned(), false),
     };
+    let words = html::mail_without_report(&c.organization, &day, &why, is_broken);
     let words = words.map_err(|e| JobError::Render(e.to_string()))?;
     let transport = Transport::of(smtp)?;
     for (i, list) in c.mail.iter().enumerate() {
-        transport.send(&Letter {
-            from: smtp.from.clone(),
-            reply_to: smtp.reply_to.clone(),
-            to: list.to.clone(),
-            subject: words.subject.clone(),
-            date: now,
-            message_id: format!("actledger-trouble-{}-{i}@{}", now.look_name(), domain(desk)),
-            text: words.text.clone(),
-            html: None,
-            attachments: Vec::new(),
-        })?;
+        let id = format!("actledger-trouble-{}-{i}@{}", now.look_name(), domain(desk));
+        transport.send(&plain(desk, list, id, words.subject.clone(), words.text.clone()))?;
     }
     let mark = mark(desk);
     super::put(&mark, now.to_string().as_bytes())

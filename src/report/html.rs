@@ -413,49 +413,33 @@ pub fn checkpoint_mail(r: &Report, note: &str) -> Result<Words, askama::Error> {
 }
 
 #[derive(Template)]
-#[template(path = "mail/broken/subject.txt")]
-struct BrokenSubject<'a> {
+#[template(path = "mail/without/subject.txt")]
+struct WithoutSubject<'a> {
     organization: &'a str,
     day: &'a str,
+    is_broken: bool,
 }
 
 #[derive(Template)]
-#[template(path = "mail/broken/body.txt")]
-struct BrokenBody<'a> {
+#[template(path = "mail/without/body.txt")]
+struct WithoutBody<'a> {
     sentence: &'a str,
+    is_broken: bool,
 }
 
-/// The mail of a night on which the record does not verify: from config and error alone.
+/// The mail of a night without a report, from config and error alone: the record does not verify, or the report cannot be made.
 ///
 /// # Errors
 /// The template's reason.
-pub fn broken_mail(organization: &str, day: &str, sentence: &str) -> Result<Words, askama::Error> {
-    let subject = BrokenSubject { organization, day }.render()?.trim().to_owned();
-    let sentence = wrap("", sentence);
-    Ok(Words { subject, text: BrokenBody { sentence: &sentence }.render()?, html: None })
-}
-
-#[derive(Template)]
-#[template(path = "mail/failed/subject.txt")]
-struct FailedSubject<'a> {
-    organization: &'a str,
-    day: &'a str,
-}
-
-#[derive(Template)]
-#[template(path = "mail/failed/body.txt")]
-struct FailedBody<'a> {
-    sentence: &'a str,
-}
-
-/// The mail of a night whose report cannot be made, although nothing is wrong with the record.
-///
-/// # Errors
-/// The template's reason.
-pub fn failed_mail(organization: &str, day: &str, why: &str) -> Result<Words, askama::Error> {
-    let subject = FailedSubject { organization, day }.render()?.trim().to_owned();
-    let sentence = wrap(" ", why);
-    Ok(Words { subject, text: FailedBody { sentence: &sentence }.render()?, html: None })
+pub fn mail_without_report(
+    organization: &str,
+    day: &str,
+    why: &str,
+    is_broken: bool,
+) -> Result<Words, askama::Error> {
+    let subject = WithoutSubject { organization, day, is_broken }.render()?.trim().to_owned();
+    let sentence = wrap(if is_broken { "" } else { " " }, why);
+    Ok(Words { subject, text: WithoutBody { sentence: &sentence, is_broken }.render()?, html: None })
 }
 
 /// Text after a head, in lines of at most 78 characters, the next lines indented to the head.

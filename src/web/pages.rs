@@ -3,9 +3,8 @@
 use crate::jobs::{self, AsOf, Desk, JobError, render, resolve};
 use crate::ledger::entry::blob_references;
 use crate::ledger::{tree, verify};
-use crate::report::Report;
-use crate::report::Scope;
 use crate::report::html::{self, EntryView};
+use crate::report::{Report, Scope};
 use crate::store::{Reader, Store};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use std::collections::BTreeMap;

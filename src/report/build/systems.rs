@@ -122,8 +122,8 @@ impl<'a> Builder<'a> {
             files.sort_by_key(|history| std::cmp::Reverse(history[0].value.size));
             files.truncate(FILES);
             files.sort_by(|a, b| {
-                let place = |history: &'_ [Seen<Version>]| history[0].value.stored;
-                (a[0].value.key(), place(a)).cmp(&(b[0].value.key(), place(b)))
+                let (a, b) = (&a[0].value, &b[0].value);
+                (a.key(), a.stored).cmp(&(b.key(), b.stored))
             });
             m::ArtifactSet {
                 version: version.clone(),
