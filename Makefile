@@ -20,8 +20,8 @@ test: tools
 
 # Debian packages and Python packages that tests start; a missing tool fails the run.
 tools:
-	@for tool in sqlite3 openssl pdftotext pdfinfo chromium cc zcat; do command -v $$tool >/dev/null || missing=1; done; \
-	 if [ -n "$$missing" ]; then apt-get update -qq && apt-get install -y -qq sqlite3 openssl poppler-utils chromium gcc libc6-dev gzip >/dev/null; fi
+	@PATH="$$PATH:/usr/sbin"; for tool in sqlite3 openssl pdftotext pdfinfo chromium exim4 cc zcat; do command -v $$tool >/dev/null || missing=1; done; \
+	 if [ -n "$$missing" ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends sqlite3 openssl poppler-utils chromium exim4-daemon-light gcc libc6-dev gzip >/dev/null; fi
 	@test -x $(VENV)/bin/python || python3 -m venv $(VENV)
 	@$(VENV)/bin/python -c "import duckdb, rfc8785, page, aiosmtpd, cryptography, moto.server, boto3" 2>/dev/null || $(VENV)/bin/pip install -q -r tests/requirements.txt
 

@@ -3,7 +3,7 @@
 use super::args::Mail;
 use super::{CliError, Ended, output};
 use crate::evidence::record;
-use crate::jobs::{self, AsOf, Desk};
+use crate::jobs::{self, AsOf, Desk, Which};
 use crate::mail::{Transport, masked};
 
 pub(super) fn run(desk: &Desk, command: &Mail) -> Result<Ended, CliError> {
@@ -14,8 +14,9 @@ pub(super) fn run(desk: &Desk, command: &Mail) -> Result<Ended, CliError> {
         Mail::Send { dry_run: true } => dry_run(desk),
         Mail::Send { dry_run: false } => {
             let mut store = desk.store()?;
-            let status = jobs::flush(desk, &mut store, &Transport::of(smtp).map_err(jobs::JobError::from)?)?;
-            output::line(format!("{} sent, {} stay queued", status.sent, status.failed.len()));
+            let transport = Transport::of(smtp).map_err(jobs::JobError::from)?;
+            let status = jobs::flush(desk, &mut store, &transport, Which::All)?;
+            output::line(format!("{} sent, {} not", status.sent, status.failed.len()));
             status.failed.iter().for_each(|f| output::line(format!("  {f}")));
             Ok(if status.failed.is_empty() { Ended::Well } else { Ended::Something })
         }
@@ -33,11 +34,13 @@ fn dry_run(desk: &Desk) -> Result<Ended, CliError> {
         let mail = record::Mail {
             message_id,
             list: i as u64,
+            recipient: None,
             team: None,
             checkpoint: false,
             as_of,
             at,
             sha256: None,
+            attempts: None,
         };
         let letter = jobs::compose(desk, &store, &mail, list)?;
         let names: Vec<&str> = letter.attachments.iter().map(|a| a.name.as_str()).collect();
@@ -56,7 +59,7 @@ fn test(desk: &Desk, transport: &Transport) -> Result<Ended, CliError> {
         let id = format!("actledger-test-{}-{i}@localhost", desk.clock.now().millis());
         let subject = format!("[{}] Actledger test mail", desk.config.organization);
         let text = "This is a test. The nightly report will come to this address.\n".to_owned();
-        let letter = jobs::plain(desk, list, id, subject, text);
+        let letter = jobs::plain(desk, &list.to, id, subject, text);
         let to: Vec<String> = list.to.iter().map(|t| masked(t)).collect();
         match transport.send(&letter) {
             Ok(_) => output::line(format!("sent to {}", to.join(", "))),

@@ -132,6 +132,13 @@ impl Config {
                     "an address, for example \"Actledger <actledger@example.com>\"",
                 );
             }
+            if let Some(bounce) = smtp.bounce.as_ref().filter(|b| !b.contains('@') || b.contains('<')) {
+                return refuse(
+                    "smtp.bounce",
+                    bounce,
+                    "an address alone, for example \"bounces@example.com\"",
+                );
+            }
         }
         if !self.mail.is_empty() && self.smtp.is_none() {
             return refuse("mail", "[[mail]]", "mail needs [smtp] with url and from");

@@ -244,6 +244,11 @@ pub struct Smtp {
     pub from: String,
     /// Where answers go.
     pub reply_to: Option<String>,
+    /// Where a mail server reports what it cannot deliver (the envelope's sender); `from` where this is not given.
+    pub bounce: Option<String>,
+    /// MiB up to which files are attached to a mail; the mail names the place of larger ones.
+    #[serde(default = "ten")]
+    pub attach_mib: u64,
     /// Login name.
     pub username: Option<String>,
     /// File with the password.
@@ -388,6 +393,9 @@ pub struct Demo {
 
 fn utc() -> String {
     "UTC".into()
+}
+fn ten() -> u64 {
+    10
 }
 fn yes() -> bool {
     true

@@ -265,6 +265,9 @@ pub struct AssessmentRun {
     pub size: u64,
     /// Whether this is the nightly one.
     pub scheduled: bool,
+    /// Nights that it stands for: more than one after nights without a report.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub nights: u64,
     /// Version and SHA-256 of the catalogue.
     pub catalogue: (String, String),
     /// Version of the rules: this program's.
@@ -324,6 +327,15 @@ pub struct AssessmentConfig {
     /// Parameters of controls that it set otherwise.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_is_empty")]
     pub parameters: BTreeMap<String, Value>,
+}
+
+fn one() -> u64 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
+fn is_one(n: &u64) -> bool {
+    *n == 1
 }
 
 /// Entries of the first versions say null where nothing is set.
@@ -407,6 +419,9 @@ pub struct Mail {
     pub message_id: String,
     /// Index of the mail list in the config.
     pub list: u64,
+    /// Index of the recipient in that list: each gets a mail of its own. None in entries of the first versions: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<u64>,
     /// The team that the list is of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub team: Option<String>,
@@ -419,6 +434,24 @@ pub struct Mail {
     pub at: Time,
     /// SHA-256 of the whole message; null while it only waits.
     pub sha256: Option<String>,
+    /// Attempts that failed before, with the entry that queued it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<Attempts>,
+}
+
+/// Attempts to send a mail that nobody confirmed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Attempts {
+    /// How many.
+    pub count: u64,
+    /// Of these, after how many nobody knows whether the mail arrived: the connection broke, or this program ended, before the
+    /// server's answer. It may arrive again, with the same Message-ID.
+    #[serde(default)]
+    pub unknown: u64,
+    /// What the last one came to, without addresses.
+    pub why: String,
+    /// Not tried again before; null when it was given up.
+    pub again: Option<Time>,
 }
 
 /// The result of the nightly check of the whole record.

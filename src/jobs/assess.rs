@@ -3,8 +3,9 @@
 use super::{BrokenRecord, Desk, JobError};
 use crate::assessment::{self, Assessment, Facts, changes, metrics, selection};
 use crate::evidence::record::{AssessmentRun, LedgerVerified};
-use crate::evidence::{Evidence, Kind, hex};
+use crate::evidence::{Evidence, Kind, Time, hex};
 use crate::ledger::Intact;
+use crate::schedule;
 use crate::store::{Store, StoreError};
 use sha2::{Digest, Sha256};
 
@@ -36,6 +37,7 @@ pub fn assess(desk: &Desk, store: &mut Store, scheduled: bool) -> Result<AssessS
         at,
         size: facts.size,
         scheduled,
+        nights: if scheduled { nights(desk, store, at)? } else { 1 },
         catalogue: (desk.catalogue.version.clone(), desk.catalogue.sha256.clone()),
         rules: assessment::RULES.into(),
         config: desk.assessment_config(),
@@ -57,6 +59,12 @@ pub fn assess(desk: &Desk, store: &mut Store, scheduled: bool) -> Result<AssessS
         .chain([closing]);
     let appended = store.append(&desk.writer(), batch)?;
     Ok(AssessStatus { as_of: appended.size, changes: transitions, open: open as u64, state_differs })
+}
+
+/// Nights since the last report: this one stands for them all.
+fn nights(desk: &Desk, store: &Store, at: Time) -> Result<u64, StoreError> {
+    let (c, last) = (&desk.config, schedule::last_report(&store.reader())?);
+    Ok(schedule::fired(&c.schedule.report, &c.timezone, last, at).0.max(1))
 }
 
 /// Refuses a record that does not verify: nothing more is appended to it.

@@ -8,6 +8,7 @@ mod export;
 mod hints;
 mod ingest;
 mod issued;
+mod letter;
 mod outbox;
 mod refetch;
 mod report;
@@ -20,7 +21,8 @@ pub use desk::{Desk, DeskError, demo_nights, read_key};
 pub use export::{Exported, Request, export};
 pub use hints::Hints;
 pub use ingest::{IngestStatus, SourceStatus, ingest, ingest_again, ingest_hashing, register_now, waiting};
-pub use outbox::{MailStatus, compose, flush, plain};
+pub use letter::{compose, plain};
+pub use outbox::{MailStatus, Which, flush};
 pub use refetch::{Refetched, refetch};
 pub use report::{
     AsIssued, AsOf, Issued, Rendered, ReportStatus, as_issued, files, nightly, render, resolve, view,

@@ -264,7 +264,12 @@ pub fn as_issued(
 }
 
 fn folder(desk: &Desk, at: Time, as_of: u64) -> PathBuf {
-    desk.config.reports_dir.join(format!("{}-{as_of}", at.to_string()[..10].replace('-', "")))
+    desk.config.reports_dir.join(folder_name(at, as_of))
+}
+
+/// What the folder of an issued report is called.
+pub(super) fn folder_name(at: Time, as_of: u64) -> String {
+    format!("{}-{as_of}", at.to_string()[..10].replace('-', ""))
 }
 
 /// Keeps a report as issued, by digest. What is to be written down of it comes back.

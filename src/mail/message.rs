@@ -3,6 +3,7 @@
 use super::MailError;
 use crate::evidence::Time;
 use lettre::Message;
+use lettre::address::Envelope;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment as Part, Mailbox, MultiPart, SinglePart};
 
@@ -11,6 +12,8 @@ use lettre::message::{Attachment as Part, Mailbox, MultiPart, SinglePart};
 pub struct Letter {
     /// Sender.
     pub from: String,
+    /// Where mail servers report what they cannot deliver; the sender when it is none (RFC 5321, 4.4).
+    pub bounce: Option<String>,
     /// Where answers go.
     pub reply_to: Option<String>,
     /// Recipients.
@@ -57,6 +60,11 @@ impl Letter {
         if let Some(reply) = &self.reply_to {
             builder = builder.reply_to(mailbox(reply)?);
         }
+        if let Some(bounce) = &self.bounce {
+            let address = |a: &str| mailbox(a).map(|m| m.email);
+            let to = self.to.iter().map(|to| address(to)).collect::<Result<_, _>>()?;
+            builder = builder.envelope(Envelope::new(Some(address(bounce)?), to).map_err(|e| bad(&e))?);
+        }
         let text = SinglePart::plain(self.text.clone());
         let body = match &self.html {
             // A fixed boundary: the same mail is the same bytes.
@@ -92,6 +100,7 @@ mod tests {
     fn letter(subject: &str) -> Letter {
         Letter {
             from: "Actledger <a@example.com>".into(),
+            bounce: None,
             reply_to: None,
             to: vec!["b@example.com".into()],
             subject: subject.into(),

@@ -36,6 +36,13 @@ pub enum MailError {
     Runtime(#[source] std::io::Error),
 }
 
+impl MailError {
+    /// Whether nobody knows if the mail arrived: the server said neither yes nor no.
+    pub fn may_have_arrived(&self) -> bool {
+        matches!(self, MailError::Server(e) if e.status().is_none() && !e.is_client() && !e.is_tls())
+    }
+}
+
 /// A way out.
 pub enum Transport {
     /// A mail server.

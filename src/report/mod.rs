@@ -4,10 +4,12 @@ pub mod build;
 pub mod csv;
 pub mod html;
 mod local;
+pub mod mail;
 pub mod model;
 pub mod pdf;
 mod sentences;
 
 pub use build::{Scope, Source, build};
 pub use local::Zone;
+pub use mail::Files;
 pub use model::Report;

@@ -88,6 +88,8 @@ pub struct Period {
     pub to_local: String,
     /// Whether there is no earlier report to compare with.
     pub first: bool,
+    /// Nights that it stands for: more than one after nights without a report.
+    pub nights: u64,
     /// Whether somebody asked for this start: it need not be that of a report.
     pub asked: bool,
     /// Start of the window that event controls look back on, for people.

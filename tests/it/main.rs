@@ -22,6 +22,7 @@ mod inventory;
 mod ledger;
 mod mail;
 mod models;
+mod nights;
 mod organization;
 mod pages;
 mod policies;

@@ -196,8 +196,9 @@ impl Server {
 }
 
 impl Drop for Server {
+    /// Asks it to end: what it started ends with it.
     fn drop(&mut self) {
-        let _ = self.process.kill();
+        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
         let _ = self.process.wait();
     }
 }
@@ -325,6 +326,7 @@ pub(crate) fn assessed_at(desk: &Desk, at: Time) -> Assessment {
         at,
         size: facts.size,
         scheduled: false,
+        nights: 1,
         catalogue: (String::new(), String::new()),
         rules: String::new(),
         config: desk.assessment_config(),

@@ -165,6 +165,7 @@ impl<'a> Builder<'a> {
             from_local: self.zone.minute(from),
             to_local: self.zone.minute(to),
             first: last.is_none(),
+            nights: self.s.run.nights,
             asked: self.s.scope.from.is_some(),
             window_local: self.zone.day(window),
         }

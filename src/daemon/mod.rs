@@ -1,15 +1,18 @@
 //! The composition root of `serve`: open, verify, serve pages, wake when the cron says so, drain at the end.
 
+mod tick;
+
+pub use tick::{LastPass, due_jobs};
+
 use crate::config::WebAuth;
 use crate::evidence::{Evidence, Kind, Time, sha256_hex};
 use crate::jobs::{self, Desk, JobError, Trouble, demo_nights};
-use crate::mail::Transport;
-use crate::report::html;
 use crate::sources::kubernetes::Watches;
 use crate::sources::told;
-use crate::store::{Reader, Store, StoreError};
+use crate::store::Reader;
 use crate::{schedule, web};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use tick::{Failed, send, tell, tick};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -62,16 +65,6 @@ pub fn live_through(desk: &Desk, told: Told<'_>) -> Result<(), JobError> {
         jobs::nightly(desk, &mut store, &|_, _, _| {})?;
         send(desk, &mut store)?;
         told(i as u64 + 1, all, night);
-    }
-    Ok(())
-}
-
-/// Sends what waits; failures are logged and tried again at the next chance.
-fn send(desk: &Desk, store: &mut Store) -> Result<(), JobError> {
-    let Some(smtp) = &desk.config.smtp else { return Ok(()) };
-    let status = jobs::flush(desk, store, &Transport::of(smtp)?)?;
-    for failed in status.failed {
-        tracing::warn!(%failed, "mail stays queued");
     }
     Ok(())
 }
@@ -199,108 +192,6 @@ fn watch(desk: &Arc<Desk>) -> JoinSet<()> {
     watches
 }
 
-/// Does what is due. Whatever happens is told: by the log, by the page, and by mail where a night ends without a report.
-fn tick(desk: &Desk, site: &web::Site, last: &LastPass, failed: &Failed) {
-    if !failed.is_over(desk.clock.now()) {
-        return;
-    }
-    let done = due_jobs(desk, last);
-    failed.note(&done, desk.clock.now());
-    match done {
-        Ok(true) => match desk.store().and_then(|s| web::load(desk, &s)) {
-            Ok(snapshot) => site.replace(snapshot),
-            Err(e) => tracing::error!(error = &e as &dyn std::error::Error, "the pages stay as they were"),
-        },
-        Ok(false) => {}
-        Err(JobError::Broken(broken)) => {
-            tracing::error!(%broken, "the record does not verify; collection has stopped");
-            tell(desk, Trouble::Broken(&broken));
-            if let Ok(page) = html::broken(&broken.0.first_bad, &broken.0.what, broken.0.intact_up_to) {
-                site.replace(web::Snapshot::Broken { first_bad: broken.0.first_bad, page });
-            }
-        }
-        Err(e) => {
-            tracing::error!(
-                error = &e as &dyn std::error::Error,
-                "a job could not be done; it is tried again"
-            );
-            // Of a ledger that cannot be opened nobody knows when it was last reported on.
-            let is_night = || desk.store().and_then(|store| Ok(is_night(desk, &store)?)).unwrap_or(true);
-            if !matches!(e, JobError::Locked(_)) && is_night() {
-                tell(desk, Trouble::Failed(&told(&e)));
-            }
-        }
-    }
-}
-
-fn tell(desk: &Desk, trouble: Trouble<'_>) {
-    if let Err(e) = jobs::tell(desk, trouble) {
-        tracing::error!(
-            error = &e as &dyn std::error::Error,
-            "nobody could be told by mail that there is no report"
-        );
-    }
-}
-
-/// Jobs that failed one after the other, and when they are tried again: a minute after the first, at most an hour after later ones.
-#[derive(Default)]
-struct Failed(Mutex<Option<(u32, Time)>>);
-
-impl Failed {
-    fn is_over(&self, now: Time) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|(_, again)| now >= again)
-    }
-
-    fn note(&self, done: &Result<bool, JobError>, now: Time) {
-        let mut failed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Another process that does the job now is no failure.
-        let is_failure = matches!(done, Err(e) if !matches!(e, JobError::Locked(_)));
-        *failed = is_failure.then(|| {
-            let times = failed.map_or(0, |(times, _)| times + 1);
-            (times, now.plus_seconds(60 * (1 << times.min(6)).min(60)))
-        });
-    }
-}
-
-/// Whether the nightly report is due.
-fn is_night(desk: &Desk, store: &Store) -> Result<bool, StoreError> {
-    let (now, c) = (desk.clock.now(), &desk.config);
-    Ok(schedule::due(&c.schedule.report, &c.timezone, schedule::last_report(&store.reader())?, now))
-}
-
-/// When this process last read every source; a pass that a watch made due reads one.
-type LastPass = Mutex<Option<Time>>;
-
-/// Whether a report was made.
-fn due_jobs(desk: &Desk, last: &LastPass) -> Result<bool, JobError> {
-    let mut store = desk.store()?;
-    let (now, c) = (desk.clock.now(), &desk.config);
-    let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-    if is_night(desk, &store)? {
-        jobs::nightly(desk, &mut store, &|_, _, _| {})?;
-        *last = Some(now);
-        send(desk, &mut store)?;
-        return Ok(true);
-    }
-    let any = schedule::last_ingest(&store.reader())?;
-    let watched = || schedule::due_by_watch(c.schedule.watch_minutes, any, now);
-    if schedule::due(&c.schedule.ingest, &c.timezone, last.or(any), now) {
-        jobs::intact(desk, &store)?;
-        desk.hints.forget(&desk.hints.waiting());
-        jobs::ingest(desk, &mut store, &[], &|_, _, _| {})?;
-        *last = Some(now);
-    } else if let changed = desk.changed()
-        && !changed.is_empty()
-        && watched()
-    {
-        jobs::intact(desk, &store)?;
-        desk.hints.forget(&changed);
-        jobs::ingest(desk, &mut store, &changed, &|_, _, _| {})?;
-    }
-    send(desk, &mut store)?;
-    Ok(false)
-}
-
 async fn signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let terminate = async {
@@ -314,27 +205,5 @@ async fn signal() {
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         () = terminate => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_fails_is_tried_again_later_and_later_up_to_an_hour() {
-        let (failed, mut now) = (Failed::default(), Time::from_seconds(1_790_000_000));
-        let mut waits = Vec::new();
-        for _ in 0..9 {
-            failed.note(&Err(JobError::Render("x".into())), now);
-            let from = now;
-            while !failed.is_over(now) {
-                now = now.plus_seconds(60);
-            }
-            waits.push((now.seconds() - from.seconds()) / 60);
-        }
-        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
-        failed.note(&Err(JobError::Locked("report.lock".into())), now);
-        assert!(failed.is_over(now), "another process that does it is no failure");
     }
 }
