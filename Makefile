@@ -23,7 +23,9 @@ tools:
 	@PATH="$$PATH:/usr/sbin"; for tool in sqlite3 openssl pdftotext pdfinfo chromium exim4 cc zcat; do command -v $$tool >/dev/null || missing=1; done; \
 	 if [ -n "$$missing" ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends sqlite3 openssl poppler-utils chromium exim4-daemon-light gcc libc6-dev gzip >/dev/null; fi
 	@test -x $(VENV)/bin/python || python3 -m venv $(VENV)
-	@$(VENV)/bin/python -c "import duckdb, rfc8785, page, aiosmtpd, cryptography, moto.server, boto3" 2>/dev/null || $(VENV)/bin/pip install -q -r tests/requirements.txt
+	@$(VENV)/bin/python -c "import duckdb, rfc8785, page, pikepdf, aiosmtpd, cryptography, moto.server, boto3" 2>/dev/null || $(VENV)/bin/pip install -q -r tests/requirements.txt
+	@# axe-core alone is wanted of this package, not the browsers that it drives.
+	@test -d $(VENV)/lib/python3*/site-packages/axe_playwright_python || $(VENV)/bin/pip install -q --no-deps axe-playwright-python==0.1.8
 
 soak: tools
 	PATH="$(VENV)/bin:$$PATH" ACTLEDGER_CRASHES=200 cargo test --locked --test it -- whatever_happens a_pass_that_dies --nocapture

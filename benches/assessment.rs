@@ -18,7 +18,8 @@ use actledger::evidence::flow_logs::{
 };
 use actledger::evidence::record::AssessmentRun;
 use actledger::evidence::{Evidence, Kind, Time};
-use actledger::jobs::{self, Desk};
+use actledger::jobs::{self, AsOf, Desk};
+use actledger::report::{Scope, html, pdf};
 use measure::{measured, own_peak};
 use nix::sys::resource::UsageWho;
 use serde_json::{Value, json};
@@ -55,6 +56,9 @@ fn main() {
     if let Some(i) = arguments.iter().position(|a| a == "judge") {
         return judge(Path::new(&arguments[i + 1]));
     }
+    if let Some(i) = arguments.iter().position(|a| a == "report") {
+        return report(Path::new(&arguments[i + 1]));
+    }
     let systems = std::env::var("ACTLEDGER_BENCH_SYSTEMS").map_or(1_000, |n| n.parse().unwrap());
     println!(
         "| systems | entries | what | CPU s | wall s | MiB | transitions | goal |\n| --- | --- | --- | --- | --- | --- | --- | --- |"
@@ -64,6 +68,7 @@ fn main() {
         let desk = desk(dir.path());
         let entries = fill(&desk, systems);
         row("assess", dir.path(), systems, entries, "from nothing", goals[0]);
+        reports(dir.path(), systems);
         let entries = entries + change(&desk, systems);
         row("judge", dir.path(), systems, entries, "1 % changed: judging alone", goals[1]);
         row("assess", dir.path(), systems, entries, "a night later, 1 % changed", goals[1]);
@@ -115,6 +120,76 @@ fn judge(dir: &Path) {
         changes = assessment::changes::between(&facts, &desk.catalogue, &run, &judged).count();
     });
     println!("{} {changes} {} {}", own_peak(), m.cpu, m.wall);
+}
+
+/// Makes the forms of the last report, one after the other: what each took, and how much memory the process had at most by then.
+fn report(dir: &Path) {
+    let mut desk = desk(dir);
+    let store = desk.store().unwrap();
+    desk.clock = Clock::at(store.reader().last_recorded().unwrap().unwrap());
+    let as_of = jobs::resolve(&desk, &store, &AsOf::Latest).unwrap();
+    let tell = |what: &str, cpu: f64, wall: f64, size: usize| {
+        println!("{what}\t{cpu:.1}\t{wall:.1}\t{}\t{size}", own_peak() / 1024);
+    };
+    let mut made = None;
+    let m = measured(UsageWho::RUSAGE_SELF, || {
+        made = Some(jobs::view(&desk, &store, as_of, &Scope::default()).unwrap());
+    });
+    let report = made.unwrap();
+    let findings: usize = report.systems.iter().map(|s| s.findings.len()).sum();
+    tell(&format!("record checked and folded, judged, model ({findings} findings)"), m.cpu, m.wall, findings);
+    let mut size = 0;
+    let m = measured(UsageWho::RUSAGE_SELF, || {
+        size = html::document(&report).unwrap().values().map(String::len).sum();
+    });
+    tell("HTML set", m.cpu, m.wall, size);
+    let mut manuscript = None;
+    let m = measured(UsageWho::RUSAGE_SELF, || manuscript = Some(pdf::manuscript(&report).unwrap()));
+    let manuscript = manuscript.unwrap();
+    let shown = manuscript.report["systems"].as_array().unwrap().len();
+    std::fs::write(dir.join("manuscript.json"), serde_json::to_vec(&manuscript).unwrap()).unwrap();
+    tell("what the PDF shows", m.cpu, m.wall, shown);
+    // The same systems and rows as a page, for a browser.
+    let mut same = report;
+    same.systems.sort_by_key(|s| std::cmp::Reverse(s.open));
+    same.systems.truncate(shown);
+    same.wanted.truncate(150);
+    same.changes.truncate(150);
+    std::fs::write(dir.join("same.html"), &html::document(&same).unwrap()["report.html"]).unwrap();
+}
+
+/// The forms of a report, and its PDF by typst and by Chromium, each in a process of its own.
+fn reports(dir: &Path, systems: usize) {
+    let program = std::env::current_exe().unwrap();
+    let done = Command::new(program).arg("report").arg(dir).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    for line in String::from_utf8(done.stdout).unwrap().lines() {
+        let told: Vec<&str> = line.split('\t').collect();
+        println!(
+            "| {systems} | {} | report: {} | {} | {} | {} | | |",
+            told[4], told[0], told[1], told[2], told[3]
+        );
+    }
+    let set = |what: &str, command: &mut Command, pdf: &Path| {
+        let m = measured(UsageWho::RUSAGE_CHILDREN, || assert!(command.status().unwrap().success()));
+        let size = std::fs::metadata(pdf).unwrap().len();
+        println!("| {systems} | {size} | PDF by {what} | {:.1} | {:.1} | | | |", m.cpu, m.wall);
+        m.wall
+    };
+    let (typst, chromium) = (dir.join("typst.pdf"), dir.join("chromium.pdf"));
+    let input = std::fs::File::open(dir.join("manuscript.json")).unwrap();
+    let mut ours = Command::new(env!("CARGO_BIN_EXE_actledger"));
+    ours.arg(jobs::SET_PDF).stdin(input).stdout(std::fs::File::create(&typst).unwrap());
+    let ours = set("typst", &mut ours, &typst);
+    let mut theirs = Command::new("chromium");
+    theirs.args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--no-pdf-header-footer"]);
+    theirs.arg(format!("--user-data-dir={}", dir.join("profile").display()));
+    theirs
+        .arg(format!("--print-to-pdf={}", chromium.display()))
+        .arg(format!("file://{}", dir.join("same.html").display()));
+    theirs.stderr(std::process::Stdio::null());
+    let theirs = set("Chromium, of the same as HTML", &mut theirs, &chromium);
+    println!("| {systems} | | Chromium takes {:.1} times as long as typst | | | | | 3 |", theirs / ours);
 }
 
 fn row(what_runs: &str, dir: &Path, systems: usize, entries: usize, what: &str, goal: &str) {

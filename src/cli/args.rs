@@ -16,6 +16,9 @@ pub(super) struct Arguments {
 
 #[derive(Subcommand)]
 pub(super) enum Command {
+    /// Set the PDF of a manuscript from standard input to standard output; the other commands start it.
+    #[command(hide = true)]
+    SetPdf,
     /// Write a commented actledger.toml, systems.toml and the signing key.
     Init,
     /// Reach every source and the mail server; say what is missing and what is lost without it.

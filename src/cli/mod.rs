@@ -101,25 +101,24 @@ pub fn run() -> ExitCode {
 
 fn dispatch(arguments: &Arguments) -> Result<Ended, CliError> {
     let path = arguments.config.clone().unwrap_or_else(|| "actledger.toml".into());
+    let desk = || {
+        let press = std::env::current_exe().ok();
+        Ok::<_, CliError>(Desk { press, ..Desk::lay(config(&path)?)? })
+    };
     match &arguments.command {
         Command::Init => init::run(&path),
-        Command::Verify(v) if v.stands_alone() => verify::alone(v),
-        command => {
-            let desk = || Ok::<_, CliError>(Desk::lay(config(&path)?)?);
-            match command {
-                Command::Init => init::run(&path),
-                Command::Check(o) => check::run(&desk()?, o.json),
-                Command::Ingest(o) => ingest::run(&desk()?, o),
-                Command::Assess => report::assess(&desk()?),
-                Command::Report(o) => report::run(&desk()?, o),
-                Command::Export(o) => report::export(&desk()?, o),
-                Command::Verify(o) => verify::run(&config(&path)?, o),
-                Command::Serve => serve::run(desk()?),
-                Command::Mail(o) => mail::run(&desk()?, o),
-                Command::Token(o) => token::run(&desk()?, o),
-                Command::Ledger(o) => ledger::run(&desk()?, o),
-            }
-        }
+        Command::SetPdf => report::set_pdf(),
+        Command::Check(o) => check::run(&desk()?, o.json),
+        Command::Ingest(o) => ingest::run(&desk()?, o),
+        Command::Assess => report::assess(&desk()?),
+        Command::Report(o) => report::run(&desk()?, o),
+        Command::Export(o) => report::export(&desk()?, o),
+        Command::Verify(o) if o.stands_alone() => verify::alone(o),
+        Command::Verify(o) => verify::run(&config(&path)?, o),
+        Command::Serve => serve::run(desk()?),
+        Command::Mail(o) => mail::run(&desk()?, o),
+        Command::Token(o) => token::run(&desk()?, o),
+        Command::Ledger(o) => ledger::run(&desk()?, o),
     }
 }
 

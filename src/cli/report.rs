@@ -5,9 +5,10 @@ use super::{CliError, Ended, output};
 use crate::act::Status;
 use crate::evidence::{Time, sha256_hex};
 use crate::jobs::{self, AsOf, Desk, Request};
-use crate::report::{Scope, Zone, model};
+use crate::report::{Scope, Zone, model, pdf};
 use anyhow::Context;
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::Path;
 
 pub(super) fn assess(desk: &Desk) -> Result<Ended, CliError> {
@@ -22,6 +23,15 @@ pub(super) fn assess(desk: &Desk) -> Result<Ended, CliError> {
         status.as_of, status.open, status.changes
     ));
     Ok(if status.state_differs.is_empty() { Ended::Well } else { Ended::Something })
+}
+
+/// Sets a PDF from standard input to standard output.
+pub(super) fn set_pdf() -> Result<Ended, CliError> {
+    let manuscript =
+        serde_json::from_reader(std::io::stdin().lock()).context("standard input is no manuscript")?;
+    let bytes = pdf::set(manuscript).context("it cannot be set")?;
+    std::io::stdout().lock().write_all(&bytes).context("standard output")?;
+    Ok(Ended::Well)
 }
 
 /// SIZE, TIME or a file with a checkpoint.
@@ -111,7 +121,10 @@ fn put(out: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<(), CliError> {
     for (name, bytes) in files {
         let path = out.join(name);
         jobs::put(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
-        output::line(format!("{}  {}", sha256_hex(bytes), path.display()));
+        // The digests of pages stand in their SHA256SUMS.
+        if !name.ends_with(".html") || name == "report.html" {
+            output::line(format!("{}  {}", sha256_hex(bytes), path.display()));
+        }
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::store::{Store, Writer};
 use ed25519_dalek::pkcs8::DecodePrivateKey;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What jobs work with.
@@ -33,6 +33,8 @@ pub struct Desk {
     pub changes: BTreeMap<String, Arc<Changes>>,
     /// Sources of which a notification said that there is something new.
     pub hints: Hints,
+    /// The program that sets PDFs, with [`super::SET_PDF`]; none where this process does.
+    pub press: Option<PathBuf>,
 }
 
 /// Why the desk cannot be laid.
@@ -84,13 +86,23 @@ impl Desk {
                 catalogue,
                 changes,
                 hints: Hints::default(),
+                press: None,
             });
         }
         // Between the two renames of a rotation the new key still has its first name.
         let (path, next) = (&config.ledger.signing_key, config.ledger.signing_key.with_extension("key.next"));
         let signer = read_key(if path.exists() || !next.exists() { path } else { &next }, &origin)?;
         let (clock, randomness) = (Clock::System, Randomness::System);
-        Ok(Desk { config, signer, clock, randomness, catalogue, changes, hints: Hints::default() })
+        Ok(Desk {
+            config,
+            signer,
+            clock,
+            randomness,
+            catalogue,
+            changes,
+            hints: Hints::default(),
+            press: None,
+        })
     }
 
     /// Sources whose watches left changes that no pass has read, or of which a notification came.

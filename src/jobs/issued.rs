@@ -1,7 +1,7 @@
 //! Copies in the archive of reports as they were issued, each with a redacted bundle of the entries since the one before.
 
 use super::anchor::{archived, last, record};
-use super::report::kept;
+use super::pages::file;
 use super::{AnchorStatus, Desk, JobError, export};
 use crate::anchors::AnchorError;
 use crate::anchors::archive::Copy;
@@ -66,7 +66,7 @@ fn copies(
     let (mut copies, mut lacks) = (Vec::new(), Vec::new());
     for name in report.files.keys().filter(|_| settings.holds("report")) {
         // A file that is not as it was issued any more is no copy of it.
-        match kept(desk, report, name) {
+        match file(desk, report, name) {
             Some(bytes) => {
                 let place = format!("reports/{size:012}/{name}");
                 copies.push(Copy { name: place, media_type: media_type(name), bytes });

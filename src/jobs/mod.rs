@@ -10,6 +10,8 @@ mod ingest;
 mod issued;
 mod letter;
 mod outbox;
+mod pages;
+mod press;
 mod refetch;
 mod report;
 mod trouble;
@@ -23,6 +25,7 @@ pub use hints::Hints;
 pub use ingest::{IngestStatus, SourceStatus, ingest, ingest_again, ingest_hashing, register_now, waiting};
 pub use letter::{compose, plain};
 pub use outbox::{MailStatus, Which, flush};
+pub use press::SUBCOMMAND as SET_PDF;
 pub use refetch::{Refetched, refetch};
 pub use report::{
     AsIssued, AsOf, Issued, Rendered, ReportStatus, as_issued, files, nightly, render, resolve, view,

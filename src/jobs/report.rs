@@ -1,7 +1,7 @@
 //! Making reports: of an earlier assessment, and the nightly one with everything that goes with it.
 
 use super::assess::{assess, verified};
-use super::{Desk, IngestStatus, JobError, ingest};
+use super::{Desk, IngestStatus, JobError, ingest, pages, press};
 use crate::act::{Catalogue, Overrides};
 use crate::assessment::{self, Facts};
 use crate::evidence::record::{AssessmentRun, ReportIssued};
@@ -9,7 +9,7 @@ use crate::evidence::{Evidence, Kind, Time, sha256_hex};
 use crate::ledger::note::NoteError;
 use crate::ledger::tree::Frontier;
 use crate::ledger::{Checkpoint, Entry, Verifier, verify};
-use crate::report::{Report, Scope, Source, build, csv, html, pdf};
+use crate::report::{Report, Scope, Source, build, csv, html, json};
 use crate::store::Store;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -150,9 +150,14 @@ pub fn render(
     let mut files = BTreeMap::new();
     for format in formats {
         let bytes = match format.as_str() {
-            "html" => html::document(&report).map_err(|e| JobError::Render(e.to_string()))?.into_bytes(),
-            "pdf" => pdf::render(&report).map_err(|e| JobError::Render(e.to_string()))?,
-            "json" => json_bytes(&report),
+            "html" => {
+                let pages = html::document(&report).map_err(|e| JobError::Render(e.to_string()))?;
+                files.extend(pages.into_iter().map(|(name, page)| (name, page.into_bytes())));
+                files.extend(pages::sums(&files));
+                continue;
+            }
+            "pdf" => press::set(desk, &report)?,
+            "json" => json::bytes(&report),
             "csv" => csv::render(&report).into_bytes(),
             "oscal" => crate::export::oscal::render(&report).into_bytes(),
             "ocsf" => crate::export::ocsf::render(&report).into_bytes(),
@@ -166,12 +171,6 @@ pub fn render(
         files.insert(format!("report.{ending}"), bytes);
     }
     Ok(Rendered { report, note, files })
-}
-
-fn json_bytes(report: &Report) -> Vec<u8> {
-    let mut bytes = serde_json::to_vec_pretty(report).unwrap_or_default();
-    bytes.push(b'\n');
-    bytes
 }
 
 /// The nightly job: ingest, assess, report, queue mail.
@@ -212,11 +211,8 @@ pub fn files(
     let issued = if *scope == Scope::default() { issued(desk, store, size)? } else { None };
     let (mut files, mut missing) = (BTreeMap::new(), Vec::new());
     for format in formats {
-        let name = format!("report.{format}");
-        match issued.as_ref().and_then(|i| kept(desk, i, &name)) {
-            Some(bytes) => {
-                files.insert(name, bytes);
-            }
+        match issued.as_ref().and_then(|i| pages::kept(desk, i, format)) {
+            Some(kept) => files.extend(kept),
             None => missing.push(format.clone()),
         }
     }
@@ -240,12 +236,6 @@ fn issued(desk: &Desk, store: &Store, as_of: u64) -> Result<Option<ReportIssued>
     Ok(None)
 }
 
-/// A file of an issued report, when it is still there with the digest that was written down.
-pub(super) fn kept(desk: &Desk, issued: &ReportIssued, name: &str) -> Option<Vec<u8>> {
-    let bytes = std::fs::read(folder(desk, issued.at, issued.as_of).join(name)).ok();
-    bytes.filter(|b| Some(&sha256_hex(b)) == issued.files.get(name))
-}
-
 /// The asked forms of the whole report as it was issued; none when one of them is not kept. Nothing but that entry and
 /// the files is read.
 ///
@@ -258,12 +248,11 @@ pub fn as_issued(
     formats: &[String],
 ) -> Result<Option<AsIssued>, JobError> {
     let Some(issued) = issued(desk, store, size)? else { return Ok(None) };
-    let names = formats.iter().map(|f| format!("report.{f}"));
-    let files: Option<BTreeMap<_, _>> = names.map(|n| Some((n.clone(), kept(desk, &issued, &n)?))).collect();
-    Ok(files.map(|files| AsIssued { files, verified_at: issued.at }))
+    let kept: Option<Vec<_>> = formats.iter().map(|format| pages::kept(desk, &issued, format)).collect();
+    Ok(kept.map(|kept| AsIssued { files: kept.into_iter().flatten().collect(), verified_at: issued.at }))
 }
 
-fn folder(desk: &Desk, at: Time, as_of: u64) -> PathBuf {
+pub(super) fn folder(desk: &Desk, at: Time, as_of: u64) -> PathBuf {
     desk.config.reports_dir.join(folder_name(at, as_of))
 }
 
@@ -277,11 +266,11 @@ fn keep(desk: &Desk, rendered: &Rendered) -> Result<(Issued, Evidence), JobError
     let (at, as_of) = (rendered.report.as_of.at, rendered.report.as_of.size);
     let folder = folder(desk, at, as_of);
     let failed = |e| JobError::Io(format!("cannot write the report to {}", folder.display()), e);
-    std::fs::create_dir_all(&folder).map_err(failed)?;
     for (name, bytes) in &rendered.files {
         super::put(&folder.join(name), bytes).map_err(failed)?;
     }
-    let files = rendered.files.iter().map(|(n, b)| (n.clone(), sha256_hex(b))).collect();
+    let told = rendered.files.iter().filter(|(name, _)| !pages::is_in_sums(name));
+    let files = told.map(|(n, b)| (n.clone(), sha256_hex(b))).collect();
     let payload = ReportIssued { as_of, at, scheduled: true, files };
     let entry =
         Evidence::event(Kind::ReportIssued, "actledger", format!("{as_of}"), "report".into(), at, &payload);

@@ -1,37 +1,48 @@
 //! Findings as CSV (RFC 4180), a row per unit. Cells that a spreadsheet would run as a formula begin with a quote.
 
-use super::model::{Finding, Report};
+use super::model::{Finding, Report, System, Unit};
 
 const HEADER: &str =
     "number,system,control,status,excepted,reason,basis,duty,unit,unit_status,lifecycle,note,evidence\r\n";
 
 /// The file.
 pub fn render(report: &Report) -> String {
+    of(report, |_| true, usize::MAX)
+}
+
+/// The rows of some systems and of the estate, up to a number of bytes.
+pub fn of(report: &Report, asks: impl Fn(&System) -> bool, limit: usize) -> String {
     let mut out = HEADER.to_owned();
-    let findings = report.systems.iter().flat_map(|s| &s.findings).chain(&report.estate_findings);
-    for f in findings {
-        for u in &f.units {
-            let seqs: Vec<String> = u.evidence.iter().map(|e| e.seq.to_string()).collect();
-            let cells = [
-                f.number.map(|n| n.to_string()).unwrap_or_default(),
-                system(f).to_owned(),
-                f.control.clone(),
-                f.status.name().into(),
-                u.excepted.is_some().to_string(),
-                u.reason.clone(),
-                f.basis.into(),
-                f.duty.clone(),
-                u.id.clone(),
-                u.status.name().into(),
-                u.lifecycle.into(),
-                u.note.clone(),
-                seqs.join(" "),
-            ];
-            out.push_str(&cells.iter().map(|c| cell(c)).collect::<Vec<_>>().join(","));
-            out.push_str("\r\n");
+    let systems = report.systems.iter().filter(|s| asks(s)).flat_map(|s| &s.findings);
+    let findings = report.estate_findings.iter().chain(systems);
+    for (f, u) in findings.flat_map(|f| f.units.iter().map(move |u| (f, u))) {
+        let row = row(f, u);
+        if out.len() + row.len() > limit {
+            break;
         }
+        out.push_str(&row);
     }
     out
+}
+
+fn row(f: &Finding, u: &Unit) -> String {
+    let seqs: Vec<String> = u.evidence.iter().map(|e| e.seq.to_string()).collect();
+    let cells = [
+        f.number.map(|n| n.to_string()).unwrap_or_default(),
+        system(f).to_owned(),
+        f.control.clone(),
+        f.status.name().into(),
+        u.excepted.is_some().to_string(),
+        u.reason.clone(),
+        f.basis.into(),
+        f.duty.clone(),
+        u.id.clone(),
+        u.status.name().into(),
+        u.lifecycle.into(),
+        u.note.clone(),
+        seqs.join(" "),
+    ];
+    cells.iter().map(|c| cell(c)).collect::<Vec<_>>().join(",") + "\r\n"
 }
 
 fn system(f: &Finding) -> &str {

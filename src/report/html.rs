@@ -1,32 +1,93 @@
 //! HTML pages. Templates place what the view model says.
 
+use super::charts::{self, Chart};
 use super::local::Zone;
 use super::model::{Control, Coverage, Finding, Report, System};
 use crate::act::{ControlKind, Status, Tested};
 use crate::evidence::Time;
 use askama::Template;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
-/// How pages refer to each other: anchors of one document, or paths of a site.
+/// Systems up to which the document is one file.
+const ONE_FILE: usize = 60;
+/// The folder of the pages of a larger one, beside `report.html`.
+pub const PAGES: &str = "pages";
+/// Rows of a table of the document; the JSON has all.
+const ROWS: usize = 1_000;
+
+/// Where a page stands, which says how it refers to others.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Form {
+    /// Pages of the site: paths.
+    Site,
+    /// One document: anchors.
+    One,
+    /// The document of a large estate, whose systems and controls are pages beside it.
+    Front,
+    /// One of these pages.
+    Beside,
+}
+
+/// How pages refer to each other.
 #[derive(Clone, Copy, Debug)]
 pub struct Links {
-    /// Whether the pages are a site.
-    pub site: bool,
+    form: Form,
 }
 
 impl Links {
     fn to(self, page: &str, anchor: &str) -> String {
-        if self.site { format!("/{page}") } else { format!("#{anchor}") }
+        match self.form {
+            Form::Site => format!("/{page}"),
+            Form::One | Form::Front => format!("#{anchor}"),
+            Form::Beside => format!("../report.html#{anchor}"),
+        }
+    }
+    /// A page of its own where there are such.
+    fn to_own(self, page: &str, anchor: &str) -> String {
+        match self.form {
+            Form::Site | Form::One => self.to(page, anchor),
+            Form::Front => format!("{PAGES}/{anchor}.html"),
+            Form::Beside => format!("{anchor}.html"),
+        }
+    }
+    fn site(self) -> bool {
+        self.form == Form::Site
+    }
+    /// Whether systems and controls are found by a search, as there are many.
+    fn front(self) -> bool {
+        self.form == Form::Front
+    }
+    /// The rows of a table that are shown: all where pages are asked for one by one.
+    fn some<T>(self, rows: &[T]) -> &[T] {
+        if self.site() { rows } else { &rows[..rows.len().min(ROWS)] }
+    }
+    /// Says how many others there are.
+    fn others(self, all: usize) -> String {
+        match all.saturating_sub(ROWS) {
+            n if n > 0 && !self.site() => format!("<p>{n} more stand in report.json.</p>"),
+            _ => String::new(),
+        }
+    }
+    /// Whether a page stands alone.
+    fn alone(self) -> bool {
+        matches!(self.form, Form::Site | Form::Beside)
     }
     /// The heading of a page of the site, or of a chapter of the document.
     fn title(self) -> &'static str {
-        if self.site { "h1" } else { "h2" }
+        if self.alone() { "h1" } else { "h2" }
     }
     /// A heading below it.
     fn part(self) -> &'static str {
-        if self.site { "h2" } else { "h3" }
+        if self.alone() { "h2" } else { "h3" }
     }
     fn first(self) -> String {
         self.to("", "first")
+    }
+    fn decisions(self) -> String {
+        self.to("decisions", "decisions")
     }
     fn systems(self) -> String {
         self.to("systems", "systems")
@@ -44,17 +105,21 @@ impl Links {
         self.to("integrity", "integrity")
     }
     fn system(self, anchor: &str) -> String {
-        self.to(&format!("systems/{anchor}"), &format!("system-{anchor}"))
+        self.to_own(&format!("systems/{anchor}"), &format!("system-{anchor}"))
     }
     fn control(self, id: &str) -> String {
-        self.to(&format!("controls/{id}"), &format!("control-{id}"))
+        self.to_own(&format!("controls/{id}"), &format!("control-{id}"))
     }
     fn source(self, name: &str) -> String {
         self.to(&format!("sources/{name}"), &format!("source-{name}"))
     }
     /// A reference to an entry: a link where there are entry pages.
     fn entry(self, seq: &u64) -> String {
-        if self.site { format!("<a href=\"/entries/{seq}\">entry {seq}</a>") } else { format!("entry {seq}") }
+        if self.site() {
+            format!("<a href=\"/entries/{seq}\">entry {seq}</a>")
+        } else {
+            format!("entry {seq}")
+        }
     }
 }
 
@@ -68,13 +133,14 @@ macro_rules! page {
 }
 
 page!(Document "document.html" { r: &'a Report, title: &'a str, body: &'a str });
-page!(First "first.html" { r: &'a Report });
+page!(First "first.html" { r: &'a Report, trend: Option<Chart> });
+page!(Decisions "decisions.html" { r: &'a Report });
 page!(Systems "systems.html" { r: &'a Report });
-page!(SystemPage "system.html" { s: &'a System, zone: &'a Zone });
+page!(SystemPage "system.html" { s: &'a System, zone: &'a Zone, timeline: Option<Chart> });
 page!(FindingPart "finding.html" { f: &'a Finding, zone: &'a Zone });
 page!(Controls "controls.html" { r: &'a Report });
 page!(ControlPage "control.html" { c: &'a Control, estate: Vec<&'a Finding>, zone: &'a Zone });
-page!(Sources "sources.html" { r: &'a Report });
+page!(Sources "sources.html" { r: &'a Report, calendar: Option<Chart> });
 page!(SourcePage "source.html" { s: &'a Coverage });
 page!(Exceptions "exceptions.html" { r: &'a Report });
 page!(Integrity "integrity.html" { r: &'a Report });
@@ -134,6 +200,8 @@ impl Control {
 pub enum Page {
     /// The first page.
     First,
+    /// Decisions wanted, and what changed.
+    Decisions,
     /// All systems.
     Systems,
     /// One, by its anchor.
@@ -181,17 +249,25 @@ pub struct EntryView<'a> {
 /// # Errors
 /// The template's reason.
 pub fn page(r: &Report, page: &Page) -> Result<Option<String>, askama::Error> {
-    let links = Links { site: true };
+    let links = Links { form: Form::Site };
     let zone = Zone::named(&r.timezone);
     let (title, body) = match page {
-        Page::First => ("AI compliance report".to_owned(), First { links, r }.render()?),
+        Page::First => {
+            ("AI compliance report".to_owned(), First { links, r, trend: charts::trend(r) }.render()?)
+        }
+        Page::Decisions => ("Decisions".to_owned(), Decisions { links, r }.render()?),
         Page::Systems => ("Systems".to_owned(), Systems { links, r }.render()?),
         Page::Controls => ("Controls".to_owned(), Controls { links, r }.render()?),
-        Page::Sources => ("Sources".to_owned(), Sources { links, r }.render()?),
+        Page::Sources => {
+            ("Sources".to_owned(), Sources { links, r, calendar: charts::calendar(&r.coverage) }.render()?)
+        }
         Page::Exceptions => ("Exceptions".to_owned(), Exceptions { links, r }.render()?),
         Page::Integrity => ("Integrity".to_owned(), Integrity { r, links }.render()?),
         Page::System(anchor) => match r.systems.iter().find(|s| s.anchor == *anchor) {
-            Some(s) => (s.id.clone(), SystemPage { links, s, zone: &zone }.render()?),
+            Some(s) => (
+                s.name.clone(),
+                SystemPage { links, s, zone: &zone, timeline: charts::timeline(s, &zone) }.render()?,
+            ),
             None => return Ok(None),
         },
         Page::Control(id) => match r.controls.iter().find(|c| c.id == *id) {
@@ -217,7 +293,7 @@ fn control(r: &Report, c: &Control, links: Links, zone: &Zone) -> Result<String,
 /// # Errors
 /// The template's reason.
 pub fn entry(r: &Report, e: &EntryView<'_>) -> Result<String, askama::Error> {
-    let links = Links { site: true };
+    let links = Links { form: Form::Site };
     let zone = Zone::named(&r.timezone);
     let cites = |f: &&Finding| f.units.iter().any(|u| u.evidence.iter().any(|x| x.seq == e.seq));
     let used = r.systems.iter().flat_map(|s| &s.findings).chain(&r.estate_findings).filter(cites).collect();
@@ -253,28 +329,67 @@ pub fn broken(first_bad: &str, what: &str, intact: u64) -> Result<String, askama
     BrokenPage { first_bad, what, intact }.render()
 }
 
-/// The whole report as one file that asks for nothing from outside.
+/// The whole report as files that ask for nothing from outside: `report.html` alone, or, for a large estate, with a page for each
+/// system and each control in the folder [`PAGES`], and an index and a search in `report.html`.
 ///
 /// # Errors
 /// The template's reason.
-pub fn document(r: &Report) -> Result<String, askama::Error> {
-    let links = Links { site: false };
+pub fn document(r: &Report) -> Result<BTreeMap<String, String>, askama::Error> {
+    let is_large = r.systems.len() > ONE_FILE;
+    let links = Links { form: if is_large { Form::Front } else { Form::One } };
     let zone = Zone::named(&r.timezone);
-    let mut body = First { links, r }.render()?;
+    let mut files = BTreeMap::new();
+    let mut body = First { links, r, trend: charts::trend(r) }.render()?;
+    body += &Decisions { links, r }.render()?;
     body += &Systems { links, r }.render()?;
+    let own = Links { form: if is_large { Form::Beside } else { Form::One } };
+    let mut page = |body: &mut String, anchor: String, title: &str, part: String| {
+        if is_large {
+            let title = format!("{title} · {}", r.organization);
+            let page = Document { links: own, r, title: &title, body: &part }.render()?;
+            files.insert(format!("{PAGES}/{anchor}.html"), page);
+        } else {
+            body.push_str(&part);
+        }
+        Ok::<_, askama::Error>(())
+    };
     for s in &r.systems {
-        body += &SystemPage { links, s, zone: &zone }.render()?;
+        let part =
+            SystemPage { links: own, s, zone: &zone, timeline: charts::timeline(s, &zone) }.render()?;
+        page(&mut body, format!("system-{}", s.anchor), &s.name, part)?;
     }
     body += &Exceptions { links, r }.render()?;
-    body += &Sources { links, r }.render()?;
+    body += &Sources { links, r, calendar: charts::calendar(&r.coverage) }.render()?;
     for s in &r.coverage {
         body += &SourcePage { links, s }.render()?;
     }
     body += &Controls { links, r }.render()?;
     for c in &r.controls {
-        body += &control(r, c, links, &zone)?;
+        page(&mut body, format!("control-{}", c.id), &c.id, control(r, c, own, &zone)?)?;
     }
     body += &Integrity { r, links }.render()?;
     let title = format!("AI compliance report · {} · {}", r.organization, r.period.to_local);
-    Document { links, r, title: &title, body: &body }.render()
+    files.insert("report.html".into(), Document { links, r, title: &title, body: &body }.render()?);
+    Ok(files)
+}
+
+/// The one script of a large document: it shows the rows of the index that have what is typed.
+const SEARCH: &str = include_str!("../../templates/search.js");
+
+impl Document<'_> {
+    /// What a page may load: itself, and of scripts only the search, by its digest.
+    fn policy(&self) -> String {
+        let script =
+            if self.links.front() { format!("'sha256-{}'", search_digest()) } else { "'none'".into() };
+        format!(
+            "default-src 'none'; style-src 'unsafe-inline'; script-src {script}; base-uri 'none'; form-action 'none'"
+        )
+    }
+    fn search(&self) -> &'static str {
+        SEARCH
+    }
+}
+
+fn search_digest() -> String {
+    STANDARD.encode(Sha256::digest(SEARCH.as_bytes()))
 }

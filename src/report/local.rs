@@ -2,6 +2,8 @@
 
 use crate::evidence::Time;
 use jiff::tz::TimeZone;
+use regex::{Captures, Regex};
+use std::sync::LazyLock;
 
 /// The zone of a report.
 #[derive(Clone, Debug)]
@@ -24,6 +26,37 @@ impl Zone {
         let begin = |day: jiff::civil::Date| day.to_zoned(self.0.clone()).ok().map(|t| t.timestamp().into());
         let both = day.and_then(|day| Some((begin(day)?, begin(day.tomorrow().ok()?)?)));
         both.ok_or_else(|| format!("{text:?} is no day; write 2026-11-22"))
+    }
+    /// A sentence of a rule, which knows no zone, with its times as the house writes them: `2026-11-19 20:00 UTC` and days alone.
+    pub fn in_text(&self, text: &str) -> String {
+        static TIMES: LazyLock<Option<Regex>> = LazyLock::new(|| {
+            Regex::new(r"(^|[\s(])(\d{4}-\d\d-\d\d)(?: (\d\d:\d\d) UTC)?([\s),.;:]|$)").ok()
+        });
+        let Some(times) = TIMES.as_ref() else { return text.to_owned() };
+        let told = |c: &Captures<'_>| {
+            let part = |i| c.get(i).map_or("", |m| m.as_str());
+            let time = match c.get(3) {
+                Some(clock) => format!("{}T{}:00Z", part(2), clock.as_str()).parse().map(|t| self.minute(t)),
+                // A day alone is a day wherever one is.
+                None => format!("{}T00:00:00Z", part(2)).parse().map(|t| Zone(TimeZone::UTC).day(t)),
+            };
+            format!("{}{}{}", part(1), time.unwrap_or_else(|_| part(2).to_owned()), part(4))
+        };
+        times.replace_all(text, told).into_owned()
+    }
+    /// The days of a span: where each begins and ends.
+    pub fn days(&self, from: Time, to: Time) -> Vec<(Time, Time)> {
+        let mut day = from.timestamp().to_zoned(self.0.clone()).date();
+        let begin =
+            |day: jiff::civil::Date| day.to_zoned(self.0.clone()).ok().map(|t| Time::from(t.timestamp()));
+        let mut days = Vec::new();
+        while let Some((a, Some(b))) = begin(day).zip(day.tomorrow().ok().map(begin))
+            && a < to
+        {
+            days.push((a, b));
+            day = day.tomorrow().unwrap_or(day);
+        }
+        days
     }
     /// `22 Nov 2026`
     pub fn day(&self, t: Time) -> String {
@@ -54,5 +87,20 @@ impl Zone {
         } else {
             format!("{} to {}", self.short_minute(from), self.short_minute(to))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Zone;
+
+    #[test]
+    fn sentences_of_rules_tell_times_of_the_house() {
+        let told = |text| Zone::named("Europe/Berlin").in_text(text);
+        assert_eq!(told("since 2026-11-19 23:30 UTC, and"), "since 20 Nov 2026 00:30, and");
+        assert_eq!(told("in use since 2026-09-13, no"), "in use since 13 Sep 2026, no");
+        assert_eq!(told("(2026-10-24 03:00 UTC)"), "(24 Oct 2026 05:00)");
+        let keys = "s3://b/2026-11-20/x-2026-11-20.onnx and date=2026-11-20";
+        assert_eq!(told(keys), keys, "keys stay as they are");
     }
 }

@@ -1,7 +1,7 @@
 //! The words of mails: subject, text and HTML. Templates place what the view model says.
 
 use super::local::Zone;
-use super::model::{LevelRow, Report, WHOLE};
+use super::model::{Change, LevelRow, Missing, Report, WHOLE, Wanted};
 use super::sentences::count;
 use askama::Template;
 
@@ -41,33 +41,94 @@ pub struct Words {
 struct Subject<'a> {
     r: &'a Report,
     day: &'a str,
-    new: usize,
-    resolved: usize,
-    reopened: usize,
-    lost: usize,
+    quiet: bool,
 }
 
-#[derive(Template)]
-#[template(path = "mail/report/body.txt")]
-struct Body<'a> {
+/// Changes of one kind: of what, and what was seen.
+struct Section {
+    title: &'static str,
+    sign: char,
+    lines: Vec<(String, String)>,
+}
+
+/// What both parts of the mail say.
+struct Said<'a> {
     r: &'a Report,
+    zone: Zone,
     about: Option<String>,
-    estate: &'a str,
-    wanted: Vec<String>,
-    more: usize,
-    lost: usize,
-    sections: Vec<(&'static str, Vec<String>)>,
-    not_seen: Vec<String>,
+    estate: String,
+    /// Nothing changed: what is still wanted stands in a line each.
+    quiet: bool,
+    sections: Vec<Section>,
+    coming: Vec<&'a (String, String, String)>,
     note: &'a str,
     files: &'a Files,
     url: Option<&'a str>,
 }
 
 #[derive(Template)]
+#[template(path = "mail/report/body.txt")]
+struct Body<'a> {
+    r: &'a Report,
+    said: &'a Said<'a>,
+    wanted: Vec<String>,
+    sections: Vec<(&'static str, Vec<String>)>,
+    not_seen: Vec<String>,
+}
+
+#[derive(Template)]
 #[template(path = "mail/report/body.html")]
 struct BodyHtml<'a> {
     subject: &'a str,
-    text: &'a str,
+    r: &'a Report,
+    said: &'a Said<'a>,
+}
+
+impl Said<'_> {
+    /// By when something is wanted, short enough for a column.
+    fn by(&self, w: &Wanted) -> String {
+        let year = |t| self.zone.day(t).split(' ').next_back().map(str::to_owned);
+        match w.by {
+            _ if w.overdue => "overdue".into(),
+            Some(by) if year(by) == year(self.r.as_of.at) => self.zone.short_day(by),
+            Some(by) => self.zone.day(by),
+            None => "-".into(),
+        }
+    }
+    fn wanted(&self) -> &[Wanted] {
+        &self.r.wanted[..self.r.wanted.len().min(TOLD)]
+    }
+    fn more(&self) -> usize {
+        self.r.wanted.len().saturating_sub(TOLD)
+    }
+    fn overdue(&self) -> usize {
+        self.r.wanted.iter().filter(|w| w.overdue).count()
+    }
+    /// Sources of which something is missing.
+    fn missing(&self) -> impl Iterator<Item = &Missing> {
+        self.r.missing.iter().filter(|m| !m.what.is_empty())
+    }
+    fn wrapped(&self, text: &str) -> String {
+        wrap("", text)
+    }
+    fn dated(&self, (day, what, basis): &(String, String, String)) -> String {
+        wrap(&format!(" {day}  "), &format!("{what} ({basis})"))
+    }
+    fn step(&self, w: &Wanted) -> String {
+        let open = w.open();
+        let head = if open.is_empty() { String::new() } else { format!("{}. ", first_up(&open)) };
+        format!("{head}{}: {}. {}.", w.who, first_down(w.first_step()), first_up(&w.duty))
+    }
+}
+
+fn first_up(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
+}
+
+fn first_down(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |c| c.to_lowercase().chain(chars).collect())
 }
 
 /// The nightly mail.
@@ -76,46 +137,102 @@ struct BodyHtml<'a> {
 /// The template's reason.
 pub fn report(r: &Report, note: &str, files: &Files, url: Option<&str>) -> Result<Words, askama::Error> {
     let zone = Zone::named(&r.timezone);
-    let day = zone.short_day(r.period.to);
-    let of = |what: &str| r.changes.iter().filter(|c| c.what == what).count();
-    let (new, resolved, reopened, lost) = (of("new"), of("resolved"), of("reopened"), of("not assessed"));
-    let subject = Subject { r, day: &day, new, resolved, reopened, lost }.render()?;
-    let wanted = r.wanted.iter().take(TOLD).map(|w| {
-        let text = format!("{}, {} ({}): {}. {}. {}.", w.told(), w.level, w.marks(), w.what, w.who, w.duty);
-        wrap(&format!(" {:<8} ", w.when), &text)
-    });
-    let sections = [
-        ("NEW SINCE THE LAST REPORT", "new", '+'),
-        ("REOPENED", "reopened", '*'),
-        ("RESOLVED", "resolved", '-'),
-        ("NO LONGER KNOWN", "unknown", '?'),
-    ];
-    let sections = sections.into_iter().map(|(title, what, sign)| {
-        let lines = r.changes.iter().filter(|c| c.what == what).map(|c| {
-            let system = if c.system.is_empty() { "estate" } else { &c.system };
-            wrap(&format!(" {sign} "), &format!("{system} (#{}), {}: {}", c.number, c.control, c.note))
-        });
-        (title, lines.collect::<Vec<_>>())
-    });
-    let text = Body {
+    let quiet = r.changes.is_empty() && !r.period.first;
+    let subject = Subject { r, day: &zone.short_day(r.period.to), quiet }.render()?.trim().to_owned();
+    let month = r.law.dates.iter().filter(|(day, ..)| within_a_month(r, &zone, day)).collect();
+    let said = Said {
         r,
-        about: (r.about != WHOLE).then(|| wrap("", &format!("Only {}.", r.about))),
-        estate: &estate_line(r),
-        wanted: wanted.collect(),
-        more: r.wanted.len().saturating_sub(TOLD),
-        lost,
-        sections: sections
-            .filter(|(t, l)| !l.is_empty() || ["NEW SINCE THE LAST REPORT", "RESOLVED"].contains(t))
-            .collect(),
-        not_seen: r.not_seen.iter().map(|l| wrap(" ", l)).collect(),
+        about: (r.about != WHOLE).then(|| format!("Only {}.", r.about)),
+        estate: estate_line(r),
+        quiet,
+        sections: sections(r),
+        coming: month,
         note: note.trim_end(),
         files,
         url,
+        zone,
+    };
+    let wanted = said.wanted().iter().map(|w| {
+        let head = format!(" {:<8} ", said.by(w));
+        if quiet {
+            wrap(&head, &format!("{} ({}): {}. {}.", w.told(), w.marks(), w.what, w.who))
+        } else {
+            wrap(&head, &format!("{}, {} ({}): {}. {}", w.told(), w.level, w.marks(), w.what, said.step(w)))
+        }
+    });
+    let sections = said.sections.iter().map(|Section { title, sign, lines }| {
+        let line = |(what, told): &(String, String)| wrap(&format!(" {sign} "), &format!("{what}: {told}"));
+        (*title, lines.iter().map(line).collect())
+    });
+    let not_seen = said.missing().map(|m| {
+        let counted = if m.unit.is_empty() {
+            String::new()
+        } else {
+            format!(" ({} of {} {})", m.seen, m.expected, m.unit)
+        };
+        let effect = if m.effect.is_empty() { String::new() } else { format!(" -> {}", m.effect) };
+        wrap(" ", &format!("{}{counted}: {}.{effect}", m.source, m.what.join("; ")))
+    });
+    let text = Body {
+        r,
+        said: &said,
+        wanted: wanted.collect(),
+        sections: sections.collect(),
+        not_seen: not_seen.collect(),
     }
     .render()?;
-    let subject = subject.trim().to_owned();
-    let html = BodyHtml { subject: &subject, text: &text }.render()?;
+    let html = BodyHtml { subject: &subject, r, said: &said }.render()?;
     Ok(Words { subject, text, html: Some(html) })
+}
+
+/// Whether a date of the law is one of the next 31 days.
+fn within_a_month(r: &Report, zone: &Zone, day: &str) -> bool {
+    zone.days(r.as_of.at, r.as_of.at.plus_seconds(31 * 86_400)).iter().any(|(t, _)| zone.day(*t) == day)
+}
+
+/// What changed, by kind; changes of one system stand together.
+fn sections(r: &Report) -> Vec<Section> {
+    let kinds = [
+        ("NEW SINCE THE LAST REPORT", "new", '+'),
+        ("MORE OF WHAT WAS OPEN", "more", '+'),
+        ("REOPENED", "reopened", '*'),
+        ("RESOLVED", "resolved", '-'),
+        ("RESOLVED IN PART", "fewer", '-'),
+        ("NO LONGER KNOWN", "unknown", '?'),
+        ("NO LONGER ASSESSED", "not assessed", '?'),
+    ];
+    let always = ["new", "resolved"];
+    let lines = |what: &str| {
+        let mut systems: Vec<(String, Vec<&Change>)> = Vec::new();
+        for c in r.changes.iter().filter(|c| c.what == what) {
+            match systems.iter_mut().find(|(system, _)| *system == c.of()) {
+                Some((_, changes)) => changes.push(c),
+                None => systems.push((c.of(), vec![c])),
+            }
+        }
+        systems.into_iter().map(|(system, changes)| of_system(&system, &changes)).collect::<Vec<_>>()
+    };
+    let told = kinds.into_iter().map(|(title, what, sign)| (title, sign, what, lines(what)));
+    let told = told.filter(|(_, _, what, lines)| !lines.is_empty() || always.contains(what));
+    told.map(|(title, sign, _, lines)| Section { title, sign, lines }).collect()
+}
+
+/// Changes of one system: its name with their numbers, and what the first three of them say.
+fn of_system(system: &str, changes: &[&Change]) -> (String, String) {
+    const SAID: usize = 3;
+    let numbers: Vec<String> = changes.iter().take(8).map(|c| format!("#{}", c.number)).collect();
+    let mut notes: Vec<String> = Vec::new();
+    for c in changes {
+        if !notes.contains(&c.told()) {
+            notes.push(c.told());
+        }
+    }
+    let more = match notes.len().saturating_sub(SAID) {
+        0 => String::new(),
+        n => format!("; and {n} more"),
+    };
+    notes.truncate(SAID);
+    (format!("{system} ({})", numbers.join(" ")), format!("{}{more}", notes.join("; ")))
 }
 
 fn estate_line(r: &Report) -> String {

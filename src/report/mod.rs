@@ -1,8 +1,10 @@
 //! One view model, many outputs: HTML, PDF, JSON, CSV and mail all place what `model` says, and say nothing else.
 
 pub mod build;
+pub mod charts;
 pub mod csv;
 pub mod html;
+pub mod json;
 mod local;
 pub mod mail;
 pub mod model;

@@ -36,6 +36,8 @@ pub struct Report {
     pub totals: Totals,
     /// The same by level.
     pub levels: Vec<LevelRow>,
+    /// The same by team.
+    pub teams: Vec<TeamRow>,
     /// What the last nights came to.
     pub trends: Trends,
     /// Sentences of the first page.
@@ -54,12 +56,48 @@ pub struct Report {
     pub decisions: Vec<Decision>,
     /// What changed in the period.
     pub changes: Vec<Change>,
+    /// Mails of earlier nights that did not arrive, in a sentence each.
+    pub mails: Vec<String>,
     /// What was not seen, in a line each.
     pub not_seen: Vec<String>,
+    /// The same by source, with what it means.
+    pub missing: Vec<Missing>,
     /// Controls that were asked.
     pub controls: Vec<Control>,
     /// The law that was used.
     pub law: Law,
+}
+
+impl Report {
+    /// Sources of which something is missing.
+    pub fn gaps(&self) -> usize {
+        self.missing.iter().filter(|m| !m.what.is_empty()).count()
+    }
+
+    /// Changes of a kind.
+    pub fn changed_so(&self, what: &str) -> usize {
+        self.changes.iter().filter(|c| c.what == what).count()
+    }
+
+    /// What changed, in numbers.
+    pub fn changed(&self) -> String {
+        let kinds = [
+            ("new", "new"),
+            ("more", "with more of the same"),
+            ("reopened", "reopened"),
+            ("resolved", "resolved"),
+            ("fewer", "resolved in part"),
+            ("unknown", "no longer known"),
+            ("other", "changed by a rule or a setting"),
+            ("not assessed", "no longer assessed"),
+        ];
+        let always = ["new", "resolved"];
+        let told = kinds.iter().map(|(what, name)| (self.changed_so(what), what, name));
+        let told = told.filter(|(n, what, _)| *n > 0 || always.contains(what));
+        let told: Vec<String> = told.map(|(n, _, name)| format!("{n} {name}")).collect();
+        let fresh = ["new", "reopened", "more"].map(|what| self.changed_so(what) as u64).iter().sum::<u64>();
+        format!("{}; {} open findings unchanged.", told.join(", "), self.totals.open.saturating_sub(fresh))
+    }
 }
 
 /// What a report was made from.
@@ -177,6 +215,19 @@ pub struct Coverage {
     pub outside_layout: Option<OutsideLayout>,
     /// Looks in the window.
     pub looks: Vec<Look>,
+    /// What was seen on each day of the window.
+    pub calendar: Vec<Day>,
+}
+
+/// One day of a source, in the zone of the house.
+#[derive(Clone, Debug, Serialize)]
+pub struct Day {
+    /// Where it begins.
+    pub begin: Time,
+    /// For people.
+    pub day: String,
+    /// seen, part or none.
+    pub state: &'static str,
 }
 
 /// Stored files of which nobody can say which model version they are.
@@ -279,11 +330,36 @@ pub struct LevelRow {
     pub first_date: String,
 }
 
+/// One team.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct TeamRow {
+    /// The team; `no team`.
+    pub team: String,
+    /// Its systems.
+    pub systems: u64,
+    /// Of them high-risk.
+    pub high: u64,
+    /// Their findings by status.
+    pub counts: Counts,
+    /// Of these, accepted.
+    pub accepted: u64,
+    /// Of these, open.
+    pub open: u64,
+}
+
 /// Something that somebody has to decide.
 #[derive(Clone, Debug, Serialize)]
 pub struct Wanted {
-    /// `today`, a date, or how long it has been open.
+    /// `overdue`, a date, or how long it has been open: `new`, `day 29`.
     pub when: String,
+    /// Days for which it has been open.
+    pub open_days: u64,
+    /// Whether the day by which it was to be done is over.
+    pub overdue: bool,
+    /// By when: of the corrective action, of the house, or the day from which the duty applies.
+    pub by: Option<Time>,
+    /// For people.
+    pub by_local: String,
     /// Numbers of the findings.
     pub numbers: Vec<u64>,
     /// The system, or `estate`; several when the same thing was seen of them.
@@ -304,11 +380,30 @@ pub struct Wanted {
     pub control: String,
 }
 
+/// What was not seen of one source, and what that means.
+#[derive(Clone, Debug, Serialize)]
+pub struct Missing {
+    /// Configured name; for a kind of which no source is configured, the kind.
+    pub source: String,
+    /// What is counted.
+    pub unit: String,
+    /// How many should be there.
+    pub expected: u64,
+    /// How many are.
+    pub seen: u64,
+    /// What is missing, in a line each; empty where nothing is known to be.
+    pub what: Vec<String>,
+    /// What could not be assessed for it, in a sentence; empty where nothing.
+    pub effect: String,
+}
+
 /// One system.
 #[derive(Clone, Debug, Serialize)]
 pub struct System {
     /// Its id.
     pub id: String,
+    /// Its name for people.
+    pub name: String,
     /// A name for anchors and paths.
     pub anchor: String,
     /// Team.
@@ -329,6 +424,8 @@ pub struct System {
     pub in_use: String,
     /// Its levels.
     pub risk_level: RiskLevel,
+    /// What happened to it in the window, plane by plane.
+    pub timeline: Timeline,
     /// Findings by status.
     pub counts: Counts,
     /// Findings that are open.
@@ -347,6 +444,43 @@ pub struct System {
     pub artifacts: Vec<ArtifactSet>,
     /// Further versions.
     pub more_artifacts: u64,
+}
+
+/// What happened to a system, on one axis.
+#[derive(Clone, Debug, Serialize)]
+pub struct Timeline {
+    /// Where it begins.
+    pub from: Time,
+    /// Where it ends.
+    pub to: Time,
+    /// One for each plane.
+    pub lanes: Vec<Lane>,
+}
+
+/// One plane of a timeline.
+#[derive(Clone, Debug, Serialize)]
+pub struct Lane {
+    /// What it is about.
+    pub name: &'static str,
+    /// The same in words.
+    pub told: String,
+    /// What lasted.
+    pub bars: Vec<Bar>,
+    /// What happened at a time.
+    pub points: Vec<Time>,
+    /// Where nobody saw.
+    pub gaps: Vec<Bar>,
+}
+
+/// Something that lasted.
+#[derive(Clone, Debug, Serialize)]
+pub struct Bar {
+    /// Where it begins.
+    pub from: Time,
+    /// Where it ends.
+    pub to: Time,
+    /// What it is.
+    pub label: String,
 }
 
 /// Levels of a system.
@@ -488,11 +622,16 @@ pub struct Trends {
     pub rows: Vec<Trend>,
 }
 
-impl Trends {
-    /// Levels and teams, as pages show them.
-    pub fn told(&self) -> impl Iterator<Item = (&Trend, String, String)> {
-        let text = |numbers: &[u64]| numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(" ");
-        self.rows.iter().filter(|r| r.of != "control").map(move |r| (r, text(&r.open), text(&r.not_assessed)))
+impl Trend {
+    /// The number of this night.
+    pub fn now(&self, numbers: &[u64]) -> u64 {
+        numbers.last().copied().unwrap_or_default()
+    }
+
+    /// The number of so many nights ago; `-` where the record is younger.
+    pub fn ago(&self, numbers: &[u64], nights: usize) -> String {
+        let then = numbers.len().checked_sub(nights).and_then(|i| numbers.get(i));
+        then.map_or_else(|| "-".into(), u64::to_string)
     }
 }
 
@@ -691,7 +830,8 @@ pub struct Decision {
 /// A finding whose status changed in the period.
 #[derive(Clone, Debug, Serialize)]
 pub struct Change {
-    /// new, resolved, reopened, unknown, other, not assessed.
+    /// new, more (of a finding that was open), reopened, resolved, fewer (units of a finding that stays open), unknown, other,
+    /// not assessed.
     pub what: &'static str,
     /// Number of the finding.
     pub number: u64,
@@ -741,7 +881,7 @@ pub struct Control {
 /// One finding on a control's page.
 #[derive(Clone, Debug, Serialize)]
 pub struct ControlRow {
-    /// The system, or `estate`.
+    /// The system for people, or `estate`.
     pub system: String,
     /// Its anchor.
     pub anchor: String,
@@ -768,6 +908,8 @@ pub struct Law {
     pub presumption: String,
     /// The next date.
     pub next: String,
+    /// Every date of the next year: day, what, basis.
+    pub dates: Vec<(String, String, String)>,
     /// Articles for which no source of ours has evidence.
     pub no_evidence: Vec<(String, String)>,
     /// Dates and parameters that the organisation set otherwise.

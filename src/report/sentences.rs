@@ -79,3 +79,27 @@ pub(super) fn reason(code: &str) -> String {
     };
     text.to_owned()
 }
+
+/// What a system is called for people: a discovered one by its own name and where it is.
+pub(super) fn name(id: &str) -> String {
+    let found = id.strip_prefix("discovered:").and_then(|rest| rest.rsplit_once(':'));
+    found.map_or_else(
+        || id.to_owned(),
+        |(place, name)| {
+            let place = place.split_once(':').map_or(place, |(_, place)| place);
+            format!("{name} (unregistered, in {place})")
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name;
+
+    #[test]
+    fn a_discovered_system_has_a_name() {
+        let id = "discovered:kubernetes:cluster/lab:reader";
+        assert_eq!(name(id), "reader (unregistered, in cluster/lab)");
+        assert_eq!(name("scoring"), "scoring");
+    }
+}

@@ -58,6 +58,7 @@ impl Site {
 pub fn router(site: Site) -> Router {
     Router::new()
         .route("/", get(|s: State<Site>| page(s, Page::First)))
+        .route("/decisions", get(|s: State<Site>| page(s, Page::Decisions)))
         .route("/systems", get(|s: State<Site>| page(s, Page::Systems)))
         .route("/systems/{id}", get(|s: State<Site>, Path(id): Path<String>| page(s, Page::System(id))))
         .route("/controls", get(|s: State<Site>| page(s, Page::Controls)))

@@ -38,7 +38,9 @@ fn every_planted_fact_stands_in_report_pdf_and_mail() {
     for gone in ["<script", "src=\"http", "href=\"http", "@import", "url("] {
         assert!(!html.contains(gone), "the HTML asks for something from outside: {gone}");
     }
+    // Wherever its lines are broken.
     let mail = actledger_mail_text(&last_mail(world));
+    let mail = mail.split_whitespace().collect::<Vec<_>>().join(" ");
     for word in
         ["lists 20 of 57", "SKIPDATA", "no record of any interface", "port 6006 accepted", "1 resolved"]
     {
@@ -73,7 +75,7 @@ fn the_specimen_is_what_the_demo_makes() {
             kept == bytes,
             "reports/{name} is not what the demo makes today: look at the difference, then make specimen"
         );
-        assert!(name != "report.pdf" || bytes.len() <= 350_000, "{} bytes of PDF", bytes.len());
+        assert!(name != "report.pdf" || bytes.len() <= 500_000, "{} bytes of PDF", bytes.len());
     }
 }
 
@@ -148,6 +150,123 @@ sys.exit('; '.join(left) or 0)";
             .unwrap();
         assert!(done.status.success(), "{profile}: {}", crate::support::stderr(&done));
     }
+}
+
+#[test]
+fn the_pdf_carries_what_it_shows_for_machines_and_is_set_by_a_process_of_its_own() {
+    let folder = last_report(lived());
+    let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    // As the test has it, from this process: the bytes are those that the command's own process set.
+    let desk = lived().desk();
+    assert!(desk.press.is_none());
+    let store = desk.store().unwrap();
+    let as_of = actledger::jobs::resolve(&desk, &store, &actledger::jobs::AsOf::Latest).unwrap();
+    let report = actledger::jobs::view(&desk, &store, as_of, &actledger::report::Scope::default()).unwrap();
+    assert!(actledger::report::pdf::render(&report).unwrap() == read("report.pdf"));
+    let script = r#"import json, pikepdf, sys
+pdf = pikepdf.open(sys.argv[1])
+assert not pdf.check_pdf_syntax(), pdf.check_pdf_syntax()
+assert pdf.Root.Lang and pdf.Root.MarkInfo.Marked and len(pdf.pages) <= 40
+told = {}
+for name, spec in pdf.attachments.items():
+    assert spec.filename == name and spec.description, name
+    told[name] = [str(spec.obj.AFRelationship), spec.get_file().mime_type, spec.get_file().read_bytes().decode()]
+assert {str(f.UF) for f in pdf.Root.AF} == set(told), 'all are associated with the document'
+print(json.dumps(told))"#;
+    let pdf = folder.join("report.pdf");
+    let done = std::process::Command::new("python3").args(["-c", script]).arg(&pdf).output().unwrap();
+    let told: serde_json::Value = serde_json::from_str(&crate::support::stdout(&done))
+        .unwrap_or_else(|_| panic!("{}", crate::support::stderr(&done)));
+    assert_eq!([&told["findings.csv"][0], &told["summary.json"][0]], ["/Data", "/Supplement"]);
+    assert_eq!([&told["findings.csv"][1], &told["summary.json"][1]], ["text/csv", "application/json"]);
+    let summary: serde_json::Value = serde_json::from_str(told["summary.json"][2].as_str().unwrap()).unwrap();
+    assert_eq!(summary["files"]["report.json"], actledger::evidence::sha256_hex(&read("report.json")));
+    let csv = actledger::report::csv::render(&report);
+    assert_eq!(summary["files"]["report.csv"], actledger::evidence::sha256_hex(csv.as_bytes()));
+    assert!(summary["totals"]["checks"].as_u64() > Some(100));
+    // Everything of a small estate is shown.
+    let rows = |text: &str| text.lines().map(str::to_owned).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(rows(told["findings.csv"][2].as_str().unwrap()), rows(&csv));
+}
+
+#[test]
+fn a_large_estate_is_pages_with_an_index_and_a_pdf_of_forty_pages_that_say_what_is_left_out() {
+    let desk = lived().desk();
+    let store = desk.store().unwrap();
+    let as_of = actledger::jobs::resolve(&desk, &store, &actledger::jobs::AsOf::Latest).unwrap();
+    let mut report =
+        actledger::jobs::view(&desk, &store, as_of, &actledger::report::Scope::default()).unwrap();
+    let few = report.systems.clone();
+    for n in 0..60 {
+        report.systems.extend(few.iter().cloned().map(|mut s| {
+            s.id = format!("{}-{n}", s.id);
+            s.anchor = format!("{}-{n}", s.anchor);
+            s.name = s.id.clone();
+            s
+        }));
+    }
+    let wanted = report.wanted.clone();
+    (0..20).for_each(|_| report.wanted.extend(wanted.clone()));
+    large_pages(&report);
+    let pdf = actledger::report::pdf::render(&report).unwrap();
+    assert!(pdf.len() < 3 << 20, "{} bytes", pdf.len());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large.pdf");
+    std::fs::write(&path, pdf).unwrap();
+    let told = |program: &str, more: &[&str]| {
+        let done = std::process::Command::new(program).arg(&path).args(more).output();
+        crate::support::stdout(&done.unwrap())
+    };
+    let pages = told("pdfinfo", &[])
+        .lines()
+        .find_map(|l| l.strip_prefix("Pages:")?.trim().parse::<usize>().ok())
+        .unwrap();
+    assert!((20..=40).contains(&pages), "{pages} pages");
+    let text = told("pdftotext", &["-"]).replace('\n', " ");
+    for left in [
+        "more decisions",
+        "more systems have no dossier here",
+        "more open findings",
+        "Open findings of further systems",
+    ] {
+        assert!(text.contains(left), "{left}");
+    }
+}
+
+/// The pages of a large report lead to each other, the search finds a system, and no other script may run.
+fn large_pages(report: &actledger::report::Report) {
+    let files = actledger::report::html::document(report).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("pages")).unwrap();
+    files.iter().for_each(|(name, page)| std::fs::write(folder.path().join(name), page).unwrap());
+    assert_eq!(files.len(), 1 + report.systems.len() + report.controls.len());
+    for (name, page) in files.iter().filter(|(n, _)| n.ends_with("report.html") || n.ends_with("-7.html")) {
+        let base = folder.path().join(name);
+        for link in page.split("href=\"").skip(1).filter_map(|l| l.split('"').next()) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let path = if file.is_empty() { base.clone() } else { base.parent().unwrap().join(file) };
+            let there = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{name}: {link}: {e}"));
+            assert!(anchor.is_empty() || there.contains(&format!("id=\"{anchor}\"")), "{name}: {link}");
+        }
+    }
+    let front = &files["report.html"];
+    assert!(front.len() < 2 << 20, "{} bytes", front.len());
+    // What somebody would type, and a script that is not ours; the browser runs the first alone.
+    let typed = "<script>document.title = 'not ours'</script>";
+    let page = front.replace("</body>", &format!("{typed}</body>"));
+    std::fs::write(folder.path().join("tried.html"), page).unwrap();
+    let done = std::process::Command::new("chromium")
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--dump-dom"])
+        .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
+        .arg(format!("file://{}", folder.path().join("tried.html").display()))
+        .output()
+        .unwrap();
+    let seen = crate::support::stdout(&done);
+    assert!(
+        seen.contains("Search systems by name") && !seen.contains("<title>not ours"),
+        "{}",
+        &seen[..2000.min(seen.len())]
+    );
 }
 
 #[test]

@@ -175,12 +175,13 @@ fn headings(page: &str) -> Vec<usize> {
 }
 
 #[test]
-fn each_page_has_one_first_heading_and_leaves_out_no_level() {
+fn axe_finds_nothing_and_each_page_has_one_first_heading_and_leaves_out_no_level() {
     let world = lived_copy();
     let served = Served::start(&world, "");
     let system = world.expected()["orderly"].as_str().unwrap().to_owned();
     let paths = [
         "",
+        "decisions",
         "systems",
         "controls",
         "sources",
@@ -196,12 +197,34 @@ fn each_page_has_one_first_heading_and_leaves_out_no_level() {
         "the document".into(),
         std::fs::read_to_string(project().join("reports/report.html")).unwrap(),
     ));
-    for (name, page) in pages {
-        let levels = headings(&page);
+    for (name, page) in &pages {
+        let levels = headings(page);
         assert!(
             levels.first() == Some(&1) && levels.iter().filter(|l| **l == 1).count() == 1,
             "{name}: {levels:?}"
         );
         assert!(levels.windows(2).all(|w| w[1] <= w[0] + 1), "{name}: {levels:?}");
     }
+    let mail = last_mail_html(&world.path("var/mail"));
+    assert!(mail.contains("Decisions wanted"), "{mail}");
+    pages.push(("the mail".into(), mail));
+    let files = pages.iter().enumerate().map(|(i, (_, page))| {
+        let path = world.path(&format!("page-{i}.html"));
+        // What the server says before the page.
+        std::fs::write(&path, &page[page.find("<!doctype").unwrap()..]).unwrap();
+        path
+    });
+    let files: Vec<_> = files.collect();
+    let done =
+        Command::new("python3").arg(project().join("tests/support/axe.py")).args(&files).output().unwrap();
+    assert!(done.status.success(), "{}{}", stdout(&done), crate::support::stderr(&done));
+}
+
+/// The HTML part of the last mail of a folder, as Python's parser takes it out.
+fn last_mail_html(folder: &std::path::Path) -> String {
+    let script = "import email, email.policy, pathlib, sys
+path = max(pathlib.Path(sys.argv[1]).iterdir())
+mail = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+print(mail.get_body(('html',)).get_content())";
+    stdout(&Command::new("python3").args(["-c", script]).arg(folder).output().unwrap())
 }

@@ -1,10 +1,12 @@
 //! What was not seen, and who accepted what is not satisfied.
 
 use super::super::model as m;
+use super::super::sentences::count;
 use super::Builder;
 use crate::act::{SourceKind, Status};
-use crate::assessment::exceptions;
+use crate::assessment::{Finding, exceptions};
 use crate::evidence::Time;
+use std::collections::BTreeSet;
 
 impl<'a> Builder<'a> {
     pub(super) fn coverage(&self, c: &crate::assessment::Coverage) -> m::Coverage {
@@ -12,7 +14,7 @@ impl<'a> Builder<'a> {
             from: g.from,
             to: g.to,
             when: self.zone.span(g.from, g.to),
-            what: g.what.clone(),
+            what: self.zone.in_text(&g.what),
             reason: g.reason,
             entry: g.entry,
         };
@@ -45,8 +47,32 @@ impl<'a> Builder<'a> {
             late: c.late.iter().map(gap).collect(),
             truncated: c.truncated.clone(),
             outside_layout: self.outside_layout(&c.source),
+            calendar: self.calendar(c),
             looks: looks.iter().filter(|l| l.at >= self.s.assessment.estate.window).map(look).collect(),
         }
+    }
+
+    /// What was seen on each day since we look and up to which it can be judged. A day of which any part is missing is one in part.
+    fn calendar(&self, c: &crate::assessment::Coverage) -> Vec<m::Day> {
+        let Some(begin) = c.begin else { return Vec::new() };
+        let from = begin.max(self.s.assessment.estate.window);
+        let state = |a: Time, b: Time| {
+            let (a, b) = (a.max(from), b.min(c.horizon));
+            let gaps = || {
+                c.gaps
+                    .iter()
+                    .filter(|g| g.from < b && g.to > a || g.from == g.to && g.from >= a && g.from < b)
+            };
+            if gaps().next().is_none() {
+                "seen"
+            } else if gaps().any(|g| g.from <= a && g.to >= b) && c.expected > 1 {
+                "none"
+            } else {
+                "part"
+            }
+        };
+        let days = self.zone.days(from, c.horizon).into_iter();
+        days.map(|(a, b)| m::Day { begin: a, day: self.zone.short_day(a), state: state(a, b) }).collect()
     }
 
     fn outside_layout(&self, source: &str) -> Option<m::OutsideLayout> {
@@ -133,31 +159,94 @@ impl<'a> Builder<'a> {
             .collect()
     }
 
-    pub(super) fn not_seen(&self) -> Vec<String> {
+    /// What was not seen, in a line each.
+    pub(super) fn not_seen(&self, missing: &[m::Missing]) -> Vec<String> {
+        let line = |m: &m::Missing, what: &String| {
+            if m.unit.is_empty() { what.clone() } else { format!("{}: {what}", m.source) }
+        };
+        missing.iter().flat_map(|m| m.what.iter().map(move |what| line(m, what))).collect()
+    }
+
+    /// What was not seen of each source, and what could not be assessed for it.
+    pub(super) fn missing(&self) -> Vec<m::Missing> {
+        let sources = self.s.assessment.estate.coverage.values().map(|c| {
+            let what = self.gaps(c);
+            let effect = if what.is_empty() { String::new() } else { self.effect(c.kind, &reasons(c)) };
+            let (source, unit) = (c.source.clone(), c.unit.to_owned());
+            m::Missing { source, unit, expected: c.expected, seen: c.seen, what, effect }
+        });
+        let kinds =
+            [SourceKind::FlowLogs, SourceKind::Gatekeeper, SourceKind::Sentinel, SourceKind::ModelArtifacts];
+        let absent = kinds.into_iter().filter(|k| self.s.assessment.estate.sources(*k).next().is_none());
+        let absent = absent.map(|kind| m::Missing {
+            source: kind.name().into(),
+            unit: String::new(),
+            expected: 0,
+            seen: 0,
+            what: vec![format!("no source of kind {} is configured", kind.name())],
+            effect: self.effect(kind, &["not-collected"]),
+        });
+        sources.chain(absent).collect()
+    }
+
+    fn gaps(&self, c: &crate::assessment::Coverage) -> Vec<String> {
         let mut lines = Vec::new();
-        for c in self.s.assessment.estate.coverage.values() {
-            if let Some(off) = &c.off {
-                lines.push(format!("{} is switched off: {off}", c.source));
-            } else if c.begin.is_none() {
-                lines.push(format!("{} was never read", c.source));
-            } else if c.stale {
-                lines.push(format!("{}: nothing complete was read within its limit", c.source));
-            }
-            let shown = c.gaps.iter().take(5);
-            lines
-                .extend(shown.map(|g| format!("{}: {}, {}", c.source, self.zone.span(g.from, g.to), g.what)));
-            if c.gaps.len() > 5 {
-                lines.push(format!("{}: {} more gaps", c.source, c.gaps.len() - 5));
-            }
-            lines.extend(c.truncated.iter().map(|t| format!("{}: {t}", c.source)));
+        if let Some(off) = &c.off {
+            lines.push(format!("it is switched off: {off}"));
+        } else if c.begin.is_none() {
+            lines.push("it was never read".into());
+        } else if c.stale {
+            lines.push("nothing complete was read within its limit".into());
         }
-        for kind in
-            [SourceKind::FlowLogs, SourceKind::Gatekeeper, SourceKind::Sentinel, SourceKind::ModelArtifacts]
-        {
-            if self.s.assessment.estate.sources(kind).next().is_none() {
-                lines.push(format!("no source of kind {} is configured", kind.name()));
-            }
+        let shown = c.gaps.iter().take(GAPS);
+        lines.extend(
+            shown.map(|g| format!("{}, {}", self.zone.span(g.from, g.to), self.zone.in_text(&g.what))),
+        );
+        if c.gaps.len() > GAPS {
+            lines.push(format!("{} more gaps", c.gaps.len() - GAPS));
         }
+        lines.extend(c.truncated.iter().cloned());
         lines
     }
+
+    /// Which checks could not be assessed, as a whole or for a part, for one of these reasons of a kind of source.
+    fn effect(&self, kind: SourceKind, reasons: &[&str]) -> String {
+        let needs = |f: &&Finding| {
+            let control = self.s.catalogue.control(&f.control);
+            control.is_some_and(|c| c.needed.contains(&kind) || c.any_of.contains(&kind))
+        };
+        let lacks = |f: &&Finding| {
+            let mut units = f.units.iter().filter(|u| u.status == Status::NotAssessed);
+            f.status == Status::NotAssessed && reasons.contains(&f.reason.as_str())
+                || units.any(|u| reasons.contains(&u.reason.as_str()))
+        };
+        let found: Vec<&Finding> = self.findings().filter(needs).filter(lacks).collect();
+        let systems: BTreeSet<&str> = found.iter().filter_map(|f| f.system.as_deref()).collect();
+        let controls: BTreeSet<&str> = found.iter().map(|f| f.control.as_str()).collect();
+        let whole = found.iter().filter(|f| f.status == Status::NotAssessed).count() as u64;
+        let named: Vec<&str> = controls.iter().copied().take(3).collect();
+        let more = controls.len().saturating_sub(named.len());
+        match found.len() as u64 {
+            0 => "no check depends on it".into(),
+            n => format!(
+                "{} of {}: {whole} not assessed at all, {} in part ({}{})",
+                count(n, "check", "checks"),
+                count(systems.len() as u64, "system", "systems"),
+                n - whole,
+                named.join(", "),
+                if more > 0 { format!(" and {more} more") } else { String::new() },
+            ),
+        }
+    }
 }
+
+/// Reason codes of what a source did not show.
+fn reasons(c: &crate::assessment::Coverage) -> Vec<&'static str> {
+    let truncated = if c.truncated.is_empty() { None } else { Some("truncated") };
+    let whole = if c.off.is_some() || c.begin.is_none() { Some("not-collected") } else { None };
+    let stale = if c.stale { Some("source-gap") } else { None };
+    c.gaps.iter().map(|g| g.reason).chain(truncated).chain(whole).chain(stale).collect()
+}
+
+/// Gaps of a source that are told one by one.
+const GAPS: usize = 5;

@@ -1,10 +1,15 @@
 //! What changed since the last report.
 
 use super::super::model as m;
-use super::super::sentences::reason;
+use super::super::sentences::{name, reason};
 use super::Builder;
-use crate::assessment::facts::UnitState;
-use std::collections::BTreeMap;
+use crate::assessment::Finding;
+use crate::assessment::facts::{Seen, UnitState};
+use crate::evidence::record::FindingChange;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Kinds of change, in the order in which they are told.
+const KINDS: [&str; 8] = ["new", "more", "reopened", "resolved", "fewer", "unknown", "other", "not assessed"];
 
 impl<'a> Builder<'a> {
     /// Transitions within the period, put together by finding and kind of change.
@@ -13,29 +18,30 @@ impl<'a> Builder<'a> {
         if period.first {
             return Vec::new();
         }
-        let mut found: BTreeMap<(usize, u64, &'static str), m::Change> = BTreeMap::new();
-        for change in
-            self.s.facts.own.changes.iter().filter(|c| c.value.at > period.from && c.value.at <= period.to)
-        {
+        let in_period = |c: &&Seen<FindingChange>| c.value.at > period.from && c.value.at <= period.to;
+        let changes: Vec<&Seen<FindingChange>> = self.s.facts.own.changes.iter().filter(in_period).collect();
+        let findings: BTreeMap<String, &Finding> = self.findings().map(|f| (f.key(), f)).collect();
+        let open = self.open(&changes);
+        let mut found: BTreeMap<(usize, u64), m::Change> = BTreeMap::new();
+        for change in changes {
             let c = &change.value;
             let (control, system) = c.finding.split_once(' ').unwrap_or((&c.finding, ""));
             if !self.asks(system) {
                 continue;
             }
             let state = self.s.facts.own.units.get(&(c.finding.clone(), c.unit.clone()));
-            let Some((order, what)) = kind_of_change(c, state) else { continue };
-            let finding = self.s.assessment.findings.iter().find(|f| f.key() == c.finding);
-            let unit = finding.and_then(|f| f.units.iter().find(|u| u.id == c.unit));
-            let entry = found.entry((order, c.number, what)).or_insert_with(|| m::Change {
+            let Some(what) = kind_of_change(c, state, &open) else { continue };
+            let unit = findings.get(&c.finding).and_then(|f| f.units.iter().find(|u| u.id == c.unit));
+            let note = unit.map(|u| if u.note.is_empty() { reason(&u.reason) } else { u.note.clone() });
+            let order = KINDS.iter().position(|k| *k == what).unwrap_or(KINDS.len());
+            let entry = found.entry((order, c.number)).or_insert_with(|| m::Change {
                 what,
                 number: c.number,
                 control: control.to_owned(),
                 system: system.to_owned(),
                 units: Vec::new(),
                 cause: c.cause.clone(),
-                note: unit
-                    .map(|u| if u.note.is_empty() { reason(&u.reason) } else { u.note.clone() })
-                    .unwrap_or_default(),
+                note: self.told(&note.unwrap_or_default()),
                 entries: Vec::new(),
             });
             entry.units.push(c.unit.clone());
@@ -43,22 +49,81 @@ impl<'a> Builder<'a> {
         }
         found.into_values().collect()
     }
+
+    /// Of the findings that changed: those that were open before the period, and those that are open now.
+    fn open<'c>(&self, changes: &[&'c Seen<FindingChange>]) -> Open<'c> {
+        let (mut open, mut changed) = (Open::default(), BTreeSet::new());
+        for c in changes.iter().map(|c| &c.value) {
+            // The first change of a unit tells what it was before the period.
+            if changed.insert((c.finding.as_str(), c.unit.as_str())) && c.from.as_deref() == Some(OPEN) {
+                open.before.insert(c.finding.as_str());
+            }
+        }
+        let findings: BTreeSet<&str> = changed.iter().map(|(finding, _)| *finding).collect();
+        for finding in findings {
+            let units = self.s.facts.own.units_of(finding);
+            for (unit, _) in units.filter(|(_, u)| u.status.as_deref() == Some(OPEN)) {
+                open.now.insert(finding);
+                if !changed.contains(&(finding, unit)) {
+                    open.before.insert(finding);
+                }
+            }
+        }
+        open
+    }
+}
+
+const OPEN: &str = "not-satisfied";
+
+/// Keys of findings with an open unit.
+#[derive(Default)]
+struct Open<'c> {
+    before: BTreeSet<&'c str>,
+    now: BTreeSet<&'c str>,
 }
 
 /// What a transition means for people; none when it only tells what is told elsewhere.
-fn kind_of_change(
-    c: &crate::evidence::record::FindingChange,
-    state: Option<&UnitState>,
-) -> Option<(usize, &'static str)> {
+fn kind_of_change(c: &FindingChange, state: Option<&UnitState>, open: &Open<'_>) -> Option<&'static str> {
     let (from, to) = (c.from.as_deref(), c.to.as_deref());
-    let open = |s: Option<&str>| s == Some("not-satisfied");
-    match (open(from), open(to)) {
-        (false, true) if state.is_some_and(|s| s.reopened) => Some((1, "reopened")),
-        (false, true) if c.cause == "evidence" => Some((0, "new")),
-        (true, false) if to == Some("not-assessed") => Some((3, "unknown")),
-        (true, false) if ["evidence", "deleted"].contains(&c.cause.as_str()) => Some((2, "resolved")),
-        (true, false) | (false, true) => Some((4, "other")),
-        (false, false) if to == Some("not-assessed") => Some((5, "not assessed")),
+    let is_open = |s: Option<&str>| s == Some(OPEN);
+    let key = c.finding.as_str();
+    match (is_open(from), is_open(to)) {
+        (false, true) if state.is_some_and(|s| s.reopened) => Some("reopened"),
+        (false, true) if c.cause == "evidence" && open.before.contains(key) => Some("more"),
+        (false, true) if c.cause == "evidence" => Some("new"),
+        (true, false) if to == Some("not-assessed") => Some("unknown"),
+        (true, false) if ["evidence", "deleted"].contains(&c.cause.as_str()) => {
+            Some(if open.now.contains(key) { "fewer" } else { "resolved" })
+        }
+        (true, false) | (false, true) => Some("other"),
+        (false, false) if to == Some("not-assessed") => Some("not assessed"),
         _ => None,
+    }
+}
+
+impl m::Change {
+    /// Its system for people.
+    pub fn of(&self) -> String {
+        if self.system.is_empty() { "estate".into() } else { name(&self.system) }
+    }
+
+    /// What was seen, or of how many units.
+    pub fn told(&self) -> String {
+        if self.note.is_empty() {
+            super::super::sentences::count(self.units.len() as u64, "unit", "units")
+        } else {
+            self.note.clone()
+        }
+    }
+
+    /// What a kind of change is called.
+    pub fn title(&self) -> &'static str {
+        match self.what {
+            "more" => "more of the same",
+            "fewer" => "resolved in part",
+            "unknown" => "no longer known",
+            "not assessed" => "no longer assessed",
+            other => other,
+        }
     }
 }

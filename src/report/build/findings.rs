@@ -1,7 +1,7 @@
 //! A finding and its units: status, lifecycle, what they rest on; and the page of each control.
 
 use super::super::model as m;
-use super::super::sentences::{duty_in_full, reason, summary};
+use super::super::sentences::{duty_in_full, name, reason, summary};
 use super::{Builder, anchor};
 use crate::act::Status;
 use crate::assessment::due::Due;
@@ -9,6 +9,8 @@ use crate::assessment::facts::UnitState;
 use crate::assessment::findings::OTHERS;
 use crate::assessment::{Counts, Finding, System, Unit};
 use crate::evidence::{Time, hex, sha256_hex};
+use regex::Regex;
+use std::sync::LazyLock;
 
 impl<'a> Builder<'a> {
     pub(super) fn finding(&self, f: &Finding) -> m::Finding {
@@ -47,11 +49,23 @@ impl<'a> Builder<'a> {
             excepted: f.excepted,
             unprovided: false,
             counts: f.counts,
-            summary: summary(f),
+            summary: self.summary(f),
             remediation: text(|c| &c.remediation),
             limit: text(|c| &c.limit),
             units: shown.map(|u| self.unit(f, &key, u)).collect(),
         }
+    }
+
+    /// What a finding showed, with the times of the house.
+    pub(super) fn summary(&self, f: &Finding) -> String {
+        self.told(&summary(f))
+    }
+
+    /// A sentence of a rule for people: times of the house, and no identifiers of clusters.
+    pub(super) fn told(&self, text: &str) -> String {
+        static CLUSTER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\bk8s:[0-9a-f-]{36}/").ok());
+        let text = self.zone.in_text(text);
+        CLUSTER.as_ref().map_or(text.clone(), |cluster| cluster.replace_all(&text, "").into_owned())
     }
 
     /// By when an open finding is to be put right.
@@ -97,7 +111,7 @@ impl<'a> Builder<'a> {
             first_seen: state.and_then(|s| s.first_open),
             since: state.and_then(|s| s.since),
             until,
-            note: if u.note.is_empty() { reason(&u.reason) } else { u.note.clone() },
+            note: if u.note.is_empty() { reason(&u.reason) } else { self.told(&u.note) },
             line,
             excepted: u.excepted.as_ref().map(|x| m::Accepted {
                 how: x.how,
@@ -137,12 +151,12 @@ impl<'a> Builder<'a> {
                 let mut counts = Counts::default();
                 findings.iter().for_each(|f| counts.add(f.status));
                 let row = |f: &&Finding| m::ControlRow {
-                    system: f.system.clone().unwrap_or_else(|| "estate".into()),
+                    system: f.system.as_deref().map_or_else(|| "estate".into(), name),
                     anchor: f.system.as_deref().map(anchor).unwrap_or_default(),
                     status: f.status,
                     excepted: f.excepted,
                     counts: f.counts,
-                    summary: summary(f),
+                    summary: self.summary(f),
                 };
                 let line = |l: &crate::act::Line| {
                     let why = if l.reason.is_empty() { String::new() } else { format!(" ({})", l.reason) };

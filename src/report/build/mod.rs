@@ -5,6 +5,7 @@ mod changes;
 mod findings;
 mod integrity;
 mod systems;
+mod timeline;
 mod unprovided;
 mod wanted;
 
@@ -16,6 +17,7 @@ use crate::assessment::{Assessment, Basis, Facts, Finding, System};
 use crate::evidence::Time;
 use crate::evidence::record::{AssessmentRun, Metric};
 use crate::ledger::Hash;
+use std::collections::BTreeMap;
 
 /// What a report is made from: a record that was checked, and the verdicts on it.
 pub struct Source<'a> {
@@ -72,7 +74,7 @@ impl Scope {
 }
 
 /// Nights that trends go back.
-const NIGHTS: usize = 30;
+const NIGHTS: usize = 90;
 
 /// Makes the view model.
 pub fn build(s: &Source<'_>) -> m::Report {
@@ -90,6 +92,8 @@ pub fn build(s: &Source<'_>) -> m::Report {
     let changes = b.changes();
     let totals = b.totals(&systems, &estate);
     let wanted = b.wanted();
+    let missing = b.missing();
+    let not_seen = b.not_seen(&missing);
     m::Report {
         as_of: b.as_of(),
         period: b.period(),
@@ -101,15 +105,18 @@ pub fn build(s: &Source<'_>) -> m::Report {
         scope: if s.scope.is_whole() { Vec::new() } else { systems.iter().map(|x| x.id.clone()).collect() },
         integrity: b.integrity(),
         coverage: s.assessment.estate.coverage.values().map(|c| b.coverage(c)).collect(),
-        opening: b.opening(&totals, &wanted),
+        opening: b.opening(&totals, &wanted, &missing),
         totals,
         levels: b.levels(&systems, &estate),
+        teams: teams(&systems),
         trends: b.trends(),
         wanted,
         exceptions: b.exceptions(),
         decisions: b.decisions(),
         changes,
-        not_seen: b.not_seen(),
+        mails: b.mails(),
+        not_seen,
+        missing,
         controls: b.controls(),
         law: b.law(),
         systems,
@@ -291,6 +298,36 @@ impl<'a> Builder<'a> {
         m::Trends { nights: nights.iter().map(|r| r.at).collect(), rows }
     }
 
+    /// Mails of the last month that wait or were given up, in a sentence each; of reports on everything, which all lists read.
+    fn mails(&self) -> Vec<String> {
+        const MONTH: i64 = 31 * 86_400;
+        let at = self.s.run.at;
+        let waiting = self.s.facts.own.waiting.values().map(|w| &w.value);
+        let recent = waiting.filter(|m| self.s.scope.is_whole() && at.seconds() - m.at.seconds() < MONTH);
+        let told = recent.map(|mail| {
+            let list = mail.list + 1;
+            let to = mail.recipient.map_or_else(String::new, |n| format!(" to recipient {}", n + 1));
+            let state = match &mail.attempts {
+                Some(a) if a.again.is_none() => {
+                    format!("was given up after {}", count(a.count, "attempt", "attempts"))
+                }
+                Some(a) => format!("still waits after {}", count(a.count, "attempt", "attempts")),
+                None => "still waits".into(),
+            };
+            format!("The mail of {}{to} of list {list} {state}.", self.zone.day(mail.at))
+        });
+        told.take(10).collect()
+    }
+
+    /// Dates of the timetable in the next year.
+    fn dates(&self) -> Vec<(String, String, String)> {
+        let (today, year) = (self.s.run.at, self.s.run.at.plus_years(1));
+        let dates = self.s.catalogue.timetable.iter().filter_map(|d| Some((d, d.date.parse::<Time>().ok()?)));
+        let mut soon: Vec<_> = dates.filter(|(_, t)| *t > today && *t <= year).collect();
+        soon.sort_by_key(|(_, t)| *t);
+        soon.iter().map(|(d, t)| (self.zone.day(*t), d.what.clone(), d.basis.clone())).collect()
+    }
+
     fn law(&self) -> m::Law {
         let law = &self.s.catalogue.law;
         let today = self.s.run.at;
@@ -303,6 +340,7 @@ impl<'a> Builder<'a> {
             catalogue: format!("{} (SHA-256 {}…)", self.s.catalogue.version, &self.s.catalogue.sha256[..8]),
             presumption: law.presumption_of_conformity.clone(),
             own: self.own(),
+            dates: self.dates(),
             next: next.map(|d| format!("{}: {} ({})", day(&d.date), d.what, d.basis)).unwrap_or_default(),
             no_evidence: self
                 .s
@@ -314,40 +352,68 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Two or three sentences for the reader who reads nothing else.
-    fn opening(&self, t: &m::Totals, wanted: &[m::Wanted]) -> Vec<String> {
-        let open = match t.open {
-            0 => "No finding is open.".to_owned(),
+    /// Three or four sentences for the reader who reads nothing else.
+    fn opening(&self, t: &m::Totals, wanted: &[m::Wanted], missing: &[m::Missing]) -> Vec<String> {
+        let overdue = wanted.iter().filter(|w| w.overdue).count() as u64;
+        let mut lines = vec![match wanted.len() as u64 {
+            0 => "No decision is wanted.".to_owned(),
             n => format!(
-                "{}: {}, {}, {}.",
-                count(n, "finding is open", "findings are open"),
-                count(
-                    t.in_force,
-                    "concerns a duty of the Act in force",
-                    "concern a duty of the Act in force"
-                ),
-                count(t.to_come, "a duty to come", "a duty to come"),
-                count(t.house, "only a rule of the house", "only rules of the house"),
+                "{}{}.",
+                count(n, "decision is wanted", "decisions are wanted"),
+                if overdue > 0 { format!(", {overdue} of them overdue") } else { String::new() }
             ),
-        };
-        let first: Vec<String> = wanted.iter().take(3).map(|w| format!("{}: {}", w.told(), w.what)).collect();
-        let seen = match self.not_seen().len() as u64 {
-            0 => "Every source was read through.".to_owned(),
-            n => format!("Not everything was seen: {}.", count(n, "thing is missing", "things are missing")),
-        };
-        let mut lines = vec![open];
-        if !first.is_empty() {
-            lines.push(format!("First: {}.", first.join("; ")));
+        }];
+        if !wanted.is_empty() {
+            let first = wanted.iter().take(3).map(|w| format!("{}: {}", w.told(), w.what));
+            lines.push(format!("First: {}.", first.collect::<Vec<_>>().join("; ")));
         }
-        lines.push(seen);
-        if self.period().first {
+        lines.push(match (t.open, t.in_force) {
+            (0, _) => "No finding is open.".to_owned(),
+            (_, 0) => "No open finding concerns a duty of the Act that is in force today.".to_owned(),
+            (n, k) => format!(
+                "Of {}, {}.",
+                count(n, "open finding", "open findings"),
+                count(
+                    k,
+                    "concerns a duty of the Act in force today",
+                    "concern a duty of the Act in force today"
+                )
+            ),
+        });
+        lines.push(match missing.iter().filter(|m| !m.what.is_empty()).count() as u64 {
+            0 => "Every source was read through.".to_owned(),
+            n => format!("Not everything was seen: {}.", count(n, "source has gaps", "sources have gaps")),
+        });
+        let period = self.period();
+        if period.first {
             lines.push(
                 "There is no earlier nightly report to compare with, so nothing is called new or resolved."
                     .into(),
             );
+        } else if period.nights > 1 {
+            lines.push(format!(
+                "No report was made between {} and {}: this one stands for {} nights.",
+                period.from_local, period.to_local, period.nights
+            ));
         }
         lines
     }
+}
+
+/// Systems and their findings by team.
+fn teams(systems: &[m::System]) -> Vec<m::TeamRow> {
+    let mut teams: BTreeMap<&str, m::TeamRow> = BTreeMap::new();
+    for s in systems {
+        let team = if s.team == "-" { "no team" } else { &s.team };
+        let row =
+            teams.entry(team).or_insert_with(|| m::TeamRow { team: team.into(), ..m::TeamRow::default() });
+        row.systems += 1;
+        row.high += u64::from(s.risk_level.effective == Level::High.name());
+        row.accepted += s.accepted;
+        row.open += s.open;
+        s.findings.iter().for_each(|f| row.counts.add(f.status));
+    }
+    teams.into_values().collect()
 }
 
 /// The most severe first.

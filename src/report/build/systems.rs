@@ -1,6 +1,7 @@
 //! The dossier of a system: levels, findings, what ran, which files were stored, which runs were applied.
 
 use super::super::model as m;
+use super::super::sentences::name;
 use super::{Builder, anchor, rank};
 use crate::act::{Level, Status};
 use crate::assessment::estate::model_version;
@@ -24,6 +25,7 @@ impl<'a> Builder<'a> {
         let not = |f: &&m::Finding| f.status == Status::NotSatisfied;
         m::System {
             id: x.id.clone(),
+            name: name(&x.id),
             anchor: anchor(&x.id),
             team: x.team().to_owned(),
             owner: x.register.owner.clone(),
@@ -34,6 +36,7 @@ impl<'a> Builder<'a> {
             annex: x.annex().map_or_else(not_stated, str::to_owned),
             in_use: x.register.put_into_service.map_or_else(|| "not stated".into(), |t| self.zone.day(t)),
             risk_level: self.risk_level(x),
+            timeline: self.timeline(x),
             counts,
             open: findings.iter().filter(not).filter(|f| !f.excepted).count() as u64,
             accepted: findings.iter().filter(not).filter(|f| f.excepted).count() as u64,
@@ -136,7 +139,7 @@ impl<'a> Builder<'a> {
         versions.into_iter().take(SETS).map(set).collect()
     }
 
-    fn histories(&self, bucket: &str, prefix: &str) -> Vec<&'a [Seen<Version>]> {
+    pub(super) fn histories(&self, bucket: &str, prefix: &str) -> Vec<&'a [Seen<Version>]> {
         self.s.facts.versions.below(&format!("s3:{bucket}/{prefix}")).map(|(_, history)| history).collect()
     }
 

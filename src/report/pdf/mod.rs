@@ -1,4 +1,9 @@
-//! The PDF, set by typst in this process: PDF/A-3a and PDF/UA-1, the same bytes for the same report.
+//! The PDF, set by typst: PDF/A-3a and PDF/UA-1, the same bytes for the same report. It is for reading, so what it shows is
+//! bounded ([`manuscript`]) and the rest is in the files that it names.
+
+mod manuscript;
+
+pub use manuscript::{File, Manuscript, PAGES};
 
 use super::model::Report;
 use std::sync::OnceLock;
@@ -11,32 +16,54 @@ use typst::{Library, LibraryExt, World};
 use typst_layout::PagedDocument;
 use typst_pdf::{PdfOptions, PdfStandard, PdfStandards};
 
-const TEMPLATE: &str = include_str!("../../templates/report.typ");
+const TEMPLATE: &str = include_str!("../../../templates/report.typ");
+/// How often a report that is too long is set again, each time with fewer rows.
+const TRIES: usize = 4;
 
 /// Why a PDF could not be made.
 #[derive(Debug, thiserror::Error)]
 #[error("the PDF could not be set: {0}")]
 pub struct PdfError(String);
 
-/// The report as PDF.
+/// The report as PDF, set in this process.
 ///
 /// # Errors
 /// What typst says; a report that the view model allows always sets.
 pub fn render(report: &Report) -> Result<Vec<u8>, PdfError> {
-    let data = serde_json::to_vec(report).map_err(|e| PdfError(e.to_string()))?;
-    let press = Press::new(data)?;
-    let document: PagedDocument = typst::compile(&press).output.map_err(|e| told(&e))?;
+    set(manuscript::of(report)?)
+}
+
+/// What is set, for a process that does nothing else.
+///
+/// # Errors
+/// A report that is no JSON.
+pub fn manuscript(report: &Report) -> Result<Manuscript, PdfError> {
+    manuscript::of(report)
+}
+
+/// Sets a manuscript, with fewer of its rows when it comes to more than [`PAGES`] pages.
+///
+/// # Errors
+/// What typst says.
+pub fn set(mut manuscript: Manuscript) -> Result<Vec<u8>, PdfError> {
     let standards =
         PdfStandards::new(&[PdfStandard::A_3a, PdfStandard::Ua_1]).map_err(|e| PdfError(format!("{e:?}")))?;
-    let options = PdfOptions {
-        ident: Smart::Custom(format!("{} {}", report.integrity.origin, report.as_of.root)),
-        standards,
-        ..PdfOptions::default()
-    };
-    let bytes = typst_pdf::pdf(&document, &options).map_err(|e| told(&e));
-    // What typst remembers between compilations grows without end in a daemon.
-    typst::comemo::evict(0);
-    bytes
+    for _ in 0..TRIES {
+        let press = Press::new(serde_json::to_vec(&manuscript).map_err(|e| PdfError(e.to_string()))?)?;
+        let document: PagedDocument = typst::compile(&press).output.map_err(|e| told(&e))?;
+        let pages = document.pages().len();
+        if pages > PAGES && manuscript.shorten(pages) {
+            // What typst remembers between compilations grows without end in a daemon.
+            typst::comemo::evict(0);
+            continue;
+        }
+        let ident = Smart::Custom(manuscript.ident.clone());
+        let options = PdfOptions { ident, standards, ..PdfOptions::default() };
+        let bytes = typst_pdf::pdf(&document, &options).map_err(|e| told(&e));
+        typst::comemo::evict(0);
+        return bytes;
+    }
+    Err(PdfError(format!("it has more than {PAGES} pages")))
 }
 
 fn told(errors: &[SourceDiagnostic]) -> PdfError {
@@ -74,7 +101,7 @@ impl Press {
         Ok(Press {
             library: LazyHash::new(Library::default()),
             main,
-            data: (id("report.json")?, Bytes::new(data)),
+            data: (id("manuscript.json")?, Bytes::new(data)),
         })
     }
 }

@@ -1,0 +1,98 @@
+//! What happened to a system in the window: its planes on one axis.
+
+use super::super::model as m;
+use super::super::sentences::count;
+use super::Builder;
+use crate::act::SourceKind;
+use crate::assessment::System;
+use crate::evidence::Time;
+
+impl Builder<'_> {
+    pub(super) fn timeline(&self, x: &System) -> m::Timeline {
+        let estate = &self.s.assessment.estate;
+        let begin = estate.coverage.values().filter_map(|c| c.begin).min();
+        let (from, to) = (begin.map_or(estate.window, |b| b.max(estate.window)), self.s.run.at);
+        let lanes = vec![
+            self.terraform(x, from),
+            self.watched("admission", SourceKind::Gatekeeper, from),
+            self.production(x, (from, to)),
+            self.files(x, from),
+            self.watched("network", SourceKind::FlowLogs, from),
+            self.level_changes(x, from),
+        ];
+        m::Timeline { from, to, lanes }
+    }
+
+    fn terraform(&self, x: &System, from: Time) -> m::Lane {
+        let runs = self.s.facts.terraform.applied(&x.workspaces).into_iter();
+        let runs: Vec<_> =
+            runs.map(|(f, r)| (f.overrides.len() as u64, r.value.applied.unwrap_or(r.at))).collect();
+        let recent: Vec<_> = runs.iter().filter(|(_, at)| *at >= from).collect();
+        let overrides: u64 = recent.iter().map(|(n, _)| n).sum();
+        let told = format!(
+            "{}, {}",
+            count(recent.len() as u64, "run applied", "runs applied"),
+            count(overrides, "override", "overrides")
+        );
+        lane("terraform", told, Vec::new(), recent.iter().map(|(_, at)| *at).collect())
+    }
+
+    fn production(&self, x: &System, (from, to): (Time, Time)) -> m::Lane {
+        let mut bars: Vec<m::Bar> = x
+            .deployed
+            .iter()
+            .filter(|(_, s)| s.is_recent(from))
+            .map(|(version, s)| m::Bar {
+                from: s.start.unwrap_or(from).max(from),
+                to: s.end.unwrap_or(to),
+                label: version.clone(),
+            })
+            .collect();
+        bars.sort_by_key(|b| b.from);
+        let names: Vec<&str> = bars.iter().map(|b| b.label.as_str()).collect();
+        let told = if names.is_empty() { "nothing was seen to run".into() } else { names.join(", then ") };
+        lane("in production", told, bars, Vec::new())
+    }
+
+    fn files(&self, x: &System, from: Time) -> m::Lane {
+        let histories =
+            x.artifacts.values().flatten().flat_map(|(bucket, prefix)| self.histories(bucket, prefix));
+        let first = histories.filter_map(|history| history.first()).map(|seen| seen.value.stored);
+        let mut stored: Vec<Time> = first.flatten().filter(|t| *t >= from).collect();
+        stored.sort_unstable();
+        let told = format!("{} stored in the window", count(stored.len() as u64, "file", "files"));
+        stored.dedup_by_key(|t| t.seconds() / 3600);
+        lane("model files", told, Vec::new(), stored)
+    }
+
+    /// Where the sources of a kind were read, as the network and the cluster are the same for all systems.
+    fn watched(&self, name: &'static str, kind: SourceKind, from: Time) -> m::Lane {
+        let sources = || self.s.assessment.estate.sources(kind);
+        let (expected, seen) = sources().fold((0, 0), |(e, s), c| (e + c.expected, s + c.seen));
+        let unit = sources().next().map_or("", |c| c.unit);
+        let bars = sources()
+            .filter_map(|c| Some(m::Bar { from: c.begin?.max(from), to: c.horizon, label: String::new() }));
+        let gaps = sources().flat_map(|c| &c.gaps);
+        let gaps = gaps.map(|g| m::Bar { from: g.from, to: g.to, label: g.what.clone() });
+        let told =
+            if unit.is_empty() { "not collected".into() } else { format!("{seen} of {expected} {unit}") };
+        let mut lane = lane(name, told, bars.take(1).collect(), Vec::new());
+        lane.gaps = gaps.take(50).collect();
+        lane
+    }
+
+    fn level_changes(&self, x: &System, from: Time) -> m::Lane {
+        let changes = self.s.facts.own.levels.get(&x.id).into_iter().flatten();
+        let at: Vec<Time> = changes.map(|c| c.value.at).filter(|t| *t >= from).collect();
+        let told = format!(
+            "{}, {}",
+            x.level().name(),
+            count(at.len() as u64, "statement or change", "statements or changes")
+        );
+        lane("risk level", told, Vec::new(), at)
+    }
+}
+
+fn lane(name: &'static str, told: String, bars: Vec<m::Bar>, points: Vec<Time>) -> m::Lane {
+    m::Lane { name, told, bars, points, gaps: Vec::new() }
+}

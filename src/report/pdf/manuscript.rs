@@ -1,0 +1,177 @@
+//! What the PDF shows of a report: everything of a small estate; of a large one the dossiers of the systems with the most that is
+//! open, the open findings of the next, and counts of all. The whole is in report.json and report.csv, which it names by digest.
+
+use super::super::charts::{self, Chart};
+use super::super::local::Zone;
+use super::super::model::{Report, System};
+use super::super::{csv, json};
+use super::PdfError;
+use crate::evidence::sha256_hex;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Pages of a PDF, at most.
+pub const PAGES: usize = 40;
+/// Findings in dossiers, and open ones in the table after them; about as many as fit.
+const TOLD: usize = 300;
+const LISTED: usize = 400;
+/// Rows of each other table.
+const ROWS: usize = 150;
+/// Bytes of the CSV that is attached.
+const CSV: usize = 1 << 20;
+
+/// All that typst gets.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Manuscript {
+    /// What the identifier of the file is made from.
+    pub ident: String,
+    /// The report, with at most the systems and rows that fit.
+    pub report: Value,
+    /// What was left out: list to how many.
+    pub more: BTreeMap<String, usize>,
+    /// Open findings of systems without a dossier.
+    pub listed: Vec<Value>,
+    /// Drawings by name.
+    pub charts: BTreeMap<String, Chart>,
+    /// Files that are attached.
+    pub files: Vec<File>,
+}
+
+/// An attached file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct File {
+    /// Its name.
+    pub name: String,
+    /// Media type.
+    pub mime: String,
+    /// What it is.
+    pub about: String,
+    /// Its content.
+    pub text: String,
+}
+
+pub(super) fn of(report: &Report) -> Result<Manuscript, PdfError> {
+    let zone = Zone::named(&report.timezone);
+    let told = told(report);
+    let mut value = serde_json::to_value(report).map_err(|e| PdfError(e.to_string()))?;
+    let mut more = BTreeMap::new();
+    let names = |s: &&System| told.contains(&s.id.as_str());
+    if let Some(systems) = value["systems"].as_array_mut() {
+        systems.retain(|s| s["id"].as_str().is_some_and(|id| told.contains(&id)));
+        more.insert("systems".to_owned(), report.systems.len() - systems.len());
+        systems.iter_mut().for_each(slim);
+    }
+    for list in ["wanted", "changes", "exceptions", "decisions", "missing", "coverage", "teams", "unprovided"]
+    {
+        if let Some(rows) = value[list].as_array_mut() {
+            more.insert(list.to_owned(), rows.len().saturating_sub(ROWS));
+            rows.truncate(ROWS);
+        }
+    }
+    let overview = report.systems.iter().take(ROWS).map(|s| {
+        json!({ "id": s.id, "name": s.name, "team": s.team, "level": s.risk_level.effective, "disputed": s.risk_level.disputed,
+                "open": s.open, "accepted": s.accepted, "counts": s.counts })
+    });
+    value["overview"] = overview.collect();
+    value["changed"] = report.changed().into();
+    more.insert("overview".to_owned(), report.systems.len().saturating_sub(ROWS));
+    let open = report.systems.iter().filter(|s| !names(s)).flat_map(|s| {
+        s.findings.iter().filter(|f| f.status == crate::act::Status::NotSatisfied && !f.excepted).map(
+            move |f| {
+                json!({ "system": s.name, "number": f.number, "title": f.title, "summary": f.summary,
+                    "by": f.deadline.as_ref().map(|d| &d.told) })
+            },
+        )
+    });
+    let mut listed: Vec<Value> = open.collect();
+    more.insert("listed".to_owned(), listed.len().saturating_sub(LISTED));
+    listed.truncate(LISTED);
+    let lines = report.systems.iter().filter(names);
+    let timelines = lines.filter_map(|s| Some((format!("timeline {}", s.id), charts::timeline(s, &zone)?)));
+    let named = [("trend", charts::trend(report)), ("calendar", charts::calendar(&report.coverage))];
+    let named = named.into_iter().filter_map(|(name, chart)| Some((name.to_owned(), chart?)));
+    Ok(Manuscript {
+        ident: format!("{} {}", report.integrity.origin, report.as_of.root),
+        charts: named.chain(timelines).collect(),
+        files: files(report, &told),
+        report: value,
+        more,
+        listed,
+    })
+}
+
+/// Ids of the systems that get a dossier: all where their findings fit, else those with the most that is open.
+fn told(report: &Report) -> Vec<&str> {
+    let rows = |s: &System| {
+        s.findings.iter().filter(|f| f.status <= crate::act::Status::NotAssessed && !f.unprovided).count() + 1
+    };
+    let mut systems: Vec<&System> = report.systems.iter().collect();
+    systems.sort_by_key(|s| std::cmp::Reverse(s.open));
+    let mut sum = 0;
+    let fits = systems.into_iter().take_while(|s| {
+        sum += rows(s);
+        sum <= TOLD
+    });
+    fits.map(|s| s.id.as_str()).collect()
+}
+
+/// Takes from a system what the PDF does not show: units but the first of each finding, and findings that do not apply.
+fn slim(system: &mut Value) {
+    let Some(findings) = system["findings"].as_array_mut() else { return };
+    findings.retain(|f| f["status"] != "not-applicable");
+    for units in findings.iter_mut().filter_map(|f| f["units"].as_array_mut()) {
+        units.truncate(1);
+    }
+    system["timeline"] = Value::Null;
+}
+
+/// What it shows, for machines: the summary with the digests of the whole files, and the findings of the systems that it tells.
+fn files(report: &Report, told: &[&str]) -> Vec<File> {
+    let (whole, table) = (json::bytes(report), csv::render(report));
+    let summary = json!({
+        "as_of": report.as_of, "period": report.period, "organization": report.organization, "about": report.about,
+        "integrity": report.integrity, "totals": report.totals, "levels": report.levels, "teams": report.teams,
+        "wanted": report.wanted, "not_seen": report.not_seen,
+        "files": { "report.json": sha256_hex(&whole), "report.csv": sha256_hex(table.as_bytes()) },
+    });
+    let shown = csv::of(report, |s| told.contains(&s.id.as_str()), CSV);
+    let file = |name: &str, mime: &str, about: String, text: String| File {
+        name: name.into(),
+        mime: mime.into(),
+        about,
+        text,
+    };
+    let about = format!(
+        "findings.csv: the findings that this report shows. The whole is report.csv, SHA-256 {}",
+        sha256_hex(table.as_bytes())
+    );
+    vec![
+        file(
+            "summary.json",
+            "application/json",
+            "What this report says, for machines, with the digests of the whole files".into(),
+            format!("{summary:#}\n"),
+        ),
+        file("findings.csv", "text/csv", about, shown),
+    ]
+}
+
+impl Manuscript {
+    /// Leaves out dossiers and rows in the measure in which it has too many pages; nothing where there is nothing to leave out.
+    pub(super) fn shorten(&mut self, pages: usize) -> bool {
+        let keep = |n: usize| n * (PAGES - 4) / pages.max(1);
+        let mut cut = 0;
+        if let Some(systems) = self.report["systems"].as_array_mut() {
+            let less = keep(systems.len());
+            cut += systems.len() - less;
+            *self.more.entry("systems".to_owned()).or_default() += systems.len() - less;
+            systems.truncate(less);
+        }
+        let less = keep(self.listed.len());
+        cut += self.listed.len() - less;
+        *self.more.entry("listed".to_owned()).or_default() += self.listed.len() - less;
+        self.listed.truncate(less);
+        cut > 0
+    }
+}
