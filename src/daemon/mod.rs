@@ -139,7 +139,13 @@ fn start(desk: &Desk) -> Result<web::Site, JobError> {
     };
     let webhooks = web::Webhooks::of(&desk.config, desk.hints.clone()).map_err(JobError::Render)?;
     let site = web::Site::new(snapshot, desk.config.ledger.path.clone(), tokens).with_webhooks(webhooks);
-    Ok(site)
+    if desk.config.demo.is_some() {
+        // A demonstration has lived through its nights, and runs nothing more.
+        return Ok(site);
+    }
+    let (c, clock) = (&desk.config, desk.clock.clone());
+    let (ingest, report) = (c.schedule.ingest.clone(), c.schedule.report.clone());
+    Ok(site.with_plan(web::Plan { ingest, report, timezone: c.timezone.clone(), clock }))
 }
 
 /// Starts the waker and the one task that does jobs.

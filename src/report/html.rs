@@ -144,6 +144,7 @@ page!(Sources "sources.html" { r: &'a Report, calendar: Option<Chart> });
 page!(SourcePage "source.html" { s: &'a Coverage });
 page!(Exceptions "exceptions.html" { r: &'a Report });
 page!(Integrity "integrity.html" { r: &'a Report });
+page!(StatusPage "status.html" { r: &'a Report, ingest: &'a str, report: &'a str });
 page!(EntryPage "entry.html" { r: &'a Report, seq: u64, kind: &'a str, subject: &'a str, source: &'a str, occurred: &'a str, recorded: &'a str, canonical: &'a str, blobs: &'a [(String, String)], leaf: &'a str, proof: &'a [String], used: Vec<&'a Finding> });
 
 #[derive(Template)]
@@ -321,6 +322,16 @@ pub fn entry(r: &Report, e: &EntryView<'_>) -> Result<String, askama::Error> {
     Document { links, r, title: &title, body: &body }.render()
 }
 
+/// The page that says whether the service works, and when it does what next.
+///
+/// # Errors
+/// The template's reason.
+pub fn status(r: &Report, ingest: &str, report: &str) -> Result<String, askama::Error> {
+    let links = Links { form: Form::Site };
+    let body = StatusPage { links, r, ingest, report }.render()?;
+    Document { links, r, title: &format!("Status · {}", r.organization), body: &body }.render()
+}
+
 /// The page that stands in place of all others when the record does not verify.
 ///
 /// # Errors
@@ -379,17 +390,17 @@ const SEARCH: &str = include_str!("../../templates/search.js");
 impl Document<'_> {
     /// What a page may load: itself, and of scripts only the search, by its digest.
     fn policy(&self) -> String {
-        let script =
-            if self.links.front() { format!("'sha256-{}'", search_digest()) } else { "'none'".into() };
-        format!(
-            "default-src 'none'; style-src 'unsafe-inline'; script-src {script}; base-uri 'none'; form-action 'none'"
-        )
+        if self.links.front() { search_policy() } else { POLICY.to_owned() }
     }
     fn search(&self) -> &'static str {
         SEARCH
     }
 }
 
-fn search_digest() -> String {
-    STANDARD.encode(Sha256::digest(SEARCH.as_bytes()))
+/// Nothing but the inline style of a page.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
+/// The same, and the search by its digest (Content Security Policy, level 2).
+pub fn search_policy() -> String {
+    format!("{POLICY}; script-src 'sha256-{}'", STANDARD.encode(Sha256::digest(SEARCH.as_bytes())))
 }

@@ -1,7 +1,8 @@
 //! The words of mails: subject, text and HTML. Templates place what the view model says.
 
 use super::local::Zone;
-use super::model::{Change, LevelRow, Missing, Report, WHOLE, Wanted};
+use super::model::{LevelRow, Missing, Report, WHOLE, Wanted};
+use super::sections::{Section, sections};
 use super::sentences::count;
 use askama::Template;
 
@@ -44,13 +45,6 @@ struct Subject<'a> {
     quiet: bool,
 }
 
-/// Changes of one kind: of what, and what was seen.
-struct Section {
-    title: &'static str,
-    sign: char,
-    lines: Vec<(String, String)>,
-}
-
 /// What both parts of the mail say.
 struct Said<'a> {
     r: &'a Report,
@@ -72,7 +66,7 @@ struct Body<'a> {
     r: &'a Report,
     said: &'a Said<'a>,
     wanted: Vec<String>,
-    sections: Vec<(&'static str, Vec<String>)>,
+    sections: Vec<(String, Vec<String>)>,
     not_seen: Vec<String>,
 }
 
@@ -162,7 +156,7 @@ pub fn report(r: &Report, note: &str, files: &Files, url: Option<&str>) -> Resul
     });
     let sections = said.sections.iter().map(|Section { title, sign, lines }| {
         let line = |(what, told): &(String, String)| wrap(&format!(" {sign} "), &format!("{what}: {told}"));
-        (*title, lines.iter().map(line).collect())
+        (title.to_uppercase(), lines.iter().map(line).collect())
     });
     let not_seen = said.missing().map(|m| {
         let counted = if m.unit.is_empty() {
@@ -188,51 +182,6 @@ pub fn report(r: &Report, note: &str, files: &Files, url: Option<&str>) -> Resul
 /// Whether a date of the law is one of the next 31 days.
 fn within_a_month(r: &Report, zone: &Zone, day: &str) -> bool {
     zone.days(r.as_of.at, r.as_of.at.plus_seconds(31 * 86_400)).iter().any(|(t, _)| zone.day(*t) == day)
-}
-
-/// What changed, by kind; changes of one system stand together.
-fn sections(r: &Report) -> Vec<Section> {
-    let kinds = [
-        ("NEW SINCE THE LAST REPORT", "new", '+'),
-        ("MORE OF WHAT WAS OPEN", "more", '+'),
-        ("REOPENED", "reopened", '*'),
-        ("RESOLVED", "resolved", '-'),
-        ("RESOLVED IN PART", "fewer", '-'),
-        ("NO LONGER KNOWN", "unknown", '?'),
-        ("NO LONGER ASSESSED", "not assessed", '?'),
-    ];
-    let always = ["new", "resolved"];
-    let lines = |what: &str| {
-        let mut systems: Vec<(String, Vec<&Change>)> = Vec::new();
-        for c in r.changes.iter().filter(|c| c.what == what) {
-            match systems.iter_mut().find(|(system, _)| *system == c.of()) {
-                Some((_, changes)) => changes.push(c),
-                None => systems.push((c.of(), vec![c])),
-            }
-        }
-        systems.into_iter().map(|(system, changes)| of_system(&system, &changes)).collect::<Vec<_>>()
-    };
-    let told = kinds.into_iter().map(|(title, what, sign)| (title, sign, what, lines(what)));
-    let told = told.filter(|(_, _, what, lines)| !lines.is_empty() || always.contains(what));
-    told.map(|(title, sign, _, lines)| Section { title, sign, lines }).collect()
-}
-
-/// Changes of one system: its name with their numbers, and what the first three of them say.
-fn of_system(system: &str, changes: &[&Change]) -> (String, String) {
-    const SAID: usize = 3;
-    let numbers: Vec<String> = changes.iter().take(8).map(|c| format!("#{}", c.number)).collect();
-    let mut notes: Vec<String> = Vec::new();
-    for c in changes {
-        if !notes.contains(&c.told()) {
-            notes.push(c.told());
-        }
-    }
-    let more = match notes.len().saturating_sub(SAID) {
-        0 => String::new(),
-        n => format!("; and {n} more"),
-    };
-    notes.truncate(SAID);
-    (format!("{system} ({})", numbers.join(" ")), format!("{}{more}", notes.join("; ")))
 }
 
 fn estate_line(r: &Report) -> String {

@@ -9,6 +9,7 @@ mod local;
 pub mod mail;
 pub mod model;
 pub mod pdf;
+mod sections;
 mod sentences;
 
 pub use build::{Scope, Source, build};

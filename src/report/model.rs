@@ -436,6 +436,10 @@ pub struct System {
     pub findings: Vec<Finding>,
     /// How many of them are told once for all systems.
     pub unprovided: u64,
+    /// Article by article.
+    pub articles: Vec<Article>,
+    /// Its exceptions, overrides and exemptions.
+    pub exceptions: Vec<Exception>,
     /// What ran when.
     pub workloads: Vec<Workload>,
     /// Runs that were applied in the window.
@@ -444,6 +448,17 @@ pub struct System {
     pub artifacts: Vec<ArtifactSet>,
     /// Further versions.
     pub more_artifacts: u64,
+}
+
+/// What there is to say of one article for a system.
+#[derive(Clone, Debug, Serialize)]
+pub struct Article {
+    /// The article, with the parts that bind.
+    pub article: String,
+    /// What the checks came to; `no evidence` where no source of ours has any.
+    pub state: String,
+    /// What that rests on, or why there is none.
+    pub basis: String,
 }
 
 /// What happened to a system, on one axis.

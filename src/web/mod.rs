@@ -16,6 +16,9 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 use std::sync::{Arc, RwLock};
 
+use crate::clock::Clock;
+use crate::config::cron;
+use crate::report::Zone;
 use crate::report::html::{self, Page};
 
 /// What the pages are served from; the daemon puts a new one in place after each assessment.
@@ -25,18 +28,37 @@ pub struct Site {
     tokens: Option<Arc<Vec<String>>>,
     ledger: std::path::PathBuf,
     webhooks: Arc<Webhooks>,
+    plan: Option<Arc<Plan>>,
+}
+
+/// When jobs run next, for the status page.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Five-field cron of passes over the sources.
+    pub ingest: String,
+    /// Of the nightly report.
+    pub report: String,
+    /// The zone of both.
+    pub timezone: String,
+    /// The time.
+    pub clock: Clock,
 }
 
 impl Site {
     /// A site over a snapshot. With tokens, every page but health asks for one of them (SHA-256, hex).
     pub fn new(snapshot: Snapshot, ledger: std::path::PathBuf, tokens: Option<Vec<String>>) -> Site {
         let snapshot = Arc::new(RwLock::new(Arc::new(snapshot)));
-        Site { snapshot, tokens: tokens.map(Arc::new), ledger, webhooks: Arc::default() }
+        Site { snapshot, tokens: tokens.map(Arc::new), ledger, webhooks: Arc::default(), plan: None }
     }
 
     /// With notifications that make passes due.
     pub fn with_webhooks(self, webhooks: Webhooks) -> Site {
         Site { webhooks: Arc::new(webhooks), ..self }
+    }
+
+    /// With what the status page says of the next runs.
+    pub fn with_plan(self, plan: Plan) -> Site {
+        Site { plan: Some(Arc::new(plan)), ..self }
     }
 
     /// Serves another snapshot from now on.
@@ -67,7 +89,9 @@ pub fn router(site: Site) -> Router {
         .route("/sources/{id}", get(|s: State<Site>, Path(id): Path<String>| page(s, Page::Source(id))))
         .route("/exceptions", get(|s: State<Site>| page(s, Page::Exceptions)))
         .route("/integrity", get(|s: State<Site>| page(s, Page::Integrity)))
+        .route("/status", get(status))
         .route("/entries/{seq}", get(entry))
+        .route("/pages/{name}", get(beside))
         .route("/report.html", get(|s: State<Site>| file(s, "report.html", "text/html; charset=utf-8")))
         .route("/report.pdf", get(|s: State<Site>| file(s, "report.pdf", "application/pdf")))
         .route("/report.json", get(|s: State<Site>| file(s, "report.json", "application/json")))
@@ -88,7 +112,7 @@ async fn headers(mut response: Response) -> Response {
         (header::CACHE_CONTROL, "no-store"),
     ];
     for (name, value) in set {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }
@@ -107,6 +131,39 @@ async fn page(State(site): State<Site>, page: Page) -> Response {
     }
 }
 
+/// Whether the service works, and when it does what next.
+async fn status(State(site): State<Site>) -> Response {
+    let next = |expression: fn(&Plan) -> &String| {
+        let plan = site.plan.as_ref();
+        let next = plan.and_then(|p| Some((p, cron::next(expression(p), &p.timezone, p.clock.now())?)));
+        next.map_or_else(
+            || "none: this is a demonstration".into(),
+            |(p, t)| Zone::named(&p.timezone).minute(t),
+        )
+    };
+    let (ingest, report) = (next(|p| &p.ingest), next(|p| &p.report));
+    match &*site.get() {
+        Snapshot::Ready { report: r, .. } => match html::status(r, &ingest, &report) {
+            Ok(text) => Html(text).into_response(),
+            Err(e) => failed(&e),
+        },
+        _ => page(State(site), Page::First).await,
+    }
+}
+
+/// A page of the document of a large estate.
+async fn beside(State(site): State<Site>, Path(name): Path<String>) -> Response {
+    match &*site.get() {
+        Snapshot::Ready { files, .. } => match files.get(&format!("{}/{name}", html::PAGES)) {
+            Some(bytes) if name.ends_with(".html") => {
+                ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], bytes.clone()).into_response()
+            }
+            _ => not_found(),
+        },
+        _ => not_found(),
+    }
+}
+
 async fn entry(State(site): State<Site>, Path(seq): Path<u64>) -> Response {
     let snapshot = site.get();
     let ledger = site.ledger.clone();
@@ -121,7 +178,16 @@ async fn entry(State(site): State<Site>, Path(seq): Path<u64>) -> Response {
 async fn file(State(site): State<Site>, name: &'static str, media_type: &'static str) -> Response {
     match &*site.get() {
         Snapshot::Ready { files, .. } => match files.get(name) {
-            Some(bytes) => ([(header::CONTENT_TYPE, media_type)], bytes.clone()).into_response(),
+            Some(bytes) => {
+                let mut response = ([(header::CONTENT_TYPE, media_type)], bytes.clone()).into_response();
+                // The document of a large estate has a script: the search of its index.
+                if let Ok(policy) = HeaderValue::from_str(&html::search_policy())
+                    && name.ends_with(".html")
+                {
+                    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+                }
+                response
+            }
             None => not_found(),
         },
         Snapshot::Broken { page, .. } => {

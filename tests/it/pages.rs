@@ -187,6 +187,7 @@ fn axe_finds_nothing_and_each_page_has_one_first_heading_and_leaves_out_no_level
         "sources",
         "exceptions",
         "integrity",
+        "status",
         "entries/17",
         "controls/ml-port-segmentation",
     ];

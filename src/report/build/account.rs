@@ -227,7 +227,7 @@ impl<'a> Builder<'a> {
         let named: Vec<&str> = controls.iter().copied().take(3).collect();
         let more = controls.len().saturating_sub(named.len());
         match found.len() as u64 {
-            0 => "no check depends on it".into(),
+            0 => "nothing: no check was left unassessed for it".into(),
             n => format!(
                 "{} of {}: {whole} not assessed at all, {} in part ({}{})",
                 count(n, "check", "checks"),

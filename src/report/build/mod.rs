@@ -1,6 +1,7 @@
 //! The view model from an assessment. Everything that any output says is worked out here, once.
 
 mod account;
+mod articles;
 mod changes;
 mod findings;
 mod integrity;
@@ -90,6 +91,13 @@ pub fn build(s: &Source<'_>) -> m::Report {
         .map(|f| b.finding(f))
         .collect();
     let changes = b.changes();
+    let exceptions = b.exceptions();
+    for e in &exceptions {
+        // Of the estate's own there is no dossier.
+        if let Some(system) = systems.iter_mut().find(|s| s.id == e.system) {
+            system.exceptions.push(e.clone());
+        }
+    }
     let totals = b.totals(&systems, &estate);
     let wanted = b.wanted();
     let missing = b.missing();
@@ -111,7 +119,7 @@ pub fn build(s: &Source<'_>) -> m::Report {
         teams: teams(&systems),
         trends: b.trends(),
         wanted,
-        exceptions: b.exceptions(),
+        exceptions,
         decisions: b.decisions(),
         changes,
         mails: b.mails(),

@@ -40,6 +40,8 @@ impl<'a> Builder<'a> {
             counts,
             open: findings.iter().filter(not).filter(|f| !f.excepted).count() as u64,
             accepted: findings.iter().filter(not).filter(|f| f.excepted).count() as u64,
+            articles: self.articles(x, &findings),
+            exceptions: Vec::new(),
             findings,
             unprovided: 0,
             workloads: self.workloads(x),

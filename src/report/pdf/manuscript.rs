@@ -4,6 +4,7 @@
 use super::super::charts::{self, Chart};
 use super::super::local::Zone;
 use super::super::model::{Report, System};
+use super::super::sections::sections;
 use super::super::{csv, json};
 use super::PdfError;
 use crate::evidence::sha256_hex;
@@ -14,10 +15,14 @@ use std::collections::BTreeMap;
 /// Pages of a PDF, at most.
 pub const PAGES: usize = 40;
 /// Findings in dossiers, and open ones in the table after them; about as many as fit.
-const TOLD: usize = 300;
-const LISTED: usize = 400;
+const TOLD: usize = 120;
+const LISTED: usize = 200;
 /// Rows of each other table.
-const ROWS: usize = 150;
+const ROWS: usize = 100;
+/// Lists of the report that are tables here.
+const LISTS: [&str; 7] = ["wanted", "exceptions", "decisions", "missing", "coverage", "teams", "unprovided"];
+/// Rows that a list keeps, however many pages there are.
+const FEW: usize = 5;
 /// Bytes of the CSV that is attached.
 const CSV: usize = 1 << 20;
 
@@ -57,13 +62,13 @@ pub(super) fn of(report: &Report) -> Result<Manuscript, PdfError> {
     let mut value = serde_json::to_value(report).map_err(|e| PdfError(e.to_string()))?;
     let mut more = BTreeMap::new();
     let names = |s: &&System| told.contains(&s.id.as_str());
+    value["changes"] = Value::Null;
     if let Some(systems) = value["systems"].as_array_mut() {
         systems.retain(|s| s["id"].as_str().is_some_and(|id| told.contains(&id)));
         more.insert("systems".to_owned(), report.systems.len() - systems.len());
         systems.iter_mut().for_each(slim);
     }
-    for list in ["wanted", "changes", "exceptions", "decisions", "missing", "coverage", "teams", "unprovided"]
-    {
+    for list in LISTS {
         if let Some(rows) = value[list].as_array_mut() {
             more.insert(list.to_owned(), rows.len().saturating_sub(ROWS));
             rows.truncate(ROWS);
@@ -75,6 +80,7 @@ pub(super) fn of(report: &Report) -> Result<Manuscript, PdfError> {
     });
     value["overview"] = overview.collect();
     value["changed"] = report.changed().into();
+    value["told_changes"] = serde_json::to_value(sections(report)).map_err(|e| PdfError(e.to_string()))?;
     more.insert("overview".to_owned(), report.systems.len().saturating_sub(ROWS));
     let open = report.systems.iter().filter(|s| !names(s)).flat_map(|s| {
         s.findings.iter().filter(|f| f.status == crate::act::Status::NotSatisfied && !f.excepted).map(
@@ -160,18 +166,19 @@ fn files(report: &Report, told: &[&str]) -> Vec<File> {
 impl Manuscript {
     /// Leaves out dossiers and rows in the measure in which it has too many pages; nothing where there is nothing to leave out.
     pub(super) fn shorten(&mut self, pages: usize) -> bool {
-        let keep = |n: usize| n * (PAGES - 4) / pages.max(1);
         let mut cut = 0;
-        if let Some(systems) = self.report["systems"].as_array_mut() {
-            let less = keep(systems.len());
-            cut += systems.len() - less;
-            *self.more.entry("systems".to_owned()).or_default() += systems.len() - less;
-            systems.truncate(less);
+        let mut less = |name: &str, rows: &mut Vec<Value>| {
+            let keep = (rows.len() * (PAGES - 6) / pages.max(1)).max(FEW.min(rows.len()));
+            cut += rows.len() - keep;
+            *self.more.entry(name.to_owned()).or_default() += rows.len() - keep;
+            rows.truncate(keep);
+        };
+        for name in ["systems", "overview"].into_iter().chain(LISTS) {
+            if let Some(rows) = self.report[name].as_array_mut() {
+                less(name, rows);
+            }
         }
-        let less = keep(self.listed.len());
-        cut += self.listed.len() - less;
-        *self.more.entry("listed".to_owned()).or_default() += self.listed.len() - less;
-        self.listed.truncate(less);
+        less("listed", &mut self.listed);
         cut > 0
     }
 }

@@ -18,7 +18,7 @@ use typst_pdf::{PdfOptions, PdfStandard, PdfStandards};
 
 const TEMPLATE: &str = include_str!("../../../templates/report.typ");
 /// How often a report that is too long is set again, each time with fewer rows.
-const TRIES: usize = 4;
+const TRIES: usize = 6;
 
 /// Why a PDF could not be made.
 #[derive(Debug, thiserror::Error)]
