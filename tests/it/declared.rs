@@ -63,7 +63,7 @@ fn exceptions_say_how_they_stand() {
          {{ in = \"terraform/plans/plan-1/json-output-redacted.json\", at = \"/resource_changes/1/change/after/encrypted\", is = false }},
          {{ in = \"systems.toml\", replace = \"workers_informed = \", with = \"people_informed = \" }},
          {{ in = \"systems.toml\", replace = 'people_informed = {{ date = 2026-10-27, how = \"A sentence in every letter\" }}' }},\n",
-        format!("{text}{MARK}")
+        format!("{text}[[incident]]\nsystem = \"scoring\"\naware = 2026-11-15\ncategory = \"other\"\n\n{MARK}")
     ));
     let report = report(&story.world());
     let said: Vec<(String, String)> = report["exceptions"]
@@ -106,6 +106,8 @@ fn exceptions_say_how_they_stand() {
         "{wanted:#?}"
     );
     assert!(wanted.contains(&"the exception to spend-limit ends on 1 Dec 2026, in 11 days"), "{wanted:#?}");
+    let incident = "a serious incident (other) is to be reported by 30 Nov 2026, in 10 days";
+    assert!(wanted.contains(&incident), "{wanted:#?}");
     assert!(volume["deadline"]["told"].as_str().unwrap().contains("(house number), risk"), "{volume:#}");
 }
 

@@ -5,6 +5,7 @@ mod articles;
 mod changes;
 mod findings;
 mod integrity;
+mod reminders;
 mod systems;
 mod timeline;
 mod unprovided;

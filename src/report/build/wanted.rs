@@ -4,7 +4,6 @@ use super::super::model as m;
 use super::super::sentences::{duty, name};
 use super::{Builder, rank};
 use crate::act::{Level, Status};
-use crate::assessment::exceptions::{self, Standing};
 use crate::assessment::facts::UnitState;
 use crate::assessment::{Finding, System};
 use crate::evidence::Time;
@@ -35,7 +34,7 @@ enum Matter {
 type Order = (bool, Option<Time>, usize, Level, Option<u64>);
 
 impl<'a> Builder<'a> {
-    /// Open findings, and exceptions that end soon.
+    /// Open findings, and days that come near.
     pub(super) fn wanted(&self) -> Vec<m::Wanted> {
         let mut matters: BTreeMap<Matter, Vec<(Order, m::Wanted)>> = BTreeMap::new();
         for f in self.findings().filter(|f| f.open()) {
@@ -47,14 +46,14 @@ impl<'a> Builder<'a> {
         let has_unregistered = matters.keys().any(|m| matches!(m, Matter::Unregistered(_)));
         let is_told = |m: &Matter| has_unregistered && matches!(m, Matter::Same(c, _) if c == UNREGISTERED);
         let groups = matters.into_iter().filter(|(m, _)| !is_told(m)).map(|(m, group)| joined(&m, group));
-        let ending =
-            self.ending().map(|w| (order(&w, self.level_of(w.systems.first().map(String::as_str))), w));
-        let mut wanted: Vec<(Order, m::Wanted)> = groups.chain(ending).collect();
+        let near = self.reminders().into_iter();
+        let near = near.map(|w| (order(&w, self.level_of(w.systems.first().map(String::as_str))), w));
+        let mut wanted: Vec<(Order, m::Wanted)> = groups.chain(near).collect();
         wanted.sort_by_key(|(order, _)| *order);
         wanted.into_iter().map(|(_, w)| w).collect()
     }
 
-    fn level_of(&self, system: Option<&str>) -> Level {
+    pub(super) fn level_of(&self, system: Option<&str>) -> Level {
         let system = system.and_then(|id| self.s.assessment.estate.systems.get(id));
         system.map_or(Level::Unclassified, System::level)
     }
@@ -116,37 +115,6 @@ impl<'a> Builder<'a> {
             control: f.control.clone(),
         }
     }
-
-    fn ending(&self) -> impl Iterator<Item = m::Wanted> {
-        let (at, last) = (self.s.run.at, self.s.facts.own.last_scheduled(self.s.run.at));
-        let written = exceptions::written(self.s.facts, self.s.catalogue, self.s.assessment);
-        let in_force = written.into_iter().filter(|w| w.standing == Standing::InForce).map(|w| w.seen);
-        let in_force = in_force.filter(|e| self.asks(&e.value.system));
-        let soon = in_force
-            .filter_map(move |e| Some((e, e.value.expires.filter(|end| is_reminded(*end, at, last))?)));
-        soon.map(move |(e, end)| {
-            let v = &e.value;
-            let system = Some(v.system.as_str()).filter(|s| !s.is_empty());
-            let key = crate::assessment::findings::key(&v.control, system);
-            let day = self.zone.day(end);
-            m::Wanted {
-                when: self.zone.short_day(end),
-                open_days: 0,
-                overdue: false,
-                by: Some(end),
-                numbers: self.s.facts.own.numbers.get(&key).copied().into_iter().collect(),
-                systems: vec![system.unwrap_or("estate").to_owned()],
-                level: self.level_of(system).name().to_owned(),
-                severity: "medium".into(),
-                what: format!("the exception to {} ends on {day}, {}", v.control, left(end, at)),
-                by_local: day,
-                who: v.owner.clone().unwrap_or_else(|| "nobody named".into()),
-                action: "Mend it, or write a new exception with another approver and expiry.".into(),
-                duty: "house rule".into(),
-                control: v.control.clone(),
-            }
-        })
-    }
 }
 
 fn order(w: &m::Wanted, level: Level) -> Order {
@@ -180,30 +148,6 @@ fn joined(matter: &Matter, mut group: Vec<(Order, m::Wanted)>) -> (Order, m::Wan
         }
     };
     (order, first)
-}
-
-/// Days before its end on which an exception is reminded of once, and those from which on it is told every night.
-const FIRST_REMINDER: i64 = 30;
-const EVERY_NIGHT: i64 = 14;
-
-/// Whole days until the end of the last day.
-fn days_left(end: Time, at: Time) -> i64 {
-    end.plus_seconds(86_400).since(at).as_secs().div_euclid(86_400)
-}
-
-/// Whether an end is told: 30 days before it, once, and in the last two weeks every night, the last day included.
-fn is_reminded(end: Time, at: Time, last: Option<Time>) -> bool {
-    let left = days_left(end, at);
-    let is_first = last.is_none_or(|last| days_left(end, last) > FIRST_REMINDER);
-    left <= EVERY_NIGHT || left <= FIRST_REMINDER && is_first
-}
-
-fn left(end: Time, at: Time) -> String {
-    match days_left(end, at) {
-        0 => "today".into(),
-        1 => "tomorrow".into(),
-        n => format!("in {n} days"),
-    }
 }
 
 impl m::Wanted {
