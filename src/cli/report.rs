@@ -106,6 +106,9 @@ pub(super) fn run(desk: &Desk, o: &Report) -> Result<Ended, CliError> {
     make_folder()?;
     output::line(format!("As of entry {size}, judged from {}.", rendered.report.as_of.at_local));
     put(&o.out, &rendered.files)?;
+    if !rendered.lacks.is_empty() {
+        return Err(jobs::JobError::Render(rendered.lacks.join("; ")).into());
+    }
     let t = rendered.report.totals;
     output::line(format!(
         "{} checks: {} satisfied, {} not, {} not assessed, {} not applicable.",

@@ -12,7 +12,7 @@ use crate::sources::told;
 use crate::store::Reader;
 use crate::{schedule, web};
 use std::sync::Arc;
-use tick::{Failed, send, tell, tick};
+use tick::{Failed, is_due, send, tell, tick};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -103,8 +103,8 @@ async fn blocking<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> 
 /// Starts. A service that cannot start makes no report: that is told too.
 fn start_or_tell(desk: &Desk) -> Result<web::Site, JobError> {
     start(desk).inspect_err(|e| {
-        if desk.config.demo.is_none() && !matches!(e, JobError::Locked(_)) {
-            tell(desk, Trouble::Failed(&told(e)));
+        if desk.config.demo.is_none() && !matches!(e, JobError::Locked(_)) && is_due(desk) {
+            tell(desk, Trouble::Failed(&format!("the service could not start: {}", told(e))));
         }
     })
 }

@@ -34,9 +34,7 @@ pub(super) fn tick(desk: &Desk, site: &web::Site, last: &LastPass, failed: &Fail
                 error = &e as &dyn std::error::Error,
                 "a job could not be done; it is tried again"
             );
-            // Of a ledger that cannot be opened nobody knows when it was last reported on.
-            let is_night = || desk.store().and_then(|store| Ok(is_night(desk, &store)?)).unwrap_or(true);
-            if !matches!(e, JobError::Locked(_)) && is_night() {
+            if !matches!(e, JobError::Locked(_)) && is_due(desk) {
                 tell(desk, Trouble::Failed(&told(&e)));
             }
         }
@@ -70,6 +68,11 @@ impl Failed {
             (times, now.plus_seconds(60 * (1 << times.min(6)).min(60)))
         });
     }
+}
+
+/// Whether a report is due, as far as anybody knows: of a ledger that cannot be opened nobody knows when it was last reported on.
+pub(super) fn is_due(desk: &Desk) -> bool {
+    desk.store().and_then(|store| Ok(is_night(desk, &store)?)).unwrap_or(true)
 }
 
 /// Whether the nightly report is due.
@@ -114,12 +117,15 @@ pub fn due_jobs(desk: &Desk, last: &LastPass) -> Result<bool, JobError> {
     Ok(false)
 }
 
-/// Sends what waits; failures are logged and tried again at the next chance.
+/// Sends what waits. Failures are logged and tried again at the next chance: they hold up nothing else, but a record that does
+/// not verify does.
 pub(super) fn send(desk: &Desk, store: &mut Store) -> Result<(), JobError> {
     let Some(smtp) = &desk.config.smtp else { return Ok(()) };
-    let status = jobs::flush(desk, store, &Transport::of(smtp)?, Which::Due)?;
-    for failed in status.failed {
-        tracing::warn!(%failed, "mail stays queued");
+    let transport = Transport::of(smtp).map_err(JobError::from);
+    match transport.and_then(|transport| jobs::flush(desk, store, &transport, Which::Due)) {
+        Ok(status) => status.failed.iter().for_each(|failed| tracing::warn!(%failed, "mail stays queued")),
+        Err(e @ JobError::Broken(_)) => return Err(e),
+        Err(e) => tracing::error!(error = &e as &dyn std::error::Error, "no mail goes out"),
     }
     Ok(())
 }

@@ -99,7 +99,10 @@ fn contents(
     request: &Request,
 ) -> Result<Contents, JobError> {
     let own = OwnEntries::read(reader)?;
-    let Rendered { report, note, files: mut reports } = rendered;
+    let Rendered { report, note, files: mut reports, lacks } = rendered;
+    if !lacks.is_empty() {
+        return Err(JobError::Render(lacks.join("; ")));
+    }
     let as_of = report.as_of.size;
     // The bundle is signed by the key of today: a change of key after the as-of belongs to it, with its checkpoint.
     let (size, note) =

@@ -73,6 +73,10 @@ fn copies(
             }
             None => lacks.push(name.clone()),
         }
+        // The pages of a large report stay where it was issued; their digests and the whole as JSON are copied.
+        if name.ends_with("SHA256SUMS") {
+            lacks.push(name.trim_end_matches("SHA256SUMS").to_owned());
+        }
     }
     if settings.holds("bundle") {
         let bytes = export::redacted(desk, store, size, from)?;
@@ -88,6 +92,7 @@ fn media_type(name: &str) -> &'static str {
     match name.rsplit('.').next() {
         Some("html") => "text/html; charset=utf-8",
         Some("pdf") => "application/pdf",
+        Some(name) if name.ends_with("SHA256SUMS") => "text/plain; charset=utf-8",
         _ => "application/json",
     }
 }

@@ -6,7 +6,7 @@ use crate::config::{MailContent, MailList};
 use crate::evidence::record::Mail;
 use crate::evidence::sha256_hex;
 use crate::mail::{Attachment, Letter};
-use crate::report::{Files, Scope, mail as words};
+use crate::report::{Files, Scope, html, mail as words};
 use crate::store::Store;
 
 /// What stands behind the `@` of a Message-ID: the sender's domain.
@@ -39,8 +39,14 @@ pub fn plain(desk: &Desk, to: &[String], message_id: String, subject: String, te
 /// The record does not verify; an output that cannot be made.
 pub fn compose(desk: &Desk, store: &Store, mail: &Mail, list: &MailList) -> Result<Letter, JobError> {
     let scope = Scope { team: list.team.clone(), ..Scope::default() };
-    let rendered = render(desk, store, mail.as_of, &scope, &[])?;
-    let made = files(desk, store, mail.as_of, &scope, &list.attach)?;
+    let asked: &[String] = if scope.is_whole() { &[] } else { &list.attach };
+    let mut rendered = render(desk, store, mail.as_of, &scope, asked)?;
+    let mut made = if scope.is_whole() {
+        files(desk, store, mail.as_of, &scope, &list.attach)?
+    } else {
+        std::mem::take(&mut rendered.files)
+    };
+    made.retain(|name, _| !name.starts_with(html::PAGES));
     let day = mail.at.to_string()[..10].to_owned();
     let attachments = made.into_iter().map(|(name, bytes)| Attachment {
         media_type: if name.ends_with("pdf") { "application/pdf" } else { "application/json" },
@@ -48,8 +54,13 @@ pub fn compose(desk: &Desk, store: &Store, mail: &Mail, list: &MailList) -> Resu
         bytes,
     });
     let attachments: Vec<Attachment> = attachments.collect();
+    let lacks = list.attach.iter().filter(|form| {
+        let ending = format!("-report.{form}");
+        !attachments.iter().any(|a| a.name.ends_with(&ending))
+    });
+    let lacks = lacks.map(|form| format!("report.{form}")).collect();
     let report = &rendered.report;
-    let told = told(desk, mail, &attachments);
+    let told = told(desk, mail, &attachments, lacks);
     let said = match list.content {
         MailContent::Report => words::report(report, &rendered.note, &told, desk.config.web.url.as_deref()),
         MailContent::Checkpoint => words::checkpoint(report, &rendered.note),
@@ -61,10 +72,14 @@ pub fn compose(desk: &Desk, store: &Store, mail: &Mail, list: &MailList) -> Resu
 }
 
 /// What the mail says of its files: their digests, or where they are kept when they are too large to be attached.
-fn told(desk: &Desk, mail: &Mail, attachments: &[Attachment]) -> Files {
-    let limit = desk.config.smtp.as_ref().map_or(u64::MAX, |s| s.attach_mib) << 20;
+fn told(desk: &Desk, mail: &Mail, attachments: &[Attachment], lacks: Vec<String>) -> Files {
+    let limit = desk.config.smtp.as_ref().map_or(u64::MAX, |s| s.attach_mib.saturating_mul(1 << 20));
     let bytes: u64 = attachments.iter().map(|a| a.bytes.len() as u64).sum();
     let names = attachments.iter().map(|a| (a.name.clone(), sha256_hex(&a.bytes))).collect();
-    let kept = super::report::folder_name(mail.at, mail.as_of);
-    Files { names, too_large: (bytes > limit).then_some((bytes, limit, kept)) }
+    let kept = match &mail.team {
+        None => format!("in the folder {} of the reports", super::report::folder_name(mail.at, mail.as_of)),
+        // The folder has the whole report alone.
+        Some(team) => format!("made by: actledger report --team {team:?} --as-of {}", mail.as_of),
+    };
+    Files { names, lacks, too_large: (bytes > limit).then_some((bytes, limit, kept)) }
 }

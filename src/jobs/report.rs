@@ -35,6 +35,8 @@ pub struct Rendered {
     pub note: String,
     /// File name to bytes.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// Why forms that were asked for are not among them.
+    pub lacks: Vec<String>,
 }
 
 /// A report that was issued and kept.
@@ -147,7 +149,7 @@ pub fn render(
 ) -> Result<Rendered, JobError> {
     let report = view(desk, store, size, scope)?;
     let note = report.integrity.checkpoint.clone();
-    let mut files = BTreeMap::new();
+    let (mut files, mut lacks) = (BTreeMap::new(), Vec::new());
     for format in formats {
         let bytes = match format.as_str() {
             "html" => {
@@ -156,7 +158,15 @@ pub fn render(
                 files.extend(pages::sums(&files));
                 continue;
             }
-            "pdf" => press::set(desk, &report)?,
+            // A PDF that cannot be set holds up no report and no mail.
+            "pdf" => match press::set(desk, &report) {
+                Ok(bytes) => bytes,
+                Err(e) => {
+                    tracing::error!(error = &e as &dyn std::error::Error, "there is no PDF of this report");
+                    lacks.push(e.to_string());
+                    continue;
+                }
+            },
             "json" => json::bytes(&report),
             "csv" => csv::render(&report).into_bytes(),
             "oscal" => crate::export::oscal::render(&report).into_bytes(),
@@ -170,7 +180,7 @@ pub fn render(
         };
         files.insert(format!("report.{ending}"), bytes);
     }
-    Ok(Rendered { report, note, files })
+    Ok(Rendered { report, note, files, lacks })
 }
 
 /// The nightly job: ingest, assess, report, queue mail.

@@ -3,7 +3,7 @@
 use super::letter::{domain, plain};
 use super::{BrokenRecord, Desk, JobError};
 use crate::evidence::Time;
-use crate::mail::Transport;
+use crate::mail::{Transport, hidden};
 use crate::report::{Zone, mail as words};
 use crate::schedule;
 use std::path::PathBuf;
@@ -40,6 +40,7 @@ pub fn tell(desk: &Desk, trouble: Trouble<'_>) -> Result<bool, JobError> {
     let mut failed = None;
     // Of what never ran there is no last time: the day stands for the night.
     let night = if told.all.is_some() { night.look_name() } else { now.to_string()[..10].replace('-', "") };
+    told.some.retain(|id| id.contains(&night));
     for (i, list) in c.mail.iter().enumerate() {
         for (n, to) in list.to.iter().enumerate() {
             let id = format!("actledger-trouble-{night}-{i}-{n}@{}", domain(desk));
@@ -49,12 +50,12 @@ pub fn tell(desk: &Desk, trouble: Trouble<'_>) -> Result<bool, JobError> {
             let to = std::slice::from_ref(to);
             match transport.send(&plain(desk, to, id.clone(), said.subject.clone(), said.text.clone())) {
                 Ok(_) => told.add(desk, id)?,
-                Err(e) => failed = Some(e),
+                Err(e) => failed = Some(JobError::Render(hidden(&crate::sources::told(&e)))),
             }
         }
     }
     match failed {
-        Some(e) => Err(e.into()),
+        Some(e) => Err(e),
         None => Told { all: Some(now), some: Vec::new() }.write(desk).map(|()| true),
     }
 }

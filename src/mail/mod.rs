@@ -8,8 +8,9 @@ use crate::config::Smtp;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use regex::{Captures, Regex};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 /// Why a mail did not go out.
 #[derive(Debug, thiserror::Error)]
@@ -142,10 +143,32 @@ fn tls_parameters(host: &str, smtp: &Smtp) -> Result<TlsParameters, MailError> {
     builder.build().map_err(MailError::Server)
 }
 
+/// A text without the addresses in it: what a mail server says may name anybody.
+pub fn hidden(text: &str) -> String {
+    static ADDRESS: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"[\w.%+'=/!#$&*?^`{|}~-]+@[\w.-]*\w").ok());
+    let masked = |c: &Captures<'_>| masked(&c[0]);
+    ADDRESS.as_ref().map_or_else(|| "…".to_owned(), |a| a.replace_all(text, masked).into_owned())
+}
+
 /// An address as it may stand in a log: the first letter and the domain.
 pub fn masked(address: &str) -> String {
     match address.split_once('@') {
         Some((name, domain)) => format!("{}…@{domain}", name.chars().next().unwrap_or('…')),
         None => "…".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hidden;
+
+    #[test]
+    fn what_a_server_says_is_told_without_addresses() {
+        let said = "550 <Ann@Example.com>: no such user; forwarded to \"bob\" bob+x@example.org, 3 attempts";
+        assert_eq!(
+            hidden(said),
+            "550 <A…@Example.com>: no such user; forwarded to \"bob\" b…@example.org, 3 attempts"
+        );
     }
 }

@@ -66,6 +66,7 @@ impl Drawing {
 }
 
 fn escaped(text: &str) -> String {
+    let text: String = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
@@ -129,7 +130,9 @@ pub fn trend(r: &Report) -> Option<Chart> {
 }
 
 /// What was seen of each source on each day of the window.
-pub fn calendar(coverage: &[Coverage]) -> Option<Chart> {
+pub fn calendar(all: &[Coverage]) -> Option<Chart> {
+    // The register is read, not watched: its days say nothing.
+    let coverage: Vec<&Coverage> = all.iter().filter(|c| c.kind != "register").collect();
     let days = coverage.iter().map(|c| c.calendar.len()).max().unwrap_or_default();
     if days == 0 {
         return None;
@@ -150,6 +153,7 @@ pub fn calendar(coverage: &[Coverage]) -> Option<Chart> {
         )
     };
     let told = coverage.iter().map(|c| match (names(c, "part"), names(c, "none")) {
+        _ if c.calendar.is_empty() => format!("{}: not read in the window.", c.source),
         (part, none) if part.is_empty() && none.is_empty() => format!("{}: every day whole.", c.source),
         (part, none) if none.is_empty() => format!("{}: in part on {part}.", c.source),
         (part, none) if part.is_empty() => format!("{}: nothing on {none}.", c.source),

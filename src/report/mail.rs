@@ -16,7 +16,9 @@ const TOLD: usize = 12;
 pub struct Files {
     /// Name and SHA-256 of each.
     pub names: Vec<(String, String)>,
-    /// When they are too large to be attached: their bytes, the limit, and the folder of the reports where they are kept.
+    /// Names of those that could not be made.
+    pub lacks: Vec<String>,
+    /// When they are too large to be attached: their bytes, the limit, and where they are.
     pub too_large: Option<(u64, u64, String)>,
 }
 
@@ -66,7 +68,7 @@ struct Body<'a> {
     r: &'a Report,
     said: &'a Said<'a>,
     wanted: Vec<String>,
-    sections: Vec<(String, Vec<String>)>,
+    sections: Vec<(String, usize, Vec<String>)>,
     not_seen: Vec<String>,
 }
 
@@ -154,9 +156,9 @@ pub fn report(r: &Report, note: &str, files: &Files, url: Option<&str>) -> Resul
             wrap(&head, &format!("{}, {} ({}): {}. {}", w.told(), w.level, w.marks(), w.what, said.step(w)))
         }
     });
-    let sections = said.sections.iter().map(|Section { title, sign, lines }| {
+    let sections = said.sections.iter().map(|Section { title, sign, lines, count }| {
         let line = |(what, told): &(String, String)| wrap(&format!(" {sign} "), &format!("{what}: {told}"));
-        (title.to_uppercase(), lines.iter().map(line).collect())
+        (title.to_uppercase(), *count, lines.iter().map(line).collect())
     });
     let not_seen = said.missing().map(|m| {
         let counted = if m.unit.is_empty() {

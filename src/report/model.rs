@@ -5,6 +5,7 @@ use crate::assessment::Counts;
 use crate::evidence::Time;
 use crate::evidence::record::Predecessor;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// What a report of everything is about.
 pub const WHOLE: &str = "whole estate";
@@ -95,8 +96,11 @@ impl Report {
         let told = kinds.iter().map(|(what, name)| (self.changed_so(what), what, name));
         let told = told.filter(|(n, what, _)| *n > 0 || always.contains(what));
         let told: Vec<String> = told.map(|(n, _, name)| format!("{n} {name}")).collect();
-        let fresh = ["new", "reopened", "more"].map(|what| self.changed_so(what) as u64).iter().sum::<u64>();
-        format!("{}; {} open findings unchanged.", told.join(", "), self.totals.open.saturating_sub(fresh))
+        let changed: BTreeSet<u64> = self.changes.iter().map(|c| c.number).collect();
+        let all = self.systems.iter().flat_map(|s| &s.findings).chain(&self.estate_findings);
+        let open = all.filter(|f| f.status == Status::NotSatisfied && !f.excepted);
+        let unchanged = open.filter(|f| f.number.is_none_or(|n| !changed.contains(&n))).count();
+        format!("{}; {unchanged} open findings unchanged.", told.join(", "))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::model::{Change, Report};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Changes of one kind: of what, and what was seen.
 #[derive(Debug, Serialize)]
@@ -10,13 +11,15 @@ pub(super) struct Section {
     pub title: &'static str,
     /// What stands before its lines in a text.
     pub sign: char,
+    /// Findings that they tell of.
+    pub count: usize,
     /// Each with its system and numbers, and what was seen.
     pub lines: Vec<(String, String)>,
 }
 
 /// What changed, by kind; changes of one system stand together.
 pub(super) fn sections(r: &Report) -> Vec<Section> {
-    let kinds = [
+    let kinds: [(&str, &str, char); 8] = [
         ("New since the last report", "new", '+'),
         ("More of what was open", "more", '+'),
         ("Reopened", "reopened", '*'),
@@ -24,27 +27,34 @@ pub(super) fn sections(r: &Report) -> Vec<Section> {
         ("Resolved in part", "fewer", '-'),
         ("No longer known", "unknown", '?'),
         ("No longer assessed", "not assessed", '?'),
+        ("Changed by a rule or a setting", "other", '~'),
     ];
     let always = ["new", "resolved"];
-    let lines = |what: &str| {
-        let mut systems: Vec<(String, Vec<&Change>)> = Vec::new();
-        for c in r.changes.iter().filter(|c| c.what == what) {
-            match systems.iter_mut().find(|(system, _)| *system == c.of()) {
-                Some((_, changes)) => changes.push(c),
-                None => systems.push((c.of(), vec![c])),
+    let section = |(title, what, sign)| {
+        let changes = || r.changes.iter().filter(|c| c.what == what);
+        let (mut order, mut systems) = (Vec::new(), BTreeMap::<&str, Vec<&Change>>::new());
+        for c in changes() {
+            let of = systems.entry(c.system.as_str()).or_default();
+            if of.is_empty() {
+                order.push(c.system.as_str());
             }
+            of.push(c);
         }
-        systems.into_iter().map(|(system, changes)| of_system(&system, &changes)).collect::<Vec<_>>()
+        let lines = order.iter().map(|system| of_system(&systems[system])).collect();
+        Section { title, sign, count: changes().count(), lines }
     };
-    let told = kinds.into_iter().map(|(title, what, sign)| (title, sign, what, lines(what)));
-    let told = told.filter(|(_, _, what, lines)| !lines.is_empty() || always.contains(what));
-    told.map(|(title, sign, _, lines)| Section { title, sign, lines }).collect()
+    let told = kinds.into_iter().map(|kind| (kind.1, section(kind)));
+    let told = told.filter(|(what, section)| section.count > 0 || always.contains(what));
+    told.map(|(_, section)| section).collect()
 }
 
 /// Changes of one system: its name with their numbers, and what the first three of them say.
-fn of_system(system: &str, changes: &[&Change]) -> (String, String) {
+fn of_system(changes: &[&Change]) -> (String, String) {
     const SAID: usize = 3;
-    let numbers: Vec<String> = changes.iter().take(8).map(|c| format!("#{}", c.number)).collect();
+    const NUMBERS: usize = 8;
+    let mut numbers: Vec<String> = changes.iter().take(NUMBERS).map(|c| format!("#{}", c.number)).collect();
+    numbers.extend(changes.get(NUMBERS).map(|_| "…".to_owned()));
+    let system = changes.first().map(|c| c.of()).unwrap_or_default();
     let mut notes: Vec<String> = Vec::new();
     for c in changes {
         if !notes.contains(&c.told()) {

@@ -134,12 +134,9 @@ async fn page(State(site): State<Site>, page: Page) -> Response {
 /// Whether the service works, and when it does what next.
 async fn status(State(site): State<Site>) -> Response {
     let next = |expression: fn(&Plan) -> &String| {
-        let plan = site.plan.as_ref();
-        let next = plan.and_then(|p| Some((p, cron::next(expression(p), &p.timezone, p.clock.now())?)));
-        next.map_or_else(
-            || "none: this is a demonstration".into(),
-            |(p, t)| Zone::named(&p.timezone).minute(t),
-        )
+        let Some(p) = &site.plan else { return "none: this is a demonstration".to_owned() };
+        let next = cron::next(expression(p), &p.timezone, p.clock.now());
+        next.map_or_else(|| "never".into(), |t| Zone::named(&p.timezone).minute(t))
     };
     let (ingest, report) = (next(|p| &p.ingest), next(|p| &p.report));
     match &*site.get() {
@@ -181,7 +178,8 @@ async fn file(State(site): State<Site>, name: &'static str, media_type: &'static
             Some(bytes) => {
                 let mut response = ([(header::CONTENT_TYPE, media_type)], bytes.clone()).into_response();
                 // The document of a large estate has a script: the search of its index.
-                if let Ok(policy) = HeaderValue::from_str(&html::search_policy())
+                if let Ok(policy) =
+                    HeaderValue::from_str(&format!("{}; frame-ancestors 'none'", html::search_policy()))
                     && name.ends_with(".html")
                 {
                     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);

@@ -78,7 +78,7 @@ fn unread(delivered: &Delivered, hour: Time, read: &[(Time, Time)]) -> Option<Un
     if !read.iter().any(|(from, to)| *from <= hour && hour.plus_seconds(HOUR) <= *to) {
         return Some(Unread { why: "not read to its end", entry: None });
     }
-    (!delivered.has(hour)).then_some(Unread { why: "no record of any interface", entry: None })
+    (!delivered.has(hour)).then_some(Unread { why: super::NO_RECORD, entry: None })
 }
 
 const PART: &str = "records were delivered that could not be read";

@@ -29,6 +29,9 @@ pub struct Gap {
     pub entry: Option<u64>,
 }
 
+/// What is missing of an hour in which no interface has a record.
+pub const NO_RECORD: &str = "no record of any interface";
+
 /// Reason of a gap between two looks: what each of them shows is judged all the same.
 pub const UNWATCHED: &str = "unwatched";
 

@@ -3,7 +3,8 @@
 use super::super::model as m;
 use super::super::sentences::count;
 use super::Builder;
-use crate::act::{SourceKind, Status};
+use crate::act::{Control, SourceKind, Status};
+use crate::assessment::coverage::{Gap, NO_RECORD};
 use crate::assessment::{Finding, exceptions};
 use crate::evidence::Time;
 use std::collections::BTreeSet;
@@ -52,23 +53,25 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// What was seen on each day since we look and up to which it can be judged. A day of which any part is missing is one in part.
+    /// What was seen on each day since we look and up to which it can be judged. A day of which any part is missing is one in part;
+    /// one that gaps of the whole source fill is one of which nothing was seen.
     fn calendar(&self, c: &crate::assessment::Coverage) -> Vec<m::Day> {
-        let Some(begin) = c.begin else { return Vec::new() };
+        let Some(begin) = c.begin.filter(|_| c.kind != SourceKind::Register) else { return Vec::new() };
         let from = begin.max(self.s.assessment.estate.window);
+        // A gap of one interface leaves the others.
+        let is_whole = |g: &&Gap| c.kind != SourceKind::FlowLogs || g.what == NO_RECORD;
         let state = |a: Time, b: Time| {
             let (a, b) = (a.max(from), b.min(c.horizon));
-            let gaps = || {
-                c.gaps
-                    .iter()
-                    .filter(|g| g.from < b && g.to > a || g.from == g.to && g.from >= a && g.from < b)
-            };
-            if gaps().next().is_none() {
-                "seen"
-            } else if gaps().any(|g| g.from <= a && g.to >= b) && c.expected > 1 {
-                "none"
-            } else {
-                "part"
+            let within = |g: &&Gap| g.from < b && g.to > a || g.from == g.to && g.from >= a && g.from < b;
+            let mut seen_to = a;
+            for gap in c.gaps.iter().filter(within).filter(is_whole) {
+                // They are in the order of time.
+                seen_to = if gap.from <= seen_to { seen_to.max(gap.to) } else { seen_to };
+            }
+            match c.gaps.iter().any(|g| within(&g)) {
+                false => "seen",
+                true if seen_to >= b => "none",
+                true => "part",
             }
         };
         let days = self.zone.days(from, c.horizon).into_iter();
@@ -211,16 +214,16 @@ impl<'a> Builder<'a> {
 
     /// Which checks could not be assessed, as a whole or for a part, for one of these reasons of a kind of source.
     fn effect(&self, kind: SourceKind, reasons: &[&str]) -> String {
-        let needs = |f: &&Finding| {
-            let control = self.s.catalogue.control(&f.control);
-            control.is_some_and(|c| c.needed.contains(&kind) || c.any_of.contains(&kind))
-        };
+        let needs = |c: &&Control| c.needed.contains(&kind) || c.any_of.contains(&kind);
+        let controls: BTreeSet<&str> =
+            self.s.catalogue.controls.iter().filter(needs).map(|c| c.id.as_str()).collect();
         let lacks = |f: &&Finding| {
             let mut units = f.units.iter().filter(|u| u.status == Status::NotAssessed);
             f.status == Status::NotAssessed && reasons.contains(&f.reason.as_str())
                 || units.any(|u| reasons.contains(&u.reason.as_str()))
         };
-        let found: Vec<&Finding> = self.findings().filter(needs).filter(lacks).collect();
+        let found: Vec<&Finding> =
+            self.findings().filter(|f| controls.contains(f.control.as_str())).filter(lacks).collect();
         let systems: BTreeSet<&str> = found.iter().filter_map(|f| f.system.as_deref()).collect();
         let controls: BTreeSet<&str> = found.iter().map(|f| f.control.as_str()).collect();
         let whole = found.iter().filter(|f| f.status == Status::NotAssessed).count() as u64;

@@ -19,12 +19,11 @@ impl<'a> Builder<'a> {
             return Vec::new();
         }
         let in_period = |c: &&Seen<FindingChange>| c.value.at > period.from && c.value.at <= period.to;
-        let changes: Vec<&Seen<FindingChange>> = self.s.facts.own.changes.iter().filter(in_period).collect();
+        let changes = net(self.s.facts.own.changes.iter().filter(in_period));
         let findings: BTreeMap<String, &Finding> = self.findings().map(|f| (f.key(), f)).collect();
         let open = self.open(&changes);
         let mut found: BTreeMap<(usize, u64), m::Change> = BTreeMap::new();
-        for change in changes {
-            let c = &change.value;
+        for (c, entries) in &changes {
             let (control, system) = c.finding.split_once(' ').unwrap_or((&c.finding, ""));
             if !self.asks(system) {
                 continue;
@@ -45,32 +44,53 @@ impl<'a> Builder<'a> {
                 entries: Vec::new(),
             });
             entry.units.push(c.unit.clone());
-            entry.entries.push(change.seq);
+            entry.entries.extend(entries);
         }
         found.into_values().collect()
     }
 
     /// Of the findings that changed: those that were open before the period, and those that are open now.
-    fn open<'c>(&self, changes: &[&'c Seen<FindingChange>]) -> Open<'c> {
-        let (mut open, mut changed) = (Open::default(), BTreeSet::new());
-        for c in changes.iter().map(|c| &c.value) {
-            // The first change of a unit tells what it was before the period.
-            if changed.insert((c.finding.as_str(), c.unit.as_str())) && c.from.as_deref() == Some(OPEN) {
-                open.before.insert(c.finding.as_str());
+    fn open<'c>(&self, changes: &'c [Net]) -> Open<'c> {
+        let mut open = Open::default();
+        let mut units: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (c, _) in changes {
+            if c.from.as_deref() == Some(OPEN) {
+                open.before.insert(&c.finding);
             }
+            units.entry(&c.finding).or_default().insert(&c.unit);
         }
-        let findings: BTreeSet<&str> = changed.iter().map(|(finding, _)| *finding).collect();
-        for finding in findings {
-            let units = self.s.facts.own.units_of(finding);
-            for (unit, _) in units.filter(|(_, u)| u.status.as_deref() == Some(OPEN)) {
+        for (finding, changed) in units {
+            for (unit, _) in
+                self.s.facts.own.units_of(finding).filter(|(_, u)| u.status.as_deref() == Some(OPEN))
+            {
                 open.now.insert(finding);
-                if !changed.contains(&(finding, unit)) {
+                if !changed.contains(unit) {
                     open.before.insert(finding);
                 }
             }
         }
         open
     }
+}
+
+/// What a unit was before a period and is after it, with the entries that tell it.
+type Net = (FindingChange, Vec<u64>);
+
+/// The transitions of a unit taken together; none where it is again what it was.
+fn net<'c>(changes: impl Iterator<Item = &'c Seen<FindingChange>>) -> Vec<Net> {
+    let mut units: BTreeMap<(&str, &str), Net> = BTreeMap::new();
+    let mut order = Vec::new();
+    for seen in changes {
+        let key = (seen.value.finding.as_str(), seen.value.unit.as_str());
+        let (change, entries) = units.entry(key).or_insert_with(|| {
+            order.push(key);
+            (seen.value.clone(), Vec::new())
+        });
+        *change = FindingChange { from: change.from.take(), ..seen.value.clone() };
+        entries.push(seen.seq);
+    }
+    let nets = order.into_iter().filter_map(|key| units.remove(&key));
+    nets.filter(|(change, _)| change.from != change.to).collect()
 }
 
 const OPEN: &str = "not-satisfied";

@@ -16,10 +16,10 @@ use super::model as m;
 use super::sentences::count;
 use crate::act::{Catalogue, Level, Status};
 use crate::assessment::{Assessment, Basis, Facts, Finding, System};
-use crate::evidence::Time;
 use crate::evidence::record::{AssessmentRun, Metric};
+use crate::evidence::{Time, sha256_hex};
 use crate::ledger::Hash;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a report is made from: a record that was checked, and the verdicts on it.
 pub struct Source<'a> {
@@ -271,7 +271,11 @@ impl<'a> Builder<'a> {
 
     /// Open and not assessed findings in the last scheduled assessments, this one included.
     fn trends(&self) -> m::Trends {
-        let runs = self.s.facts.own.runs.iter().map(|r| &r.value);
+        // A night that was tried again counts once: by the attempt that came to a report.
+        let own = &self.s.facts.own;
+        let issued: BTreeSet<u64> = own.reports.iter().map(|r| r.value.as_of).collect();
+        let runs = own.runs.iter().filter(|r| issued.contains(&(r.seq + 1)) || r.value.at == self.s.run.at);
+        let runs = runs.map(|r| &r.value);
         let told: Vec<&AssessmentRun> = runs
             .filter(|r| {
                 r.at <= self.s.run.at && (r.scheduled || r.at == self.s.run.at) && !r.metrics.is_empty()
@@ -399,7 +403,7 @@ impl<'a> Builder<'a> {
                 "There is no earlier nightly report to compare with, so nothing is called new or resolved."
                     .into(),
             );
-        } else if period.nights > 1 {
+        } else if period.nights > 1 && !period.asked {
             lines.push(format!(
                 "No report was made between {} and {}: this one stands for {} nights.",
                 period.from_local, period.to_local, period.nights
@@ -432,5 +436,9 @@ fn rank(severity: &str) -> usize {
 
 /// A name for anchors and paths: letters, digits and hyphens.
 pub fn anchor(id: &str) -> String {
-    id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' }).collect()
+    const MOST: usize = 100;
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' };
+    let name: String = id.chars().map(plain).take(MOST).collect();
+    // Two ids never have one name.
+    if name == id { name } else { format!("{name}-{}", &sha256_hex(id.as_bytes())[..8]) }
 }

@@ -7,6 +7,9 @@ use crate::act::SourceKind;
 use crate::assessment::System;
 use crate::evidence::Time;
 
+/// Gaps of a plane that are drawn.
+const GAPS: usize = 50;
+
 impl Builder<'_> {
     pub(super) fn timeline(&self, x: &System) -> m::Timeline {
         let estate = &self.s.assessment.estate;
@@ -72,12 +75,18 @@ impl Builder<'_> {
         let unit = sources().next().map_or("", |c| c.unit);
         let bars = sources()
             .filter_map(|c| Some(m::Bar { from: c.begin?.max(from), to: c.horizon, label: String::new() }));
-        let gaps = sources().flat_map(|c| &c.gaps);
-        let gaps = gaps.map(|g| m::Bar { from: g.from, to: g.to, label: g.what.clone() });
+        let gaps = || sources().flat_map(|c| &c.gaps).filter(|g| g.to > from);
+        let more = gaps().count().saturating_sub(GAPS);
+        let gaps = gaps().map(|g| m::Bar { from: g.from, to: g.to, label: g.what.clone() });
         let told =
             if unit.is_empty() { "not collected".into() } else { format!("{seen} of {expected} {unit}") };
-        let mut lane = lane(name, told, bars.take(1).collect(), Vec::new());
-        lane.gaps = gaps.take(50).collect();
+        // From where the first of them begins to where the last ends.
+        let bars: Vec<m::Bar> = bars.collect();
+        let ends = bars.iter().map(|b| b.from).min().zip(bars.iter().map(|b| b.to).max());
+        let bar = ends.map(|(from, to)| m::Bar { from, to, label: String::new() });
+        let told = if more > 0 { format!("{told}; {more} more gaps") } else { told };
+        let mut lane = lane(name, told, bar.into_iter().collect(), Vec::new());
+        lane.gaps = gaps.take(GAPS).collect();
         lane
     }
 

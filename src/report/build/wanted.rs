@@ -43,8 +43,12 @@ impl<'a> Builder<'a> {
             let order = order(&want, level);
             matters.entry(self.matter(f, &want)).or_default().push((order, want));
         }
-        let has_unregistered = matters.keys().any(|m| matches!(m, Matter::Unregistered(_)));
-        let is_told = |m: &Matter| has_unregistered && matches!(m, Matter::Same(c, _) if c == UNREGISTERED);
+        // Where each unregistered system is told for itself, the finding of the estate says nothing more.
+        let of_estate =
+            self.findings().find(|f| f.control == UNREGISTERED).map_or(0, |f| f.counts.not_satisfied);
+        let one_by_one = matters.keys().filter(|m| matches!(m, Matter::Unregistered(_))).count() as u64;
+        let is_told =
+            |m: &Matter| one_by_one >= of_estate && matches!(m, Matter::Same(c, _) if c == UNREGISTERED);
         let groups = matters.into_iter().filter(|(m, _)| !is_told(m)).map(|(m, group)| joined(&m, group));
         let near = self.reminders().into_iter();
         let near = near.map(|w| (order(&w, self.level_of(w.systems.first().map(String::as_str))), w));
@@ -144,7 +148,7 @@ fn joined(matter: &Matter, mut group: Vec<(Order, m::Wanted)>) -> (Order, m::Wan
                 0 => String::new(),
                 n => format!("; and {n} more"),
             };
-            format!("it runs, and nobody registered it: {}{rest}", whats[..whats.len().min(2)].join("; "))
+            format!("it was seen, and nobody registered it: {}{rest}", whats[..whats.len().min(2)].join("; "))
         }
     };
     (order, first)
@@ -170,6 +174,9 @@ impl m::Wanted {
             None => add(&mut self.duty, &other.duty, "; "),
         }
         self.open_days = self.open_days.max(other.open_days);
+        if self.when == "new" && self.open_days > 0 {
+            self.when = format!("day {}", self.open_days);
+        }
     }
 
     /// The first three systems, and how many more there are.

@@ -3,10 +3,11 @@
 
 use super::super::charts::{self, Chart};
 use super::super::local::Zone;
-use super::super::model::{Report, System};
+use super::super::model::{Finding, Report, System};
 use super::super::sections::sections;
 use super::super::{csv, json};
 use super::PdfError;
+use crate::act::Status;
 use crate::evidence::sha256_hex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -20,9 +21,10 @@ const LISTED: usize = 200;
 /// Rows of each other table.
 const ROWS: usize = 100;
 /// Lists of the report that are tables here.
-const LISTS: [&str; 7] = ["wanted", "exceptions", "decisions", "missing", "coverage", "teams", "unprovided"];
-/// Rows that a list keeps, however many pages there are.
-const FEW: usize = 5;
+const LISTS: [&str; 8] =
+    ["wanted", "exceptions", "decisions", "missing", "coverage", "teams", "unprovided", "estate_findings"];
+/// Workloads and runs of a dossier.
+const OF_ONE: usize = 10;
 /// Bytes of the CSV that is attached.
 const CSV: usize = 1 << 20;
 
@@ -37,6 +39,8 @@ pub struct Manuscript {
     pub more: BTreeMap<String, usize>,
     /// Open findings of systems without a dossier.
     pub listed: Vec<Value>,
+    /// Those of each system with one, should it be left out.
+    pub spare: Vec<Vec<Value>>,
     /// Drawings by name.
     pub charts: BTreeMap<String, Chart>,
     /// Files that are attached.
@@ -67,7 +71,14 @@ pub(super) fn of(report: &Report) -> Result<Manuscript, PdfError> {
         systems.retain(|s| s["id"].as_str().is_some_and(|id| told.contains(&id)));
         more.insert("systems".to_owned(), report.systems.len() - systems.len());
         systems.iter_mut().for_each(slim);
+        // Where not all fit, those with the most that is open come first, and stay the longest.
+        if systems.len() < report.systems.len() {
+            systems.sort_by_key(|s| std::cmp::Reverse(s["open"].as_u64()));
+        }
     }
+    // Counted before anything is left out.
+    value["gaps"] = report.gaps().into();
+    value["sources"] = report.missing.len().into();
     for list in LISTS {
         if let Some(rows) = value[list].as_array_mut() {
             more.insert(list.to_owned(), rows.len().saturating_sub(ROWS));
@@ -82,17 +93,21 @@ pub(super) fn of(report: &Report) -> Result<Manuscript, PdfError> {
     value["changed"] = report.changed().into();
     value["told_changes"] = serde_json::to_value(sections(report)).map_err(|e| PdfError(e.to_string()))?;
     more.insert("overview".to_owned(), report.systems.len().saturating_sub(ROWS));
-    let open = report.systems.iter().filter(|s| !names(s)).flat_map(|s| {
-        s.findings.iter().filter(|f| f.status == crate::act::Status::NotSatisfied && !f.excepted).map(
-            move |f| {
-                json!({ "system": s.name, "number": f.number, "title": f.title, "summary": f.summary,
+    let open = |s: &System| -> Vec<Value> {
+        let open = |f: &&Finding| f.status == Status::NotSatisfied && !f.excepted;
+        let row = |f: &Finding| {
+            json!({ "system": s.name, "number": f.number, "title": f.title, "summary": f.summary,
                     "by": f.deadline.as_ref().map(|d| &d.told) })
-            },
-        )
-    });
-    let mut listed: Vec<Value> = open.collect();
+        };
+        s.findings.iter().filter(open).map(row).collect()
+    };
+    let mut listed: Vec<Value> = report.systems.iter().filter(|s| !names(s)).flat_map(open).collect();
     more.insert("listed".to_owned(), listed.len().saturating_sub(LISTED));
     listed.truncate(LISTED);
+    let by_id: BTreeMap<&str, &System> = report.systems.iter().map(|s| (s.id.as_str(), s)).collect();
+    let shown =
+        value["systems"].as_array().into_iter().flatten().filter_map(|s| by_id.get(s["id"].as_str()?));
+    let spare = shown.map(|s| open(s)).collect();
     let lines = report.systems.iter().filter(names);
     let timelines = lines.filter_map(|s| Some((format!("timeline {}", s.id), charts::timeline(s, &zone)?)));
     let named = [("trend", charts::trend(report)), ("calendar", charts::calendar(&report.coverage))];
@@ -104,13 +119,14 @@ pub(super) fn of(report: &Report) -> Result<Manuscript, PdfError> {
         report: value,
         more,
         listed,
+        spare,
     })
 }
 
 /// Ids of the systems that get a dossier: all where their findings fit, else those with the most that is open.
 fn told(report: &Report) -> Vec<&str> {
     let rows = |s: &System| {
-        s.findings.iter().filter(|f| f.status <= crate::act::Status::NotAssessed && !f.unprovided).count() + 1
+        s.findings.iter().filter(|f| f.status <= Status::NotAssessed && !f.unprovided).count() + 1
     };
     let mut systems: Vec<&System> = report.systems.iter().collect();
     systems.sort_by_key(|s| std::cmp::Reverse(s.open));
@@ -128,6 +144,11 @@ fn slim(system: &mut Value) {
     findings.retain(|f| f["status"] != "not-applicable");
     for units in findings.iter_mut().filter_map(|f| f["units"].as_array_mut()) {
         units.truncate(1);
+    }
+    for list in ["workloads", "runs"] {
+        if let Some(rows) = system[list].as_array_mut() {
+            rows.truncate(OF_ONE);
+        }
     }
     system["timeline"] = Value::Null;
 }
@@ -168,17 +189,26 @@ impl Manuscript {
     pub(super) fn shorten(&mut self, pages: usize) -> bool {
         let mut cut = 0;
         let mut less = |name: &str, rows: &mut Vec<Value>| {
-            let keep = (rows.len() * (PAGES - 6) / pages.max(1)).max(FEW.min(rows.len()));
+            let keep = rows.len() * (PAGES - 10) / pages.max(1);
             cut += rows.len() - keep;
             *self.more.entry(name.to_owned()).or_default() += rows.len() - keep;
             rows.truncate(keep);
         };
+        let systems = self.report["systems"].as_array().map_or(0, Vec::len);
         for name in ["systems", "overview"].into_iter().chain(LISTS) {
             if let Some(rows) = self.report[name].as_array_mut() {
                 less(name, rows);
             }
         }
-        less("listed", &mut self.listed);
+        // What is open of a dossier that is left out stands in the table after them.
+        let left = self.report["systems"].as_array().map_or(0, Vec::len);
+        let mut open: Vec<Value> = self.spare.drain(left.min(systems)..).flatten().collect();
+        open.append(&mut self.listed);
+        self.listed = open;
+        let rows = std::mem::take(&mut self.listed);
+        let keep = rows.len() * (PAGES - 10) / pages.max(1);
+        *self.more.entry("listed".to_owned()).or_default() += rows.len() - keep.min(rows.len());
+        self.listed = rows.into_iter().take(keep).collect();
         cut > 0
     }
 }
