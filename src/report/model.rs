@@ -90,7 +90,7 @@ impl Report {
             ("fewer", "resolved in part"),
             ("unknown", "no longer known"),
             ("other", "changed by a rule or a setting"),
-            ("not assessed", "no longer assessed"),
+            ("not assessed", "newly not assessed"),
         ];
         let always = ["new", "resolved"];
         let told = kinds.iter().map(|(what, name)| (self.changed_so(what), what, name));

@@ -26,7 +26,7 @@ pub(super) fn sections(r: &Report) -> Vec<Section> {
         ("Resolved", "resolved", '-'),
         ("Resolved in part", "fewer", '-'),
         ("No longer known", "unknown", '?'),
-        ("No longer assessed", "not assessed", '?'),
+        ("Newly not assessed", "not assessed", '?'),
         ("Changed by a rule or a setting", "other", '~'),
     ];
     let always = ["new", "resolved"];

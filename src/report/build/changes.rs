@@ -142,7 +142,7 @@ impl m::Change {
             "more" => "more of the same",
             "fewer" => "resolved in part",
             "unknown" => "no longer known",
-            "not assessed" => "no longer assessed",
+            "not assessed" => "newly not assessed",
             other => other,
         }
     }
