@@ -114,8 +114,7 @@ pub(super) fn run(desk: &Desk, o: &Report) -> Result<Ended, CliError> {
         "{} checks: {} satisfied, {} not, {} not assessed, {} not applicable.",
         t.checks, t.counts.satisfied, t.counts.not_satisfied, t.counts.not_assessed, t.counts.not_applicable
     ));
-    let mut all =
-        rendered.report.systems.iter().flat_map(|s| &s.findings).chain(&rendered.report.estate_findings);
+    let mut all = rendered.report.findings();
     Ok(if fail_on.is_some_and(|s| all.any(|f| f.status == s)) { Ended::FailOn } else { Ended::Well })
 }
 

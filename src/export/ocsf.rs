@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 /// The document.
 pub fn render(r: &Report) -> String {
-    let all = r.systems.iter().flat_map(|s| &s.findings).chain(&r.estate_findings);
+    let all = r.findings();
     let events: Vec<Value> = all.filter(|f| f.status != Status::NotApplicable).map(|f| event(r, f)).collect();
     oscal::pretty(&Value::Array(events))
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// The document.
 pub fn render(r: &Report) -> String {
-    let all: Vec<&Finding> = r.systems.iter().flat_map(|s| &s.findings).chain(&r.estate_findings).collect();
+    let all: Vec<&Finding> = r.findings().collect();
     let judged: Vec<&&Finding> = all.iter().filter(|f| f.status != Status::NotApplicable).collect();
     let ids: std::collections::BTreeSet<&str> = judged.iter().map(|f| f.control.as_str()).collect();
     let include: Vec<Value> = ids.iter().map(|id| json!({ "control-id": id })).collect();

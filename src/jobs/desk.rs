@@ -73,36 +73,23 @@ impl Desk {
         let origin = config.ledger.origin.clone();
         let live = config.gatekeeper.iter().filter(|s| !s.is_folder());
         let changes = live.map(|s| (s.name.clone(), Arc::default())).collect();
-        if let Some(demo) = config.demo {
-            let randomness = Randomness::seeded(demo.seed);
-            let secret = randomness.bytes("signing key").map_err(|e| DeskError::Demo(e.to_string()))?;
-            let last = demo_nights(&config)?.last().copied().unwrap_or_default();
-            let (signer, clock) = (Signer::new(&origin, &secret), Clock::at(last));
-            return Ok(Desk {
-                config,
-                signer,
-                clock,
-                randomness,
-                catalogue,
-                changes,
-                hints: Hints::default(),
-                press: None,
-            });
-        }
-        // Between the two renames of a rotation the new key still has its first name.
-        let (path, next) = (&config.ledger.signing_key, config.ledger.signing_key.with_extension("key.next"));
-        let signer = read_key(if path.exists() || !next.exists() { path } else { &next }, &origin)?;
-        let (clock, randomness) = (Clock::System, Randomness::System);
-        Ok(Desk {
-            config,
-            signer,
-            clock,
-            randomness,
-            catalogue,
-            changes,
-            hints: Hints::default(),
-            press: None,
-        })
+        let (signer, clock, randomness) = match config.demo {
+            Some(demo) => {
+                let randomness = Randomness::seeded(demo.seed);
+                let secret = randomness.bytes("signing key").map_err(|e| DeskError::Demo(e.to_string()))?;
+                let last = demo_nights(&config)?.last().copied().unwrap_or_default();
+                (Signer::new(&origin, &secret), Clock::at(last), randomness)
+            }
+            None => {
+                // Between the two renames of a rotation the new key still has its first name.
+                let path = &config.ledger.signing_key;
+                let next = path.with_extension("key.next");
+                let signer = read_key(if path.exists() || !next.exists() { path } else { &next }, &origin)?;
+                (signer, Clock::System, Randomness::System)
+            }
+        };
+        let hints = Hints::default();
+        Ok(Desk { config, signer, clock, randomness, catalogue, changes, hints, press: None })
     }
 
     /// Sources whose watches left changes that no pass has read, or of which a notification came.

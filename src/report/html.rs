@@ -176,9 +176,6 @@ fn part(f: &Finding, links: Links, zone: &Zone) -> String {
 }
 
 impl Finding {
-    fn open(&self) -> bool {
-        self.status == Status::NotSatisfied && !self.excepted
-    }
     fn urgent(&self) -> bool {
         self.status <= Status::NotAssessed && !self.unprovided
     }
@@ -297,7 +294,7 @@ pub fn entry(r: &Report, e: &EntryView<'_>) -> Result<String, askama::Error> {
     let links = Links { form: Form::Site };
     let zone = Zone::named(&r.timezone);
     let cites = |f: &&Finding| f.units.iter().any(|u| u.evidence.iter().any(|x| x.seq == e.seq));
-    let used = r.systems.iter().flat_map(|s| &s.findings).chain(&r.estate_findings).filter(cites).collect();
+    let used = r.findings().filter(cites).collect();
     let EntryView { seq, kind, subject, source, canonical, blobs, leaf, proof, .. } = *e;
     let (occurred, recorded) =
         (e.occurred.to_string(), format!("{} ({})", e.recorded, zone.minute(e.recorded)));

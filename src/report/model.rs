@@ -70,6 +70,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// Findings of all systems, then those of the estate.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.systems.iter().flat_map(|s| &s.findings).chain(&self.estate_findings)
+    }
+
     /// Sources of which something is missing.
     pub fn gaps(&self) -> usize {
         self.missing.iter().filter(|m| !m.what.is_empty()).count()
@@ -97,9 +102,11 @@ impl Report {
         let told = told.filter(|(n, what, _)| *n > 0 || always.contains(what));
         let told: Vec<String> = told.map(|(n, _, name)| format!("{n} {name}")).collect();
         let changed: BTreeSet<u64> = self.changes.iter().map(|c| c.number).collect();
-        let all = self.systems.iter().flat_map(|s| &s.findings).chain(&self.estate_findings);
-        let open = all.filter(|f| f.status == Status::NotSatisfied && !f.excepted);
-        let unchanged = open.filter(|f| f.number.is_none_or(|n| !changed.contains(&n))).count();
+        let unchanged = self
+            .findings()
+            .filter(|f| f.open())
+            .filter(|f| f.number.is_none_or(|n| !changed.contains(&n)))
+            .count();
         format!("{}; {unchanged} open findings unchanged.", told.join(", "))
     }
 }
@@ -583,6 +590,13 @@ pub struct Finding {
     pub limit: String,
     /// Units not satisfied or not assessed, and at most 20 of the others.
     pub units: Vec<Unit>,
+}
+
+impl Finding {
+    /// Not satisfied, and not accepted.
+    pub fn open(&self) -> bool {
+        self.status == Status::NotSatisfied && !self.excepted
+    }
 }
 
 /// A control for which nobody provides evidence, with all systems that it is asked of.

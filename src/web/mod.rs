@@ -178,9 +178,9 @@ async fn file(State(site): State<Site>, name: &'static str, media_type: &'static
             Some(bytes) => {
                 let mut response = ([(header::CONTENT_TYPE, media_type)], bytes.clone()).into_response();
                 // The document of a large estate has a script: the search of its index.
-                if let Ok(policy) =
-                    HeaderValue::from_str(&format!("{}; frame-ancestors 'none'", html::search_policy()))
-                    && name.ends_with(".html")
+                let policy = format!("{}; frame-ancestors 'none'", html::search_policy());
+                if name.ends_with(".html")
+                    && let Ok(policy) = HeaderValue::from_str(&policy)
                 {
                     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
                 }

@@ -7,7 +7,7 @@ use crate::act::Status;
 use crate::assessment::due::Due;
 use crate::assessment::facts::UnitState;
 use crate::assessment::findings::OTHERS;
-use crate::assessment::{Counts, Finding, System, Unit};
+use crate::assessment::{Counts, Finding, Unit};
 use crate::evidence::{Time, hex, sha256_hex};
 use regex::Regex;
 use std::sync::LazyLock;
@@ -72,9 +72,7 @@ impl<'a> Builder<'a> {
     pub(super) fn deadline(&self, f: &Finding) -> Option<m::Deadline> {
         let at = self.s.run.at;
         let due = Due::of(self.s.facts, self.s.catalogue, f, at).filter(|_| !f.excepted)?;
-        let team =
-            f.system.as_ref().and_then(|id| self.s.assessment.estate.systems.get(id)).map(System::team);
-        let team = team.filter(|t| *t != "-").unwrap_or("AI governance");
+        let team = self.team_of(f.system.as_deref());
         let owner = due.action.and_then(|a| a.value.owner.clone()).unwrap_or_else(|| team.to_owned());
         let overdue = due.day().plus_seconds(86_400) <= at;
         let said = if overdue { "overdue since" } else { "due" };

@@ -144,6 +144,15 @@ impl<'a> Builder<'a> {
         self.s.assessment.estate.systems.values().filter(|x| self.asks(&x.id))
     }
 
+    fn system_of(&self, id: Option<&str>) -> Option<&'a System> {
+        id.and_then(|id| self.s.assessment.estate.systems.get(id))
+    }
+
+    /// Who answers for a system: its team, else those who govern AI.
+    fn team_of(&self, id: Option<&str>) -> &'a str {
+        self.system_of(id).map(System::team).filter(|team| *team != "-").unwrap_or("AI governance")
+    }
+
     /// Whether a system is asked for.
     fn asks(&self, id: &str) -> bool {
         let Scope { systems, team, .. } = self.s.scope;
@@ -235,7 +244,7 @@ impl<'a> Builder<'a> {
         rows.push(m::LevelRow {
             level: "the estate",
             systems: 0,
-            open: of(|f| f.status == Status::NotSatisfied && !f.excepted),
+            open: of(m::Finding::open),
             accepted: of(|f| f.status == Status::NotSatisfied && f.excepted),
             not_assessed: of(|f| f.status == Status::NotAssessed),
             first_date: String::new(),

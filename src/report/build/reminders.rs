@@ -69,7 +69,7 @@ impl Builder<'_> {
     fn incidents(&self) -> impl Iterator<Item = Reminder<'_>> {
         let all = self.s.facts.incidents.at(self.s.run.at).map(|(_, i)| &i.value);
         all.filter(|i| i.reported.is_none()).filter_map(|i| {
-            let system = self.s.assessment.estate.systems.get(i.system.as_str())?;
+            let system = self.system_of(Some(&i.system))?;
             system.role().filter(|role| role.covers(Role::Provider))?;
             let category = i.category.as_deref()?.trim().to_lowercase();
             let by = i.aware?.plus_seconds(self.s.catalogue.defaults.incident_days.get(&category)? * DAY);
@@ -88,8 +88,6 @@ impl Builder<'_> {
 
     fn reminded(&self, r: Reminder<'_>) -> m::Wanted {
         let key = crate::assessment::findings::key(r.control, r.system);
-        let team = r.system.and_then(|id| self.s.assessment.estate.systems.get(id)).map(|s| s.team());
-        let team = team.filter(|team| *team != "-").unwrap_or("AI governance");
         m::Wanted {
             when: self.zone.short_day(r.by),
             open_days: 0,
@@ -101,7 +99,7 @@ impl Builder<'_> {
             level: self.level_of(r.system).name().to_owned(),
             severity: r.severity.into(),
             what: r.what,
-            who: r.who.unwrap_or_else(|| team.to_owned()),
+            who: r.who.unwrap_or_else(|| self.team_of(r.system).to_owned()),
             action: r.action.into(),
             duty: r.duty.into(),
             control: r.control.to_owned(),

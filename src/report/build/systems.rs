@@ -38,7 +38,7 @@ impl<'a> Builder<'a> {
             risk_level: self.risk_level(x),
             timeline: self.timeline(x),
             counts,
-            open: findings.iter().filter(not).filter(|f| !f.excepted).count() as u64,
+            open: findings.iter().filter(|f| f.open()).count() as u64,
             accepted: findings.iter().filter(not).filter(|f| f.excepted).count() as u64,
             articles: self.articles(x, &findings),
             exceptions: Vec::new(),

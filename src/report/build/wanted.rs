@@ -58,13 +58,11 @@ impl<'a> Builder<'a> {
     }
 
     pub(super) fn level_of(&self, system: Option<&str>) -> Level {
-        let system = system.and_then(|id| self.s.assessment.estate.systems.get(id));
-        system.map_or(Level::Unclassified, System::level)
+        self.system_of(system).map_or(Level::Unclassified, System::level)
     }
 
     fn matter(&self, f: &Finding, want: &m::Wanted) -> Matter {
-        let system = f.system.as_deref().and_then(|id| self.s.assessment.estate.systems.get(id));
-        if let Some(system) = system.filter(|s| s.registered.is_none()) {
+        if let Some(system) = self.system_of(f.system.as_deref()).filter(|s| s.registered.is_none()) {
             return Matter::Unregistered(system.id.clone());
         }
         let together = TOGETHER.iter().position(|controls| controls.contains(&f.control.as_str()));
@@ -83,7 +81,6 @@ impl<'a> Builder<'a> {
     fn want(&self, f: &Finding, level: Level) -> m::Wanted {
         let key = f.key();
         let days = self.open_since(&key).map_or(0, |t| self.s.run.at.since(t).as_hours() / 24);
-        let system = f.system.as_deref().and_then(|id| self.s.assessment.estate.systems.get(id));
         let control = self.s.catalogue.control(&f.control);
         let deadline = self.deadline(f);
         let is_overdue = deadline.as_ref().is_some_and(|d| d.overdue);
@@ -110,10 +107,7 @@ impl<'a> Builder<'a> {
             level: level.name().to_owned(),
             severity: control.map(|c| f.severity(c).to_owned()).unwrap_or_default(),
             what: self.summary(f),
-            who: deadline
-                .map(|d| d.owner)
-                .or(system.map(System::team).filter(|t| *t != "-").map(str::to_owned))
-                .unwrap_or_else(|| "AI governance".into()),
+            who: deadline.map_or_else(|| self.team_of(f.system.as_deref()).to_owned(), |d| d.owner),
             action: control.map(|c| c.remediation.clone()).unwrap_or_default(),
             duty: duty(f, |t| self.zone.day(t)),
             control: f.control.clone(),

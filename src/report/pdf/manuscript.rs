@@ -94,12 +94,11 @@ pub(super) fn of(report: &Report) -> Result<Manuscript, PdfError> {
     value["told_changes"] = serde_json::to_value(sections(report)).map_err(|e| PdfError(e.to_string()))?;
     more.insert("overview".to_owned(), report.systems.len().saturating_sub(ROWS));
     let open = |s: &System| -> Vec<Value> {
-        let open = |f: &&Finding| f.status == Status::NotSatisfied && !f.excepted;
         let row = |f: &Finding| {
             json!({ "system": s.name, "number": f.number, "title": f.title, "summary": f.summary,
                     "by": f.deadline.as_ref().map(|d| &d.told) })
         };
-        s.findings.iter().filter(open).map(row).collect()
+        s.findings.iter().filter(|f| f.open()).map(row).collect()
     };
     let mut listed: Vec<Value> = report.systems.iter().filter(|s| !names(s)).flat_map(open).collect();
     more.insert("listed".to_owned(), listed.len().saturating_sub(LISTED));
@@ -187,28 +186,22 @@ fn files(report: &Report, told: &[&str]) -> Vec<File> {
 impl Manuscript {
     /// Leaves out dossiers and rows in the measure in which it has too many pages; nothing where there is nothing to leave out.
     pub(super) fn shorten(&mut self, pages: usize) -> bool {
-        let mut cut = 0;
         let mut less = |name: &str, rows: &mut Vec<Value>| {
-            let keep = rows.len() * (PAGES - 10) / pages.max(1);
-            cut += rows.len() - keep;
-            *self.more.entry(name.to_owned()).or_default() += rows.len() - keep;
-            rows.truncate(keep);
+            let all = rows.len();
+            rows.truncate(all * (PAGES - 10) / pages.max(1));
+            *self.more.entry(name.to_owned()).or_default() += all - rows.len();
+            all > rows.len()
         };
-        let systems = self.report["systems"].as_array().map_or(0, Vec::len);
+        let mut is_cut = false;
         for name in ["systems", "overview"].into_iter().chain(LISTS) {
             if let Some(rows) = self.report[name].as_array_mut() {
-                less(name, rows);
+                is_cut |= less(name, rows);
             }
         }
         // What is open of a dossier that is left out stands in the table after them.
         let left = self.report["systems"].as_array().map_or(0, Vec::len);
-        let mut open: Vec<Value> = self.spare.drain(left.min(systems)..).flatten().collect();
-        open.append(&mut self.listed);
-        self.listed = open;
-        let rows = std::mem::take(&mut self.listed);
-        let keep = rows.len() * (PAGES - 10) / pages.max(1);
-        *self.more.entry("listed".to_owned()).or_default() += rows.len() - keep.min(rows.len());
-        self.listed = rows.into_iter().take(keep).collect();
-        cut > 0
+        self.listed.splice(..0, self.spare.drain(left..).flatten());
+        less("listed", &mut self.listed);
+        is_cut
     }
 }
