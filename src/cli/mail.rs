@@ -3,7 +3,7 @@
 use super::args::Mail;
 use super::{CliError, Ended, output};
 use crate::evidence::record;
-use crate::jobs::{self, AsOf, Desk, Which};
+use crate::jobs::{self, AsOf, Desk, Judged, Which};
 use crate::mail::{Transport, masked};
 
 pub(super) fn run(desk: &Desk, command: &Mail) -> Result<Ended, CliError> {
@@ -15,7 +15,7 @@ pub(super) fn run(desk: &Desk, command: &Mail) -> Result<Ended, CliError> {
         Mail::Send { dry_run: false } => {
             let mut store = desk.store()?;
             let transport = Transport::of(smtp).map_err(jobs::JobError::from)?;
-            let status = jobs::flush(desk, &mut store, &transport, Which::All)?;
+            let status = jobs::flush(desk, &mut store, &transport, Which::All, None)?;
             output::line(format!("{} sent, {} not", status.sent, status.failed.len()));
             status.failed.iter().for_each(|f| output::line(format!("  {f}")));
             Ok(if status.failed.is_empty() { Ended::Well } else { Ended::Something })
@@ -28,6 +28,7 @@ pub(super) fn run(desk: &Desk, command: &Mail) -> Result<Ended, CliError> {
 fn dry_run(desk: &Desk) -> Result<Ended, CliError> {
     let store = desk.store()?;
     let as_of = jobs::resolve(desk, &store, &AsOf::Latest)?;
+    let judged = Judged::of(desk, &store, as_of)?;
     let at = store.reader().entry(as_of - 1)?.entry.occurred_at;
     for (i, list) in desk.config.mail.iter().enumerate() {
         let message_id = format!("dry-run-{i}@localhost");
@@ -35,6 +36,7 @@ fn dry_run(desk: &Desk) -> Result<Ended, CliError> {
             message_id,
             list: i as u64,
             recipient: None,
+            to: None,
             team: None,
             checkpoint: false,
             as_of,
@@ -42,7 +44,7 @@ fn dry_run(desk: &Desk) -> Result<Ended, CliError> {
             sha256: None,
             attempts: None,
         };
-        let letter = jobs::compose(desk, &store, &mail, list)?;
+        let letter = jobs::compose(desk, &store, &judged, &mail, list)?;
         let names: Vec<&str> = letter.attachments.iter().map(|a| a.name.as_str()).collect();
         output::line(format!("To: {}\nSubject: {}\n\n{}", letter.to.join(", "), letter.subject, letter.text));
         output::line(format!(

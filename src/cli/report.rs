@@ -101,7 +101,7 @@ pub(super) fn run(desk: &Desk, o: &Report) -> Result<Ended, CliError> {
         make_folder()?;
         return put(&o.out, &files).map(|()| Ended::Well);
     }
-    let rendered = jobs::render(desk, &store, size, &scope, &o.format)?;
+    let rendered = jobs::render(desk, &store, &jobs::Judged::of(desk, &store, size)?, &scope, &o.format)?;
     there(&rendered.report, &scope)?;
     make_folder()?;
     output::line(format!("As of entry {size}, judged from {}.", rendered.report.as_of.at_local));

@@ -62,8 +62,8 @@ pub fn live_through(desk: &Desk, told: Told<'_>) -> Result<(), JobError> {
                 desk.config.ledger.path.display()
             )));
         }
-        jobs::nightly(desk, &mut store, &|_, _, _| {})?;
-        send(desk, &mut store)?;
+        let made = jobs::nightly(desk, &mut store, &|_, _, _| {})?;
+        send(desk, &mut store, Some(&made.judged))?;
         told(i as u64 + 1, all, night);
     }
     Ok(())

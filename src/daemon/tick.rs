@@ -1,7 +1,7 @@
 //! One tick: what is due, and what is told when it cannot be done.
 
 use crate::evidence::Time;
-use crate::jobs::{self, Desk, JobError, Trouble, Which};
+use crate::jobs::{self, Desk, JobError, Judged, Trouble, Which};
 use crate::mail::Transport;
 use crate::report::html;
 use crate::sources::told;
@@ -17,11 +17,11 @@ pub(super) fn tick(desk: &Desk, site: &web::Site, last: &LastPass, failed: &Fail
     let done = due_jobs(desk, last);
     failed.note(&done, desk.clock.now());
     match done {
-        Ok(true) => match desk.store().and_then(|s| web::load(desk, &s)) {
+        Ok(Some(judged)) => match desk.store().and_then(|s| web::Snapshot::of(desk, &s, &judged)) {
             Ok(snapshot) => site.replace(snapshot),
             Err(e) => tracing::error!(error = &e as &dyn std::error::Error, "the pages stay as they were"),
         },
-        Ok(false) => {}
+        Ok(None) => {}
         Err(JobError::Broken(broken)) => {
             tracing::error!(%broken, "the record does not verify; collection has stopped");
             tell(desk, Trouble::Broken(&broken));
@@ -59,7 +59,7 @@ impl Failed {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none_or(|(_, again)| now >= again)
     }
 
-    fn note(&self, done: &Result<bool, JobError>, now: Time) {
+    fn note<T>(&self, done: &Result<T, JobError>, now: Time) {
         let mut failed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Another process that does the job now is no failure.
         let is_failure = matches!(done, Err(e) if !matches!(e, JobError::Locked(_)));
@@ -84,19 +84,19 @@ fn is_night(desk: &Desk, store: &Store) -> Result<bool, StoreError> {
 /// When this process last read every source; a pass that a watch made due reads one.
 pub type LastPass = Mutex<Option<Time>>;
 
-/// Does what is due now, once: the nightly report, else a pass over the sources; then the mails that wait. Whether a report was made.
+/// Does what is due now, once: the nightly report, else a pass over the sources; then the mails that wait. What a report was made from, if one was.
 ///
 /// # Errors
 /// See [`JobError`]: it is tried again by the next tick.
-pub fn due_jobs(desk: &Desk, last: &LastPass) -> Result<bool, JobError> {
+pub fn due_jobs(desk: &Desk, last: &LastPass) -> Result<Option<Judged>, JobError> {
     let mut store = desk.store()?;
     let (now, c) = (desk.clock.now(), &desk.config);
     let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
     if is_night(desk, &store)? {
-        jobs::nightly(desk, &mut store, &|_, _, _| {})?;
+        let night = jobs::nightly(desk, &mut store, &|_, _, _| {})?;
         *last = Some(now);
-        send(desk, &mut store)?;
-        return Ok(true);
+        send(desk, &mut store, Some(&night.judged))?;
+        return Ok(Some(night.judged));
     }
     let any = schedule::last_ingest(&store.reader())?;
     let watched = || schedule::due_by_watch(c.schedule.watch_minutes, any, now);
@@ -113,16 +113,16 @@ pub fn due_jobs(desk: &Desk, last: &LastPass) -> Result<bool, JobError> {
         desk.hints.forget(&changed);
         jobs::ingest(desk, &mut store, &changed, &|_, _, _| {})?;
     }
-    send(desk, &mut store)?;
-    Ok(false)
+    send(desk, &mut store, None)?;
+    Ok(None)
 }
 
 /// Sends what waits. Failures are logged and tried again at the next chance: they hold up nothing else, but a record that does
 /// not verify does.
-pub(super) fn send(desk: &Desk, store: &mut Store) -> Result<(), JobError> {
+pub(super) fn send(desk: &Desk, store: &mut Store, judged: Option<&Judged>) -> Result<(), JobError> {
     let Some(smtp) = &desk.config.smtp else { return Ok(()) };
     let transport = Transport::of(smtp).map_err(JobError::from);
-    match transport.and_then(|transport| jobs::flush(desk, store, &transport, Which::Due)) {
+    match transport.and_then(|transport| jobs::flush(desk, store, &transport, Which::Due, judged)) {
         Ok(status) => status.failed.iter().for_each(|failed| tracing::warn!(%failed, "mail stays queued")),
         Err(e @ JobError::Broken(_)) => return Err(e),
         Err(e) => tracing::error!(error = &e as &dyn std::error::Error, "no mail goes out"),
@@ -139,7 +139,7 @@ mod tests {
         let (failed, mut now) = (Failed::default(), Time::from_seconds(1_790_000_000));
         let mut waits = Vec::new();
         for _ in 0..9 {
-            failed.note(&Err(JobError::Render("x".into())), now);
+            failed.note::<()>(&Err(JobError::Render("x".into())), now);
             let from = now;
             while !failed.is_over(now) {
                 now = now.plus_seconds(60);
@@ -147,7 +147,7 @@ mod tests {
             waits.push((now.seconds() - from.seconds()) / 60);
         }
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
-        failed.note(&Err(JobError::Locked("report.lock".into())), now);
+        failed.note::<()>(&Err(JobError::Locked("report.lock".into())), now);
         assert!(failed.is_over(now), "another process that does it is no failure");
     }
 }

@@ -1,7 +1,8 @@
 //! Bringing findings and risk levels up to date: check and fold the whole record, judge, write what changed.
 
+use super::judged::{Folded, Judged};
 use super::{BrokenRecord, Desk, JobError};
-use crate::assessment::{self, Assessment, Facts, changes, metrics, selection};
+use crate::assessment::{self, Assessment, changes, metrics, selection};
 use crate::evidence::record::{AssessmentRun, LedgerVerified};
 use crate::evidence::{Evidence, Kind, Time, hex};
 use crate::ledger::Intact;
@@ -27,10 +28,17 @@ pub struct AssessStatus {
 /// # Errors
 /// The record does not verify; the store's reason.
 pub fn assess(desk: &Desk, store: &mut Store, scheduled: bool) -> Result<AssessStatus, JobError> {
-    let mut facts = Facts::default();
-    let checked = store.verified_anew(|p| facts.fold(p))?;
-    let (verified, anew) = checked.map_err(|b| JobError::Broken(BrokenRecord(b)))?;
-    ours(desk, &verified)?;
+    judge(desk, store, scheduled).map(|(status, _)| status)
+}
+
+/// The same, with all that reports of it are made from.
+pub(super) fn judge(
+    desk: &Desk,
+    store: &mut Store,
+    scheduled: bool,
+) -> Result<(AssessStatus, Judged), JobError> {
+    let (folded, verified, anew) = Folded::anew(desk, store)?;
+    let facts = &folded.facts;
     let state_differs = store.put_right(anew)?;
     let at = desk.clock.now();
     let mut run = AssessmentRun {
@@ -44,21 +52,21 @@ pub fn assess(desk: &Desk, store: &mut Store, scheduled: bool) -> Result<AssessS
         verdicts: String::new(),
         metrics: Vec::new(),
     };
-    let judged = assessment::assess(&facts, &desk.catalogue, &run);
+    let judged = assessment::assess(facts, &desk.catalogue, &run);
     run.verdicts = digest(&judged);
     run.metrics = metrics::metrics(&judged);
-    let changes = changes::between(&facts, &desk.catalogue, &run, &judged);
+    let changes = changes::between(facts, &desk.catalogue, &run, &judged);
     let (transitions, open) = (changes.count() as u64, judged.findings.iter().filter(|f| f.open()).count());
     let selections = selection::states(&judged.estate, at);
-    drop((facts, judged));
     let key = format!("{at} {}", run.size);
     let closing = Evidence::event(Kind::AssessmentRun, "actledger", key, "assessment".into(), at, &run);
     let batch = std::iter::once(record(&verified, &state_differs, &run))
         .chain(changes.evidence(&run))
         .chain(selections)
         .chain([closing]);
-    let appended = store.append(&desk.writer(), batch)?;
-    Ok(AssessStatus { as_of: appended.size, changes: transitions, open: open as u64, state_differs })
+    let as_of = store.append(&desk.writer(), batch)?.size;
+    let status = AssessStatus { as_of, changes: transitions, open: open as u64, state_differs };
+    Ok((status, Judged::written(desk, store, folded, run, judged)?))
 }
 
 /// Nights since the last report: this one stands for them all.
@@ -92,7 +100,7 @@ pub(super) fn verified(
 }
 
 /// Refuses a record that another key than ours signed.
-fn ours(desk: &Desk, intact: &Intact) -> Result<(), JobError> {
+pub(super) fn ours(desk: &Desk, intact: &Intact) -> Result<(), JobError> {
     let ours = desk.signer.verifier();
     match intact.signer() {
         Some(theirs) if theirs != ours => {

@@ -1,7 +1,7 @@
 //! Evidence on demand: the entries that were asked for, proofs, openings, the report, in one ZIP.
 
 use super::report::{Rendered, render};
-use super::{AsOf, Desk, JobError, resolve};
+use super::{AsOf, Desk, JobError, Judged, resolve};
 use crate::evidence::record::{AnchorMade, ExportMade};
 use crate::evidence::{Evidence, Kind, Time};
 use crate::export::bundle::{self, Contents, Inclusion, Kept, KeyChange, Proofs, Stamp, base64_all};
@@ -48,7 +48,8 @@ pub fn export(desk: &Desk, store: &mut Store, as_of: &AsOf, request: &Request) -
     let size = resolve(desk, store, as_of)?;
     let formats = ["html", "pdf", "json", "csv"].map(str::to_owned);
     let scope = Scope { systems: request.systems.clone(), from: request.from, team: None };
-    let rendered = render(desk, store, size, &scope, &formats)?;
+    let judged = Judged::of(desk, store, size)?;
+    let rendered = render(desk, store, &judged, &scope, &formats)?;
     let chosen = choose(store, &rendered.report, size, request)?;
     let contents = contents(&store.reader(), rendered, &chosen, request)?;
     let entries = contents.entries.len() as u64;
@@ -67,7 +68,8 @@ pub fn export(desk: &Desk, store: &mut Store, as_of: &AsOf, request: &Request) -
 /// The record does not verify; the store's reason.
 pub(super) fn redacted(desk: &Desk, store: &Store, as_of: u64, from: u64) -> Result<Vec<u8>, JobError> {
     let formats = ["html", "pdf", "json", "csv"].map(str::to_owned);
-    let rendered = render(desk, store, as_of, &Scope::default(), &formats)?;
+    let judged = Judged::of(desk, store, as_of)?;
+    let rendered = render(desk, store, &judged, &Scope::default(), &formats)?;
     let request = Request { redact: true, ..Request::default() };
     let contents = contents(&store.reader(), rendered, &Chosen::Range(from, as_of), &request)?;
     let (bytes, _) = bundle::write(contents, &desk.signer).map_err(|e| JobError::Render(e.to_string()))?;

@@ -1,7 +1,7 @@
 //! What a mail says, and to whom: written from the as-of it speaks of.
 
 use super::report::{files, render};
-use super::{Desk, JobError};
+use super::{Desk, JobError, Judged};
 use crate::config::{MailContent, MailList};
 use crate::evidence::record::Mail;
 use crate::evidence::sha256_hex;
@@ -36,13 +36,19 @@ pub fn plain(desk: &Desk, to: &[String], message_id: String, subject: String, te
 /// Writes a mail from the as-of it speaks of, to everybody of its list: the same bytes whenever it is written.
 ///
 /// # Errors
-/// The record does not verify; an output that cannot be made.
-pub fn compose(desk: &Desk, store: &Store, mail: &Mail, list: &MailList) -> Result<Letter, JobError> {
+/// The store's reason; an output that cannot be made.
+pub fn compose(
+    desk: &Desk,
+    store: &Store,
+    judged: &Judged,
+    mail: &Mail,
+    list: &MailList,
+) -> Result<Letter, JobError> {
     let scope = Scope { team: list.team.clone(), ..Scope::default() };
     let asked: &[String] = if scope.is_whole() { &[] } else { &list.attach };
-    let mut rendered = render(desk, store, mail.as_of, &scope, asked)?;
+    let mut rendered = render(desk, store, judged, &scope, asked)?;
     let mut made = if scope.is_whole() {
-        files(desk, store, mail.as_of, &scope, &list.attach)?
+        files(desk, store, judged, &scope, &list.attach)?
     } else {
         std::mem::take(&mut rendered.files)
     };

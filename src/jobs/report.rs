@@ -1,15 +1,13 @@
 //! Making reports: of an earlier assessment, and the nightly one with everything that goes with it.
 
-use super::assess::{assess, verified};
+use super::assess::judge;
+use super::judged::Judged;
 use super::{Desk, IngestStatus, JobError, ingest, pages, press};
-use crate::act::{Catalogue, Overrides};
-use crate::assessment::{self, Facts};
-use crate::evidence::record::{AssessmentRun, ReportIssued};
+use crate::evidence::record::ReportIssued;
 use crate::evidence::{Evidence, Kind, Time, sha256_hex};
 use crate::ledger::note::NoteError;
-use crate::ledger::tree::Frontier;
-use crate::ledger::{Checkpoint, Entry, Verifier, verify};
-use crate::report::{Report, Scope, Source, build, csv, html, json};
+use crate::ledger::{Checkpoint, Entry, Verifier};
+use crate::report::{Report, Scope, csv, html, json};
 use crate::store::Store;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -64,6 +62,8 @@ pub struct ReportStatus {
     pub issued: Issued,
     /// Mails that were queued.
     pub queued: u64,
+    /// What they and the pages are made from.
+    pub judged: Judged,
 }
 
 /// Size of the as-of that answers a question.
@@ -99,55 +99,23 @@ pub fn resolve(desk: &Desk, store: &Store, as_of: &AsOf) -> Result<u64, JobError
 /// The view model of an as-of, from a record that is checked on the way.
 ///
 /// # Errors
-/// The record does not verify; the store's reason; no assessment ends there.
+/// See [`Judged::of`].
 pub fn view(desk: &Desk, store: &Store, size: u64, scope: &Scope) -> Result<Report, JobError> {
-    let end = store.reader().with_blobs(store.reader().entry(size.saturating_sub(1))?.entry)?;
-    let run: Option<AssessmentRun> = Some(end)
-        .filter(|e| e.kind == Kind::AssessmentRun)
-        .and_then(|e| serde_json::from_value(e.payload).ok());
-    let run =
-        run.ok_or_else(|| JobError::AsOf(format!("entry {} is no assessment", size.saturating_sub(1))))?;
-    let (mut facts, mut judged_of) = (Facts::default(), Facts::default());
-    let (mut edge, mut leaves) = (Frontier::default(), Vec::new());
-    verified(desk, store, size, |p| {
-        facts.fold(p);
-        edge.push(p.leaf);
-        leaves.push(p.leaf);
-        // The verdict saw neither its own transitions nor its own entry.
-        if p.seq < run.size {
-            judged_of.fold(p);
-        }
-    })?;
-    let said = Overrides { timetable: &run.config.timetable, parameters: &run.config.parameters };
-    let catalogue = Catalogue::with(said).map_err(|e| JobError::AsOf(format!("act.{e}")))?;
-    let judged = assessment::assess(&judged_of, &catalogue, &run);
-    let source = Source {
-        facts: &facts,
-        catalogue: &catalogue,
-        run: &run,
-        assessment: &judged,
-        leaves: &leaves,
-        as_of: (size, verify::root_base64(&edge.root())),
-        checkpoints: store.reader().checkpoints_below(size)?,
-        note: store.reader().checkpoint(size)?.map(|(_, n)| n).unwrap_or_default(),
-        key: facts.own.opened.as_ref().map(|o| o.value.public_key.clone()).unwrap_or_default(),
-        scope,
-    };
-    Ok(build(&source))
+    Judged::of(desk, store, size)?.report(store, scope)
 }
 
 /// Makes the asked forms of a report: html, pdf, json, csv.
 ///
 /// # Errors
-/// See [`view`]; typst's reason for a PDF that cannot be made.
+/// The store's reason; a form that cannot be made.
 pub fn render(
     desk: &Desk,
     store: &Store,
-    size: u64,
+    judged: &Judged,
     scope: &Scope,
     formats: &[String],
 ) -> Result<Rendered, JobError> {
-    let report = view(desk, store, size, scope)?;
+    let report = judged.report(store, scope)?;
     let note = report.integrity.checkpoint.clone();
     let (mut files, mut lacks) = (BTreeMap::new(), Vec::new());
     for format in formats {
@@ -195,16 +163,16 @@ pub fn nightly(
     let _lock = desk.lock("report")?;
     super::intact(desk, store)?;
     let status = ingest(desk, store, &[], progress)?;
-    let assessed = assess(desk, store, true)?;
+    let (_, judged) = judge(desk, store, true)?;
     let formats = ["html", "pdf", "json"].map(str::to_owned);
-    let rendered = render(desk, store, assessed.as_of, &Scope::default(), &formats)?;
+    let rendered = render(desk, store, &judged, &Scope::default(), &formats)?;
     let (issued, entry) = keep(desk, &rendered)?;
     // A night that is done has its mails queued: both are one commit.
     let mails = super::outbox::queued(desk, &rendered.report);
     let queued = mails.len() as u64;
     store.append(&desk.writer(), std::iter::once(entry).chain(mails))?;
     super::anchor(desk, store, true)?;
-    Ok(ReportStatus { ingest: status, issued, queued })
+    Ok(ReportStatus { ingest: status, issued, queued, judged })
 }
 
 /// Forms of a report: as issued where they are kept unchanged, else made again.
@@ -214,11 +182,11 @@ pub fn nightly(
 pub fn files(
     desk: &Desk,
     store: &Store,
-    size: u64,
+    judged: &Judged,
     scope: &Scope,
     formats: &[String],
 ) -> Result<BTreeMap<String, Vec<u8>>, JobError> {
-    let issued = if *scope == Scope::default() { issued(desk, store, size)? } else { None };
+    let issued = if *scope == Scope::default() { issued(desk, store, judged.size())? } else { None };
     let (mut files, mut missing) = (BTreeMap::new(), Vec::new());
     for format in formats {
         match issued.as_ref().and_then(|i| pages::kept(desk, i, format)) {
@@ -227,7 +195,7 @@ pub fn files(
         }
     }
     if !missing.is_empty() {
-        files.extend(render(desk, store, size, scope, &missing)?.files);
+        files.extend(render(desk, store, judged, scope, &missing)?.files);
     }
     Ok(files)
 }

@@ -7,22 +7,23 @@ const HEADER: &str =
 
 /// The file.
 pub fn render(report: &Report) -> String {
-    of(report, |_| true, usize::MAX)
+    of(report, |_| true, usize::MAX).0
 }
 
-/// The rows of some systems and of the estate, up to a number of bytes.
-pub fn of(report: &Report, asks: impl Fn(&System) -> bool, limit: usize) -> String {
-    let mut out = HEADER.to_owned();
+/// The rows of some systems and of the estate, up to a number of bytes; and how many there are beyond it.
+pub fn of(report: &Report, asks: impl Fn(&System) -> bool, limit: usize) -> (String, usize) {
+    let (mut out, mut left_out) = (HEADER.to_owned(), 0);
     let systems = report.systems.iter().filter(|s| asks(s)).flat_map(|s| &s.findings);
     let findings = report.estate_findings.iter().chain(systems);
     for (f, u) in findings.flat_map(|f| f.units.iter().map(move |u| (f, u))) {
         let row = row(f, u);
-        if out.len() + row.len() > limit {
-            break;
+        if left_out > 0 || out.len() + row.len() > limit {
+            left_out += 1;
+        } else {
+            out.push_str(&row);
         }
-        out.push_str(&row);
     }
-    out
+    (out, left_out)
 }
 
 fn row(f: &Finding, u: &Unit) -> String {

@@ -3,8 +3,10 @@
 use crate::act::{ControlKind, Status, Tested};
 use crate::assessment::Counts;
 use crate::evidence::Time;
+use crate::evidence::hex;
 use crate::evidence::record::Predecessor;
-use serde::Serialize;
+use crate::ledger::Hash;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeSet;
 
 /// What a report of everything is about.
@@ -727,8 +729,13 @@ pub struct Accepted {
 pub struct Evidence {
     /// Sequence number.
     pub seq: u64,
-    /// Leaf hash, hex.
-    pub leaf: String,
+    /// Its leaf hash; hex in JSON.
+    #[serde(serialize_with = "as_hex")]
+    pub leaf: Hash,
+}
+
+fn as_hex<S: Serializer>(hash: &Hash, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&hex(hash))
 }
 
 /// What a verdict rests on.

@@ -1,6 +1,6 @@
 //! What the pages show: the report of the last assessment, and single entries checked against its root.
 
-use crate::jobs::{self, AsOf, Desk, JobError, render, resolve};
+use crate::jobs::{self, AsOf, Desk, JobError, Judged, resolve};
 use crate::ledger::entry::blob_references;
 use crate::ledger::{tree, verify};
 use crate::report::html::{self, EntryView};
@@ -30,6 +30,19 @@ pub enum Snapshot {
     },
 }
 
+impl Snapshot {
+    /// The pages of an assessment.
+    ///
+    /// # Errors
+    /// The store's reason; an output that cannot be made.
+    pub fn of(desk: &Desk, store: &Store, judged: &Judged) -> Result<Snapshot, JobError> {
+        let whole = Scope::default();
+        let formats = ["html", "pdf", "json"].map(str::to_owned);
+        let files = jobs::files(desk, store, judged, &whole, &formats)?;
+        Ok(Snapshot::Ready { report: Box::new(judged.report(store, &whole)?), files })
+    }
+}
+
 /// Checks the record and makes the pages of its last assessment.
 ///
 /// # Errors
@@ -40,13 +53,8 @@ pub fn load(desk: &Desk, store: &Store) -> Result<Snapshot, JobError> {
         Err(JobError::AsOf(_)) => return Ok(Snapshot::Empty),
         Err(e) => return Err(e),
     };
-    match render(desk, store, size, &Scope::default(), &[]) {
-        Ok(rendered) => {
-            let report = Box::new(rendered.report);
-            let formats = ["html", "pdf", "json"].map(str::to_owned);
-            let files = jobs::files(desk, store, size, &Scope::default(), &formats)?;
-            Ok(Snapshot::Ready { report, files })
-        }
+    match Judged::of(desk, store, size) {
+        Ok(judged) => Snapshot::of(desk, store, &judged),
         Err(JobError::Broken(b)) => {
             let page = html::broken(&b.0.first_bad, &b.0.what, b.0.intact_up_to)
                 .map_err(|e| JobError::Render(e.to_string()))?;

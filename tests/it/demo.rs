@@ -92,7 +92,14 @@ fn an_earlier_as_of_gives_the_bytes_of_then() {
             folder.file_name().unwrap().to_str().unwrap().rsplit('-').next().unwrap().parse().unwrap();
         let size = jobs::resolve(&desk, &store, &AsOf::Size(size)).unwrap();
         let formats = ["html", "json", "pdf"].map(str::to_owned);
-        let rendered = jobs::render(&desk, &store, size, &Scope::default(), &formats).unwrap();
+        let rendered = jobs::render(
+            &desk,
+            &store,
+            &jobs::Judged::of(&desk, &store, size).unwrap(),
+            &Scope::default(),
+            &formats,
+        )
+        .unwrap();
         for (name, bytes) in rendered.files {
             assert!(
                 std::fs::read(folder.join(&name)).unwrap() == bytes,

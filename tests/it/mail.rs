@@ -76,17 +76,28 @@ fn a_team_without_systems_gets_a_mail_that_says_so_and_nothing_of_others() {
     let desk = world.desk();
     let store = desk.store().unwrap();
     let as_of = actledger::jobs::resolve(&desk, &store, &AsOf::Latest).unwrap();
-    let whole = actledger::jobs::view(&desk, &store, as_of, &Scope::default()).unwrap();
+    let judged = actledger::jobs::Judged::of(&desk, &store, as_of).unwrap();
+    let whole = judged.report(&store, &Scope::default()).unwrap();
     let mut list = desk.config.mail[0].clone();
     let at = whole.as_of.at;
     let message_id = "m@example.com".into();
-    let (recipient, team, attempts) = (None, None, None);
-    let mail =
-        Mail { message_id, list: 0, recipient, team, checkpoint: false, as_of, at, sha256: None, attempts };
+    let (recipient, to, team, attempts) = (None, None, None, None);
+    let mail = Mail {
+        message_id,
+        list: 0,
+        recipient,
+        to,
+        team,
+        checkpoint: false,
+        as_of,
+        at,
+        sha256: None,
+        attempts,
+    };
     list.attach = vec!["json".into()];
     for (team, is_known) in [("nobody".to_owned(), false), (whole.systems[0].team.clone(), true)] {
         list.team = Some(team.clone());
-        let letter = actledger::jobs::compose(&desk, &store, &mail, &list).unwrap();
+        let letter = actledger::jobs::compose(&desk, &store, &judged, &mail, &list).unwrap();
         let json = String::from_utf8(letter.attachments[0].bytes.clone()).unwrap();
         let report: serde_json::Value = serde_json::from_str(&json).unwrap();
         let told = |id: &str| {

@@ -98,7 +98,7 @@ fn three_weeks_of_nights_with_outages_are_one_mail_per_night_and_recipient() {
             12 if hours(now) / 24 == 14 => script("end cut"),
             _ => {}
         }
-        nights += usize::from(due_jobs(&desk, &last).unwrap());
+        nights += usize::from(due_jobs(&desk, &last).unwrap().is_some());
     }
     // The first report is made at once; 2 nights of 21 are made up by one.
     assert_eq!(nights, 1 + 21 - 1);
@@ -145,15 +145,19 @@ fn exim_takes_mail_over_implicit_tls_and_over_starttls_after_a_login() {
     // A wrong password is refused by the server, and written down as that.
     desk.config.smtp.as_mut().unwrap().url.clone_from(&urls[0]);
     write(world.path("password"), "wrong").unwrap();
-    let status = jobs::flush(&desk, &mut store, &smtp(&desk), Which::Due).unwrap();
+    let status = jobs::flush(&desk, &mut store, &smtp(&desk), Which::Due, None).unwrap();
     assert!(status.sent == 0 && status.failed.iter().all(|f| f.contains("535")), "{:?}", status.failed);
     write(world.path("password"), "owl-in-the-dark\n").unwrap();
-    assert_eq!(jobs::flush(&desk, &mut store, &smtp(&desk), Which::Due).unwrap().sent, 0, "not due yet");
-    assert_eq!(jobs::flush(&desk, &mut store, &smtp(&desk), Which::All).unwrap().sent, 3);
+    assert_eq!(
+        jobs::flush(&desk, &mut store, &smtp(&desk), Which::Due, None).unwrap().sent,
+        0,
+        "not due yet"
+    );
+    assert_eq!(jobs::flush(&desk, &mut store, &smtp(&desk), Which::All, None).unwrap().sent, 3);
     desk.clock.set("2026-10-13T12:00:00+02:00".parse().unwrap());
     jobs::nightly(&desk, &mut store, &|_, _, _| {}).unwrap();
     desk.config.smtp.as_mut().unwrap().url.clone_from(&urls[1]);
-    assert_eq!(jobs::flush(&desk, &mut store, &smtp(&desk), Which::Due).unwrap().sent, 3);
+    assert_eq!(jobs::flush(&desk, &mut store, &smtp(&desk), Which::Due, None).unwrap().sent, 3);
     let box_ = read_to_string(world.path("box.path")).unwrap();
     let read = std::process::Command::new("python3").args(["-c", PARSE, &box_]).output().unwrap();
     let told = stdout(&read);
@@ -192,7 +196,7 @@ fn a_process_that_dies_while_it_sends_is_written_down_as_an_unknown_end() {
     desk.config.mail.pop();
     let smtp = desk.config.smtp.clone().unwrap();
     let transport = Transport::of(&smtp).unwrap();
-    let status = jobs::flush(&desk, &mut store, &transport, Which::Due).unwrap();
+    let status = jobs::flush(&desk, &mut store, &transport, Which::Due, None).unwrap();
     assert_eq!(status.sent, 2);
     assert!(status.failed.len() == 1 && status.failed[0].contains("GIVEN UP"), "{:?}", status.failed);
     let sent: Vec<(Kind, Mail)> = entries(&desk).into_iter().skip(3).collect();
@@ -202,7 +206,7 @@ fn a_process_that_dies_while_it_sends_is_written_down_as_an_unknown_end() {
         (attempts.count, attempts.unknown) == (1, 1) && attempts.why.contains("ended before"),
         "{attempts:?}"
     );
-    let again = jobs::flush(&desk, &mut store, &transport, Which::All).unwrap();
+    let again = jobs::flush(&desk, &mut store, &transport, Which::All, None).unwrap();
     assert!(again.sent == 0 && again.failed.is_empty(), "{again:?}");
     assert!(!world.path("var/ledger.mail-sending").exists());
 }
@@ -212,9 +216,9 @@ fn files_over_the_limit_are_named_and_not_attached() {
     let world = world("url = 'folder:mail'\nattach_mib = 0");
     let desk = desk_at(&world, "2026-10-12T12:00:00+02:00");
     let mut store = desk.store().unwrap();
-    jobs::nightly(&desk, &mut store, &|_, _, _| {}).unwrap();
+    let judged = jobs::nightly(&desk, &mut store, &|_, _, _| {}).unwrap().judged;
     let (_, mail) = &entries(&desk)[0];
-    let letter = jobs::compose(&desk, &store, mail, &desk.config.mail[0]).unwrap();
+    let letter = jobs::compose(&desk, &store, &judged, mail, &desk.config.mail[0]).unwrap();
     assert!(letter.attachments.is_empty());
     let folder = std::fs::read_dir(world.path("var/reports")).unwrap().next().unwrap().unwrap();
     let folder = folder.file_name().into_string().unwrap();

@@ -89,13 +89,11 @@ impl<'a> Builder<'a> {
     pub(super) fn unit(&self, f: &Finding, key: &str, u: &Unit) -> m::Unit {
         let state = self.s.facts.own.units.get(&(key.to_owned(), u.id.clone()));
         let lifecycle = self.lifecycle(u.status, state);
-        let leaf = |seq: &u64| {
-            usize::try_from(*seq).ok().and_then(|i| self.s.leaves.get(i)).map(|h| hex(h)).unwrap_or_default()
-        };
-        let evidence: Vec<m::Evidence> =
-            u.evidence.iter().map(|seq| m::Evidence { seq: *seq, leaf: leaf(seq) }).collect();
-        let digest =
-            sha256_hex(evidence.iter().map(|e| e.leaf.as_str()).collect::<Vec<_>>().join("\n").as_bytes());
+        let leaf = |seq: u64| usize::try_from(seq).ok().and_then(|i| self.s.leaves.get(i)).copied();
+        let evidence = u.evidence.iter().filter_map(|seq| Some(m::Evidence { seq: *seq, leaf: leaf(*seq)? }));
+        let evidence: Vec<m::Evidence> = evidence.collect();
+        let leaves: Vec<String> = evidence.iter().map(|e| hex(&e.leaf)).collect();
+        let digest = sha256_hex(leaves.join("\n").as_bytes());
         let until = state.filter(|_| u.status == Status::Satisfied).and_then(|s| s.resolved);
         let number = u.line.filter(|_| matches!(u.status, Status::NotSatisfied | Status::NotAssessed));
         let rule = self.s.catalogue.control(&f.control).map_or(&[][..], |c| &c.rule);

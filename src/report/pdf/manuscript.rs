@@ -3,8 +3,8 @@
 
 use super::super::charts::{self, Chart};
 use super::super::local::Zone;
-use super::super::model::{Finding, Report, System};
-use super::super::sections::sections;
+use super::super::model::{self, Control, Finding, Report, System};
+use super::super::sections::{Section, sections};
 use super::super::{csv, json};
 use super::PdfError;
 use crate::act::Status;
@@ -60,66 +60,126 @@ pub struct File {
     pub text: String,
 }
 
+/// The report with the systems and rows that fit.
+#[derive(Serialize)]
+struct Shown<'a> {
+    as_of: &'a model::AsOf,
+    period: &'a model::Period,
+    organization: &'a str,
+    version: &'a str,
+    timezone: &'a str,
+    demonstration: bool,
+    about: &'a str,
+    integrity: &'a model::Integrity,
+    totals: &'a model::Totals,
+    levels: &'a [model::LevelRow],
+    opening: &'a [String],
+    not_seen: &'a [String],
+    controls: Vec<Value>,
+    law: &'a model::Law,
+    coverage: &'a [model::Coverage],
+    teams: &'a [model::TeamRow],
+    wanted: &'a [model::Wanted],
+    missing: &'a [model::Missing],
+    exceptions: &'a [model::Exception],
+    decisions: &'a [model::Decision],
+    unprovided: &'a [model::Unprovided],
+    estate_findings: &'a [Finding],
+    /// Those that have a dossier.
+    systems: Vec<Value>,
+    /// The first systems, in a row each.
+    overview: Vec<Value>,
+    gaps: usize,
+    sources: usize,
+    changed: String,
+    told_changes: Vec<Section>,
+}
+
+/// What was left out: list to how many.
+type More = BTreeMap<String, usize>;
+
+/// The first rows of a list.
+fn first<'a, T>(more: &mut More, name: &str, rows: &'a [T], most: usize) -> &'a [T] {
+    more.insert(name.to_owned(), rows.len().saturating_sub(most));
+    &rows[..rows.len().min(most)]
+}
+
 pub(super) fn of(report: &Report) -> Result<Manuscript, PdfError> {
     let zone = Zone::named(&report.timezone);
     let told = told(report);
-    let mut value = serde_json::to_value(report).map_err(|e| PdfError(e.to_string()))?;
-    let mut more = BTreeMap::new();
-    let names = |s: &&System| told.contains(&s.id.as_str());
-    value["changes"] = Value::Null;
-    if let Some(systems) = value["systems"].as_array_mut() {
-        systems.retain(|s| s["id"].as_str().is_some_and(|id| told.contains(&id)));
-        more.insert("systems".to_owned(), report.systems.len() - systems.len());
-        systems.iter_mut().for_each(slim);
-        // Where not all fit, those with the most that is open come first, and stay the longest.
-        if systems.len() < report.systems.len() {
-            systems.sort_by_key(|s| std::cmp::Reverse(s["open"].as_u64()));
-        }
+    let has_dossier = |s: &&System| told.contains(&s.id.as_str());
+    let mut shown: Vec<&System> = report.systems.iter().filter(has_dossier).collect();
+    // Where not all fit, those with the most that is open come first, and stay the longest.
+    if shown.len() < report.systems.len() {
+        shown.sort_by_key(|s| std::cmp::Reverse(s.open));
     }
-    // Counted before anything is left out.
-    value["gaps"] = report.gaps().into();
-    value["sources"] = report.missing.len().into();
-    for list in LISTS {
-        if let Some(rows) = value[list].as_array_mut() {
-            more.insert(list.to_owned(), rows.len().saturating_sub(ROWS));
-            rows.truncate(ROWS);
-        }
-    }
-    let overview = report.systems.iter().take(ROWS).map(|s| {
-        json!({ "id": s.id, "name": s.name, "team": s.team, "level": s.risk_level.effective, "disputed": s.risk_level.disputed,
-                "open": s.open, "accepted": s.accepted, "counts": s.counts })
-    });
-    value["overview"] = overview.collect();
-    value["changed"] = report.changed().into();
-    value["told_changes"] = serde_json::to_value(sections(report)).map_err(|e| PdfError(e.to_string()))?;
-    more.insert("overview".to_owned(), report.systems.len().saturating_sub(ROWS));
-    let open = |s: &System| -> Vec<Value> {
-        let row = |f: &Finding| {
-            json!({ "system": s.name, "number": f.number, "title": f.title, "summary": f.summary,
-                    "by": f.deadline.as_ref().map(|d| &d.told) })
-        };
-        s.findings.iter().filter(|f| f.open()).map(row).collect()
-    };
-    let mut listed: Vec<Value> = report.systems.iter().filter(|s| !names(s)).flat_map(open).collect();
-    more.insert("listed".to_owned(), listed.len().saturating_sub(LISTED));
-    listed.truncate(LISTED);
-    let by_id: BTreeMap<&str, &System> = report.systems.iter().map(|s| (s.id.as_str(), s)).collect();
-    let shown =
-        value["systems"].as_array().into_iter().flatten().filter_map(|s| by_id.get(s["id"].as_str()?));
-    let spare = shown.map(|s| open(s)).collect();
-    let lines = report.systems.iter().filter(names);
-    let timelines = lines.filter_map(|s| Some((format!("timeline {}", s.id), charts::timeline(s, &zone)?)));
+    let mut more = More::from([("systems".to_owned(), report.systems.len() - shown.len())]);
+    let listed: Vec<Value> = report.systems.iter().filter(|s| !has_dossier(s)).flat_map(open).collect();
+    let listed = first(&mut more, "listed", &listed, LISTED).to_vec();
+    let timelines =
+        shown.iter().filter_map(|s| Some((format!("timeline {}", s.id), charts::timeline(s, &zone)?)));
     let named = [("trend", charts::trend(report)), ("calendar", charts::calendar(&report.coverage))];
     let named = named.into_iter().filter_map(|(name, chart)| Some((name.to_owned(), chart?)));
     Ok(Manuscript {
         ident: format!("{} {}", report.integrity.origin, report.as_of.root),
         charts: named.chain(timelines).collect(),
         files: files(report, &told),
-        report: value,
+        report: to_value(cut(report, &shown, &mut more)?)?,
         more,
         listed,
-        spare,
+        spare: shown.iter().map(|s| open(s)).collect(),
     })
+}
+
+fn to_value(rows: impl Serialize) -> Result<Value, PdfError> {
+    serde_json::to_value(rows).map_err(|e| PdfError(e.to_string()))
+}
+
+fn cut<'a>(report: &'a Report, shown: &[&System], more: &mut More) -> Result<Shown<'a>, PdfError> {
+    let overview = first(more, "overview", &report.systems, ROWS).iter().map(|s| {
+        json!({ "id": s.id, "name": s.name, "team": s.team, "level": s.risk_level.effective, "disputed": s.risk_level.disputed,
+                "open": s.open, "accepted": s.accepted, "counts": s.counts })
+    });
+    let control = |c: &Control| json!({ "id": c.id, "title": c.title, "kind": c.kind, "counts": c.counts });
+    Ok(Shown {
+        as_of: &report.as_of,
+        period: &report.period,
+        organization: &report.organization,
+        version: &report.version,
+        timezone: &report.timezone,
+        demonstration: report.demonstration,
+        about: &report.about,
+        integrity: &report.integrity,
+        totals: &report.totals,
+        levels: &report.levels,
+        opening: &report.opening,
+        not_seen: &report.not_seen,
+        controls: report.controls.iter().map(control).collect(),
+        law: &report.law,
+        coverage: first(more, "coverage", &report.coverage, ROWS),
+        teams: first(more, "teams", &report.teams, ROWS),
+        wanted: first(more, "wanted", &report.wanted, ROWS),
+        missing: first(more, "missing", &report.missing, ROWS),
+        exceptions: first(more, "exceptions", &report.exceptions, ROWS),
+        decisions: first(more, "decisions", &report.decisions, ROWS),
+        unprovided: first(more, "unprovided", &report.unprovided, ROWS),
+        estate_findings: first(more, "estate_findings", &report.estate_findings, ROWS),
+        systems: shown.iter().map(|s| to_value(s).map(slim)).collect::<Result<_, _>>()?,
+        overview: overview.collect(),
+        gaps: report.gaps(),
+        sources: report.missing.len(),
+        changed: report.changed(),
+        told_changes: sections(report),
+    })
+}
+
+/// Open findings of a system, in a row each.
+fn open(s: &System) -> Vec<Value> {
+    let row = |f: &Finding| {
+        json!({ "system": s.name, "number": f.number, "title": f.title, "summary": f.summary,
+                "by": f.deadline.as_ref().map(|d| &d.told) })
+    };
+    s.findings.iter().filter(|f| f.open()).map(row).collect()
 }
 
 /// Ids of the systems that get a dossier: all where their findings fit, else those with the most that is open.
@@ -138,11 +198,12 @@ fn told(report: &Report) -> Vec<&str> {
 }
 
 /// Takes from a system what the PDF does not show: units but the first of each finding, and findings that do not apply.
-fn slim(system: &mut Value) {
-    let Some(findings) = system["findings"].as_array_mut() else { return };
-    findings.retain(|f| f["status"] != "not-applicable");
-    for units in findings.iter_mut().filter_map(|f| f["units"].as_array_mut()) {
-        units.truncate(1);
+fn slim(mut system: Value) -> Value {
+    if let Some(findings) = system["findings"].as_array_mut() {
+        findings.retain(|f| f["status"] != "not-applicable");
+        for units in findings.iter_mut().filter_map(|f| f["units"].as_array_mut()) {
+            units.truncate(1);
+        }
     }
     for list in ["workloads", "runs"] {
         if let Some(rows) = system[list].as_array_mut() {
@@ -150,6 +211,7 @@ fn slim(system: &mut Value) {
         }
     }
     system["timeline"] = Value::Null;
+    system
 }
 
 /// What it shows, for machines: the summary with the digests of the whole files, and the findings of the systems that it tells.
@@ -161,15 +223,16 @@ fn files(report: &Report, told: &[&str]) -> Vec<File> {
         "wanted": report.wanted, "not_seen": report.not_seen,
         "files": { "report.json": json::digest(report), "report.csv": sha256_hex(table.as_bytes()) },
     });
-    let shown = csv::of(report, |s| told.contains(&s.id.as_str()), CSV);
+    let (shown, left_out) = csv::of(report, |s| told.contains(&s.id.as_str()), CSV);
     let file = |name: &str, mime: &str, about: String, text: String| File {
         name: name.into(),
         mime: mime.into(),
         about,
         text,
     };
+    let cut = if left_out > 0 { format!(", without {left_out} further rows") } else { String::new() };
     let about = format!(
-        "findings.csv: the findings that this report shows. The whole is report.csv, SHA-256 {}",
+        "Findings of the estate and of the systems that have a dossier here{cut}. The whole is report.csv, SHA-256 {}",
         sha256_hex(table.as_bytes())
     );
     vec![
@@ -201,7 +264,6 @@ impl Manuscript {
         // What is open of a dossier that is left out stands in the table after them.
         let left = self.report["systems"].as_array().map_or(0, Vec::len);
         self.listed.splice(..0, self.spare.drain(left..).flatten());
-        less("listed", &mut self.listed);
-        is_cut
+        less("listed", &mut self.listed) || is_cut
     }
 }
