@@ -3,13 +3,14 @@
 //! `facts` folds entries, `inventory` tells which interfaces should speak, `artifact_sets` which files belong together,
 //! `deployments` what ran when, `coverage` what was read, `estate` ties what was seen to systems, `rules` answer each control
 //! with a line of its decision list, `law` says which articles bind, `house` who made a rule, `findings` add up, `exceptions` accept, `due` says by when, `metrics` count, `changes` tell what is new since the
-//! last time.
+//! last time, `dossier` whom a system talked with and what its versions passed.
 
 mod artifact_sets;
 pub mod changes;
 pub mod coverage;
 mod dates;
 mod deployments;
+pub mod dossier;
 pub mod due;
 pub mod estate;
 pub mod exceptions;

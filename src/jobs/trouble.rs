@@ -6,6 +6,7 @@ use crate::evidence::Time;
 use crate::mail::{Transport, hidden};
 use crate::report::{Zone, mail as words};
 use crate::schedule;
+use crate::store::Reader;
 use std::path::PathBuf;
 
 /// Why there is none.
@@ -31,7 +32,7 @@ pub fn tell(desk: &Desk, trouble: Trouble<'_>) -> Result<bool, JobError> {
     };
     let day = Zone::named(&c.timezone).short_day(now);
     let (why, is_broken) = match trouble {
-        Trouble::Broken(broken) => (format!("{broken}."), true),
+        Trouble::Broken(broken) => (format!("{broken}.{}", holds(desk, broken)), true),
         Trouble::Failed(why) => (why.to_owned(), false),
     };
     let said = words::without(&c.organization, &day, &why, is_broken);
@@ -58,6 +59,18 @@ pub fn tell(desk: &Desk, trouble: Trouble<'_>) -> Result<bool, JobError> {
         Some(e) => Err(e),
         None => Told { all: Some(now), some: Vec::new() }.write(desk).map(|()| true),
     }
+}
+
+/// The last checkpoint before what does not hold, where there is one: it was checked on the way.
+fn holds(desk: &Desk, broken: &BrokenRecord) -> String {
+    let told = || {
+        let reader = Reader::open(&desk.config.ledger.path).ok()?;
+        let (size, _) = reader.checkpoint(broken.0.intact_up_to).ok()??;
+        let at = reader.entry(size.checked_sub(1)?).ok()?.entry.recorded_at;
+        let at = Zone::named(&desk.config.timezone).minute(at);
+        Some(format!(" The checkpoint of {at} (size {size}) and the entries below it still hold."))
+    };
+    told().unwrap_or_default()
 }
 
 /// Who was told, also for the next process.

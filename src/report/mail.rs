@@ -110,6 +110,9 @@ impl Said<'_> {
     fn dated(&self, (day, what, basis): &(String, String, String)) -> String {
         wrap(&format!(" {day}  "), &format!("{what} ({basis})"))
     }
+    fn listed(&self, text: &str) -> String {
+        wrap(" ", text)
+    }
     fn step(&self, w: &Wanted) -> String {
         let open = w.open();
         let head = if open.is_empty() { String::new() } else { format!("{}. ", first_up(&open)) };

@@ -7,7 +7,7 @@ use crate::evidence::hex;
 use crate::evidence::record::Predecessor;
 use crate::ledger::Hash;
 use serde::{Serialize, Serializer};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a report of everything is about.
 pub const WHOLE: &str = "whole estate";
@@ -59,6 +59,8 @@ pub struct Report {
     pub decisions: Vec<Decision>,
     /// What changed in the period.
     pub changes: Vec<Change>,
+    /// What was read since, of periods that a report had told of before: in a line each.
+    pub restated: Vec<String>,
     /// Mails of earlier nights that did not arrive, in a sentence each.
     pub mails: Vec<String>,
     /// What was not seen, in a line each.
@@ -80,6 +82,20 @@ impl Report {
     /// Sources of which something is missing.
     pub fn gaps(&self) -> usize {
         self.missing.iter().filter(|m| !m.what.is_empty()).count()
+    }
+
+    /// How exceptions stand, in numbers: `2 exceptions in force, 1 override not accountable`.
+    pub fn hygiene(&self) -> String {
+        let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+        for e in &self.exceptions {
+            let state = e.state.split([':', ';', '(']).next().unwrap_or_default().trim_end();
+            *counts.entry((e.what, state)).or_default() += 1;
+        }
+        let told = counts.iter().map(|((what, state), n)| {
+            let many = if *n == 1 { "" } else { "s" };
+            format!("{n} {what}{many} {state}")
+        });
+        told.collect::<Vec<_>>().join(", ")
     }
 
     /// Changes of a kind.
@@ -453,7 +469,11 @@ pub struct System {
     pub articles: Vec<Article>,
     /// Its exceptions, overrides and exemptions.
     pub exceptions: Vec<Exception>,
-    /// What ran when.
+    /// What was in production when, and what let it through.
+    pub ran: Vec<Ran>,
+    /// With whom it talked.
+    pub network: Network,
+    /// What runs now.
     pub workloads: Vec<Workload>,
     /// Runs that were applied in the window.
     pub runs: Vec<Run>,
@@ -520,6 +540,8 @@ pub struct RiskLevel {
     pub decided: Option<&'static str>,
     /// Entry of the decision.
     pub decision: Option<u64>,
+    /// Who approved it, as an alias, and when.
+    pub approved: Option<String>,
     /// Whether statements differ.
     pub disputed: bool,
     /// Every statement.
@@ -747,6 +769,62 @@ pub struct Considered {
     pub count: u64,
     /// SHA-256 over their leaf hashes, in order.
     pub digest: String,
+}
+
+/// A model version in production.
+#[derive(Clone, Debug, Serialize)]
+pub struct Ran {
+    /// The version.
+    pub version: String,
+    /// Since when, for people.
+    pub from: String,
+    /// Until when.
+    pub to: String,
+    /// Image of the workload that showed it first.
+    pub image: String,
+    /// Stored files of it, each version of a key counted.
+    pub files: u64,
+    /// Why no gate can be named; empty where some are.
+    pub let_through: String,
+    /// What let it through: the last applied run before, and constraints that denied then.
+    pub gates: Vec<Gate>,
+    /// The entry that showed it first.
+    pub entry: u64,
+}
+
+/// Something that could have stopped a version.
+#[derive(Clone, Debug, Serialize)]
+pub struct Gate {
+    /// What it is.
+    pub told: String,
+    /// Its entry.
+    pub entry: u64,
+}
+
+/// Traffic of a system that flow logs show as accepted.
+#[derive(Clone, Debug, Serialize)]
+pub struct Network {
+    /// What there is to say of all of it.
+    pub told: String,
+    /// Those with the most records, 15 in each direction.
+    pub peers: Vec<Peer>,
+}
+
+/// One class of peers over one port.
+#[derive(Clone, Debug, Serialize)]
+pub struct Peer {
+    /// `in`: to a service port of the system; `out`: from it to public addresses.
+    pub direction: &'static str,
+    /// Name of a range of the config, or `own`, `private`, `public` with the network.
+    pub peer: String,
+    /// The service port.
+    pub port: u16,
+    /// Accepted records.
+    pub records: u64,
+    /// Hours that have any.
+    pub hours: u64,
+    /// The last entry that tells of it.
+    pub entry: u64,
 }
 
 /// A workload of a system.

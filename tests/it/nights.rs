@@ -228,3 +228,40 @@ fn files_over_the_limit_are_named_and_not_attached() {
         letter.text
     );
 }
+
+#[test]
+fn what_is_read_after_a_report_of_its_hours_is_told_as_restated() {
+    let world = world("url = 'folder:mail'");
+    let text = read_to_string(world.config()).unwrap();
+    let source = "[[flow_logs]]\nname = 'vpc'\nlocation = 'file:looks'\n";
+    write(world.config(), format!("{text}\n{source}")).unwrap();
+    let object = |look: &str, name: &str, hour: i64| {
+        let folder = world.path("looks").join(look);
+        std::fs::create_dir_all(&folder).unwrap();
+        let from = 1_791_698_400 + hour * 3_600;
+        let line = format!(
+            "2 111122223333 eni-1 10.0.0.1 10.0.0.2 40000 8443 6 10 840 {from} {} ACCEPT OK\n",
+            from + 50
+        );
+        write(folder.join(name), line).unwrap();
+    };
+    let night = |at: &str| {
+        let desk = desk_at(&world, at);
+        let mut store = desk.store().unwrap();
+        let made = jobs::nightly(&desk, &mut store, &|_, _, _| {}).unwrap();
+        let report = made.judged.report(&store, &actledger::report::Scope::default()).unwrap();
+        let letter = {
+            let mail = entries(&desk).pop().unwrap().1;
+            jobs::compose(&desk, &store, &made.judged, &mail, &desk.config.mail[0]).unwrap()
+        };
+        (report.restated, letter.text)
+    };
+    object("20261012T040000Z", "a.log", 0);
+    object("20261012T040000Z", "b.log", 9);
+    assert!(night("2026-10-12T12:00:00+02:00").0.is_empty());
+    object("20261013T040000Z", "late.log", 3);
+    let (restated, text) = night("2026-10-13T12:00:00+02:00");
+    assert!(restated.len() == 1 && restated[0].contains("1 object read after the report"), "{restated:?}");
+    assert!(restated[0].starts_with("vpc, 11 Oct 11:00") && text.contains("RESTATED"), "{restated:?} {text}");
+    assert!(night("2026-10-14T12:00:00+02:00").0.is_empty(), "told once");
+}

@@ -7,6 +7,9 @@ use crate::evidence::Time;
 use crate::evidence::record::ReportIssued;
 use std::collections::BTreeMap;
 
+/// Reason code of what restates a report.
+pub const RESTATED: &str = "restated";
+
 /// How long AWS took to deliver, in words: of the objects of the window that tell when they came.
 pub(super) fn delivery(delivered: &Delivered, window: Time) -> Option<String> {
     let mut delays: Vec<u32> = arrivals(delivered, window).filter_map(|a| a.delay).collect();
@@ -53,7 +56,8 @@ pub(super) fn late(
     for (report, arrivals) in restated {
         let n = objects(arrivals.len());
         let what = format!("{n} read after the report of their hours (entry {report})");
-        found.push(gap(&arrivals, what, arrivals[0].seq));
+        let last = arrivals.iter().map(|a| a.seq).max().unwrap_or_default();
+        found.push(Gap { reason: RESTATED, ..gap(&arrivals, what, last) });
     }
     found
 }

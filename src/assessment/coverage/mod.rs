@@ -4,6 +4,7 @@ mod hours;
 mod late;
 
 pub use hours::Unread;
+pub use late::RESTATED;
 
 use super::facts::{Facts, Look};
 use super::inventory::Interface;

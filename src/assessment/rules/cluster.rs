@@ -62,7 +62,7 @@ pub(super) fn was_read_whole(case: &Case<'_>, source: &str) -> bool {
 }
 
 /// Whether a constraint has a workload in its match scope; none when labels of a namespace decide that were not read.
-pub(super) fn scope(case: &Case<'_>, c: &Constraint, w: &Seen<Workload>) -> Option<bool> {
+pub(in super::super) fn scope(case: &Case<'_>, c: &Constraint, w: &Seen<Workload>) -> Option<bool> {
     let labels = namespace(case, w).map(|n| &n.value.labels);
     in_match_scope(&c.r#match, &object(w, labels))
 }

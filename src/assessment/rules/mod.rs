@@ -26,6 +26,9 @@ mod terraform;
 mod violators;
 mod weakened;
 
+pub(super) use cluster::scope;
+pub(super) use sight::Ours;
+
 use super::findings::{Basis, Case, Excepted};
 use crate::evidence::Time;
 

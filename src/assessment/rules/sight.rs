@@ -9,7 +9,7 @@ use crate::evidence::Time;
 use std::collections::BTreeSet;
 
 /// Interfaces and pods of a system.
-pub(super) struct Ours<'a> {
+pub(in super::super) struct Ours<'a> {
     /// Those that were deleted within the window included.
     pub interfaces: Vec<&'a Interface>,
     /// Each with the pods of other workloads that held one of its addresses.
@@ -19,7 +19,7 @@ pub(super) struct Ours<'a> {
 }
 
 impl<'a> Ours<'a> {
-    pub(super) fn of(case: &Case<'a>) -> Ours<'a> {
+    pub(in super::super) fn of(case: &Case<'a>) -> Ours<'a> {
         let Some(system) = case.system else {
             return Ours { interfaces: Vec::new(), pods: Vec::new(), runs: false };
         };
@@ -38,7 +38,7 @@ impl<'a> Ours<'a> {
 
     /// What holds of a system of which no address is known: `line` where an inventory tells that there is none, the one
     /// after it where nobody knows.
-    pub(super) fn without(&self, case: &Case<'_>, line: usize) -> Option<(usize, Option<u64>)> {
+    pub(in super::super) fn without(&self, case: &Case<'_>, line: usize) -> Option<(usize, Option<u64>)> {
         if !self.interfaces.is_empty() || !self.pods.is_empty() {
             return None;
         }
@@ -59,7 +59,7 @@ impl<'a> Ours<'a> {
     }
 
     /// Rows that are traffic of the system, in the order of the entries.
-    pub(super) fn rows<'f>(&self, case: &Case<'f>, which: fn(&Delivered) -> &Rows) -> Vec<Row<'f>> {
+    pub(in super::super) fn rows<'f>(&self, case: &Case<'f>, which: fn(&Delivered) -> &Rows) -> Vec<Row<'f>> {
         let network = &case.facts.network;
         let of_pod = |pod: &'a Pod| {
             let rows = which(network.of(&pod.source));

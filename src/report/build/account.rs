@@ -4,7 +4,7 @@ use super::super::model as m;
 use super::super::sentences::count;
 use super::Builder;
 use crate::act::{Control, SourceKind, Status};
-use crate::assessment::coverage::{Gap, NO_RECORD};
+use crate::assessment::coverage::{Gap, NO_RECORD, RESTATED};
 use crate::assessment::{Finding, exceptions};
 use crate::evidence::Time;
 use std::collections::BTreeSet;
@@ -87,6 +87,20 @@ impl<'a> Builder<'a> {
             count: strays.count,
             keys: keys.collect(),
         })
+    }
+
+    /// What was read in the period of hours that a report had told of before.
+    pub(super) fn restated(&self) -> Vec<String> {
+        let (from, own) = (self.period().from, &self.s.facts.own);
+        let told = own.reports.iter().rfind(|r| r.value.at <= from).map(|r| r.value.as_of);
+        let Some(told) = told.filter(|_| self.s.scope.is_whole()) else { return Vec::new() };
+        let late =
+            self.s.assessment.estate.coverage.values().flat_map(|c| c.late.iter().map(move |g| (c, g)));
+        let since = late.filter(|(_, g)| g.reason == RESTATED && g.entry.is_some_and(|e| e >= told));
+        let line = |(c, g): (&crate::assessment::Coverage, &Gap)| {
+            format!("{}, {}: {}", c.source, self.zone.span(g.from, g.to), self.zone.in_text(&g.what))
+        };
+        since.map(line).collect()
     }
 
     pub(super) fn exceptions(&self) -> Vec<m::Exception> {

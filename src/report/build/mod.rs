@@ -3,6 +3,7 @@
 mod account;
 mod articles;
 mod changes;
+mod dossier;
 mod findings;
 mod integrity;
 mod reminders;
@@ -123,6 +124,7 @@ pub fn build(s: &Source<'_>) -> m::Report {
         exceptions,
         decisions: b.decisions(),
         changes,
+        restated: b.restated(),
         mails: b.mails(),
         not_seen,
         missing,

@@ -22,6 +22,7 @@ impl<'a> Builder<'a> {
         let mut counts = Counts::default();
         findings.iter().for_each(|f| counts.add(f.status));
         let not_stated = || "not stated".to_owned();
+        let timeline = self.timeline(x);
         let not = |f: &&m::Finding| f.status == Status::NotSatisfied;
         m::System {
             id: x.id.clone(),
@@ -36,7 +37,9 @@ impl<'a> Builder<'a> {
             annex: x.annex().map_or_else(not_stated, str::to_owned),
             in_use: x.register.put_into_service.map_or_else(|| "not stated".into(), |t| self.zone.day(t)),
             risk_level: self.risk_level(x),
-            timeline: self.timeline(x),
+            ran: self.ran(x),
+            network: self.network(x, &timeline),
+            timeline,
             counts,
             open: findings.iter().filter(|f| f.open()).count() as u64,
             accepted: findings.iter().filter(not).filter(|f| f.excepted).count() as u64,
@@ -67,6 +70,11 @@ impl<'a> Builder<'a> {
             effective: x.level().name(),
             decided: levels.and_then(|l| l.decided).map(Level::name),
             decision: levels.and_then(|l| l.decision),
+            approved: x.decision.as_ref().filter(|_| levels.is_some_and(|l| l.decided.is_some())).map(|d| {
+                let who = d.approver.as_ref().map(|a| self.s.facts.alias(a));
+                let on = d.date.map_or_else(|| "no date".into(), |t| self.zone.day(t));
+                format!("{}, {on}", who.unwrap_or_else(|| "no approver".into()))
+            }),
             disputed: levels.is_some_and(|l| l.disputed()),
             stated,
             history: history.collect(),

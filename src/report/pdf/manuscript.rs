@@ -25,6 +25,8 @@ const LISTS: [&str; 8] =
     ["wanted", "exceptions", "decisions", "missing", "coverage", "teams", "unprovided", "estate_findings"];
 /// Workloads and runs of a dossier.
 const OF_ONE: usize = 10;
+/// Systems that are named for a control.
+const NAMED: usize = 8;
 /// Bytes of the CSV that is attached.
 const CSV: usize = 1 << 20;
 
@@ -93,6 +95,8 @@ struct Shown<'a> {
     sources: usize,
     changed: String,
     told_changes: Vec<Section>,
+    restated: &'a [String],
+    hygiene: String,
 }
 
 /// What was left out: list to how many.
@@ -140,7 +144,6 @@ fn cut<'a>(report: &'a Report, shown: &[&System], more: &mut More) -> Result<Sho
         json!({ "id": s.id, "name": s.name, "team": s.team, "level": s.risk_level.effective, "disputed": s.risk_level.disputed,
                 "open": s.open, "accepted": s.accepted, "counts": s.counts })
     });
-    let control = |c: &Control| json!({ "id": c.id, "title": c.title, "kind": c.kind, "counts": c.counts });
     Ok(Shown {
         as_of: &report.as_of,
         period: &report.period,
@@ -170,7 +173,19 @@ fn cut<'a>(report: &'a Report, shown: &[&System], more: &mut More) -> Result<Sho
         sources: report.missing.len(),
         changed: report.changed(),
         told_changes: sections(report),
+        restated: &report.restated,
+        hygiene: report.hygiene(),
     })
+}
+
+/// What the PDF says of a control: counts, and the first systems where it is not satisfied or not assessed.
+fn control(c: &Control) -> Value {
+    let of = |status: Status| {
+        let found = c.findings.iter().filter(|f| f.status == status).take(NAMED);
+        found.map(|f| f.system.as_str()).collect::<Vec<_>>()
+    };
+    json!({ "id": c.id, "title": c.title, "kind": c.kind, "counts": c.counts, "unit": c.unit, "limit": c.limit,
+            "not": of(Status::NotSatisfied), "unknown": of(Status::NotAssessed) })
 }
 
 /// Open findings of a system, in a row each.
