@@ -7,7 +7,7 @@ use crate::assessment::{self, Assessment, Facts};
 use crate::evidence::Kind;
 use crate::evidence::record::AssessmentRun;
 use crate::ledger::entry::Placed;
-use crate::ledger::tree::{Frontier, Hash};
+use crate::ledger::tree::Frontier;
 use crate::ledger::{Intact, verify};
 use crate::report::{Report, Scope, Source, build};
 use crate::store::{Anew, Store};
@@ -26,14 +26,12 @@ pub(super) struct Folded {
     /// The facts.
     pub facts: Facts,
     edge: Frontier,
-    leaves: Vec<Hash>,
 }
 
 impl Folded {
     fn add(&mut self, placed: &Placed) {
         self.facts.fold(placed);
         self.edge.push(placed.leaf);
-        self.leaves.push(placed.leaf);
     }
 
     /// Checks and folds every entry, and `state.db` anew.
@@ -102,12 +100,14 @@ impl Judged {
     /// The store's reason.
     pub fn report(&self, store: &Store, scope: &Scope) -> Result<Report, JobError> {
         let (reader, facts, size) = (store.reader(), &self.folded.facts, self.size());
+        let units = self.assessment.findings.iter().flat_map(|f| &f.units);
+        let cited = units.flat_map(|u| u.evidence.iter().copied()).collect();
         let source = Source {
             facts,
             catalogue: &self.catalogue,
             run: &self.run,
             assessment: &self.assessment,
-            leaves: &self.folded.leaves,
+            leaves: &reader.leaves(&cited)?,
             as_of: (size, verify::root_base64(&self.folded.edge.root())),
             checkpoints: reader.checkpoints_below(size)?,
             note: reader.checkpoint(size)?.map(|(_, n)| n).unwrap_or_default(),

@@ -190,6 +190,9 @@ fn within_a_month(r: &Report, zone: &Zone, day: &str) -> bool {
 }
 
 fn estate_line(r: &Report) -> String {
+    if r.systems.is_empty() {
+        return "No AI system is known.".into();
+    }
     let of = |l: &&LevelRow| l.systems > 0 && l.level != "all";
     let levels: Vec<String> =
         r.levels.iter().filter(of).map(|l| format!("{} {}", l.systems, l.level)).collect();

@@ -815,7 +815,7 @@ pub struct Network {
 pub struct Peer {
     /// `in`: to a service port of the system; `out`: from it to public addresses.
     pub direction: &'static str,
-    /// Name of a range of the config, or `own`, `private`, `public` with the network.
+    /// Name of a range of the config, or `own networks`, `private networks`, `public` with the network.
     pub peer: String,
     /// The service port.
     pub port: u16,

@@ -4,6 +4,7 @@ use super::{Reader, StoreError, sql};
 use crate::ledger::tree::{self, Hash, Hashes, TILE};
 use crate::ledger::{Checkpoint, Verifier};
 use rusqlite::{Connection, OptionalExtension};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The hashes of the tree: full tiles as they are stored, and leaves of the entries on the right edge.
 pub(super) struct Stored<'a>(pub(super) &'a Connection);
@@ -72,6 +73,23 @@ impl Reader<'_> {
     /// Hashes are missing, or SQLite's reason.
     pub fn root_at(&self, size: u64) -> Result<Hash, StoreError> {
         tree::root_at(&Stored(self.db()), size)
+    }
+
+    /// Leaf hashes of some entries, from tiles. They are as good as they are.
+    ///
+    /// # Errors
+    /// Hashes are missing, or SQLite's reason.
+    pub fn leaves(&self, seqs: &BTreeSet<u64>) -> Result<BTreeMap<u64, Hash>, StoreError> {
+        let (stored, size) = (Stored(self.db()), self.size()?);
+        let (mut found, mut tile) = (BTreeMap::new(), (u64::MAX, Vec::new()));
+        for seq in seqs.iter().take_while(|seq| **seq < size) {
+            let begin = seq - seq % TILE;
+            if tile.0 != begin {
+                tile = (begin, stored.hashes(0, begin, size.min(begin + TILE))?);
+            }
+            found.extend(usize::try_from(seq - begin).ok().and_then(|i| Some((*seq, *tile.1.get(i)?))));
+        }
+        Ok(found)
     }
 
     /// Inclusion proof of an entry in the first `size` ones, from tiles.

@@ -73,7 +73,10 @@ impl Builder<'_> {
         let of = |inbound| peers.iter().filter(move |p| p.inbound == inbound).take(PEERS);
         let peer = |p: &dossier::Peer| m::Peer {
             direction: if p.inbound { "in" } else { "out" },
-            peer: p.peer.clone(),
+            peer: match p.peer.as_str() {
+                "own" | "private" => format!("{} networks", p.peer),
+                named => named.to_owned(),
+            },
             port: p.port,
             records: p.records,
             hours: p.hours.len() as u64,

@@ -89,8 +89,8 @@ impl<'a> Builder<'a> {
     pub(super) fn unit(&self, f: &Finding, key: &str, u: &Unit) -> m::Unit {
         let state = self.s.facts.own.units.get(&(key.to_owned(), u.id.clone()));
         let lifecycle = self.lifecycle(u.status, state);
-        let leaf = |seq: u64| usize::try_from(seq).ok().and_then(|i| self.s.leaves.get(i)).copied();
-        let evidence = u.evidence.iter().filter_map(|seq| Some(m::Evidence { seq: *seq, leaf: leaf(*seq)? }));
+        let leaf = |seq: &u64| self.s.leaves.get(seq).copied();
+        let evidence = u.evidence.iter().filter_map(|seq| Some(m::Evidence { seq: *seq, leaf: leaf(seq)? }));
         let evidence: Vec<m::Evidence> = evidence.collect();
         let leaves: Vec<String> = evidence.iter().map(|e| hex(&e.leaf)).collect();
         let digest = sha256_hex(leaves.join("\n").as_bytes());

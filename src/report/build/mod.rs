@@ -32,8 +32,8 @@ pub struct Source<'a> {
     pub run: &'a AssessmentRun,
     /// The verdicts.
     pub assessment: &'a Assessment,
-    /// Leaf hashes of the whole ledger.
-    pub leaves: &'a [Hash],
+    /// Leaf hashes of the entries that units cite.
+    pub leaves: &'a BTreeMap<u64, Hash>,
     /// Size and root of the as-of, base64.
     pub as_of: (u64, String),
     /// Signed checkpoints up to the as-of.
