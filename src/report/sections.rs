@@ -1,6 +1,6 @@
 //! What changed, as mail and PDF tell it: by kind, changes of one system together.
 
-use super::model::{Change, Report};
+use super::model::{CHANGE_KINDS, Change, ChangeKind, Report};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -19,19 +19,8 @@ pub(super) struct Section {
 
 /// What changed, by kind; changes of one system stand together.
 pub(super) fn sections(r: &Report) -> Vec<Section> {
-    let kinds: [(&str, &str, char); 8] = [
-        ("New since the last report", "new", '+'),
-        ("More of what was open", "more", '+'),
-        ("Reopened", "reopened", '*'),
-        ("Resolved", "resolved", '-'),
-        ("Resolved in part", "fewer", '-'),
-        ("No longer known", "unknown", '?'),
-        ("Newly not assessed", "not assessed", '?'),
-        ("Changed by a rule or a setting", "other", '~'),
-    ];
-    let always = ["new", "resolved"];
-    let section = |(title, what, sign)| {
-        let changes = || r.changes.iter().filter(|c| c.what == what);
+    let section = |kind: &ChangeKind| {
+        let changes = || r.changes.iter().filter(|c| c.what == kind.what);
         let (mut order, mut systems) = (Vec::new(), BTreeMap::<&str, Vec<&Change>>::new());
         for c in changes() {
             let of = systems.entry(c.system.as_str()).or_default();
@@ -41,11 +30,10 @@ pub(super) fn sections(r: &Report) -> Vec<Section> {
             of.push(c);
         }
         let lines = order.iter().map(|system| of_system(&systems[system])).collect();
-        Section { title, sign, count: changes().count(), lines }
+        Section { title: kind.heading, sign: kind.sign, count: changes().count(), lines }
     };
-    let told = kinds.into_iter().map(|kind| (kind.1, section(kind)));
-    let told = told.filter(|(what, section)| section.count > 0 || always.contains(what));
-    told.map(|(_, section)| section).collect()
+    let told = CHANGE_KINDS.iter().map(|kind| (kind, section(kind)));
+    told.filter(|(kind, section)| section.count > 0 || kind.always).map(|(_, section)| section).collect()
 }
 
 /// Changes of one system: its name with their numbers, and what the first three of them say.

@@ -8,9 +8,6 @@ use crate::assessment::facts::{Seen, UnitState};
 use crate::evidence::record::FindingChange;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Kinds of change, in the order in which they are told.
-const KINDS: [&str; 8] = ["new", "more", "reopened", "resolved", "fewer", "unknown", "other", "not assessed"];
-
 impl<'a> Builder<'a> {
     /// Transitions within the period, put together by finding and kind of change.
     pub(super) fn changes(&self) -> Vec<m::Change> {
@@ -32,7 +29,7 @@ impl<'a> Builder<'a> {
             let Some(what) = kind_of_change(c, state, &open) else { continue };
             let unit = findings.get(&c.finding).and_then(|f| f.units.iter().find(|u| u.id == c.unit));
             let note = unit.map(|u| if u.note.is_empty() { reason(&u.reason) } else { u.note.clone() });
-            let order = KINDS.iter().position(|k| *k == what).unwrap_or(KINDS.len());
+            let order = m::CHANGE_KINDS.iter().position(|k| k.what == what).unwrap_or(m::CHANGE_KINDS.len());
             let entry = found.entry((order, c.number)).or_insert_with(|| m::Change {
                 what,
                 number: c.number,
@@ -138,12 +135,6 @@ impl m::Change {
 
     /// What a kind of change is called.
     pub fn title(&self) -> &'static str {
-        match self.what {
-            "more" => "more of the same",
-            "fewer" => "resolved in part",
-            "unknown" => "no longer known",
-            "not assessed" => "newly not assessed",
-            other => other,
-        }
+        m::CHANGE_KINDS.iter().find(|k| k.what == self.what).map_or(self.what, |k| k.title)
     }
 }

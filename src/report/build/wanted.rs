@@ -159,12 +159,13 @@ impl m::Wanted {
         }
         add(&mut self.who, &other.who, ", ");
         add(&mut self.level, &other.level, ", ");
-        match other.duty.strip_prefix(self.duty.as_str()) {
+        const SOME: &str = "; for some of them ";
+        let rule = self.duty.split(SOME).next().unwrap_or_default();
+        match other.duty.strip_prefix(rule).map(|also| also.trim_start_matches(", ")) {
             Some("") => {}
             // The same rule, which for some of them is a duty too.
-            Some(also) => {
-                self.duty.push_str(&format!("; for some of them {}", also.trim_start_matches(", ")))
-            }
+            Some(also) if self.duty.contains(&format!("{SOME}{also}")) => {}
+            Some(also) => self.duty.push_str(&format!("{SOME}{also}")),
             None => add(&mut self.duty, &other.duty, "; "),
         }
         self.open_days = self.open_days.max(other.open_days);
