@@ -422,7 +422,7 @@ pub struct Mail {
     /// Index of the recipient in that list: each gets a mail of its own. None in entries of the first versions: all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipient: Option<u64>,
-    /// HMAC-SHA256 over Message-ID and address under the signing key, hex: by it the recipient is found in the config.
+    /// Eight digits that name the signing key, and HMAC-SHA256 over Message-ID and address under it, hex: by it the recipient is found in the config.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
     /// The team that the list is of.

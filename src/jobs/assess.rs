@@ -66,7 +66,7 @@ pub(super) fn judge(
         .chain([closing]);
     let as_of = store.append(&desk.writer(), batch)?.size;
     let status = AssessStatus { as_of, changes: transitions, open: open as u64, state_differs };
-    Ok((status, Judged::written(desk, store, folded, run, judged)?))
+    Ok((status, Judged::written(desk, store, (folded, as_of), run, judged)?))
 }
 
 /// Nights since the last report: this one stands for them all.

@@ -70,15 +70,15 @@ impl Judged {
         Ok(Judged { run, catalogue, folded, assessment })
     }
 
-    /// What was folded and judged just now, with the entries that the assessment itself wrote.
+    /// What was folded and judged just now, with the entries that the assessment itself wrote, up to a size.
     pub(super) fn written(
         desk: &Desk,
         store: &Store,
-        mut folded: Folded,
+        (mut folded, size): (Folded, u64),
         run: AssessmentRun,
         assessment: Assessment,
     ) -> Result<Judged, JobError> {
-        let (reader, size) = (store.reader(), store.reader().size()?);
+        let reader = store.reader();
         reader.each(run.size, size, |p| {
             folded.add(&Placed { entry: reader.with_blobs(p.entry)?, ..p });
             Ok(())

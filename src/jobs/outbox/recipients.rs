@@ -4,9 +4,15 @@ use crate::config::{MailContent, MailList};
 use crate::evidence::record::Mail;
 use crate::evidence::{hex, keyed};
 
-/// HMAC-SHA256 over a Message-ID and an address: two mails to one address have nothing in common.
+/// HMAC-SHA256 over a Message-ID and an address, behind the name of the key: two mails to one address have nothing in common but
+/// that.
 pub(super) fn digest(secret: &[u8; 32], message_id: &str, address: &str) -> String {
-    hex(&keyed(secret, format!("actledger mail\n{message_id}\n{address}").as_bytes()))
+    let mac = keyed(secret, format!("actledger mail\n{message_id}\n{address}").as_bytes());
+    format!("{}-{}", key_name(secret), hex(&mac))
+}
+
+fn key_name(secret: &[u8; 32]) -> String {
+    hex(&keyed(secret, b"actledger mail key")[..4])
 }
 
 /// The list and the recipients that a mail is for, wherever both stand in the config by now. Nobody gets what another one was to get.
@@ -20,10 +26,12 @@ pub(super) fn recipients<'c>(
     };
     let there = usize::try_from(mail.list).ok().and_then(|i| lists.get(i));
     let mut candidates = there.into_iter().chain(lists).filter(is_it);
-    let Some(digest_of) = &mail.to else {
-        // As in entries of the first versions: the whole list, by its place.
-        let list = candidates.next()?;
-        return mail.recipient.is_none().then_some((list, &list.to[..]));
+    let ours = mail.to.as_ref().filter(|to| to.starts_with(&key_name(secret)));
+    let Some(digest_of) = ours else {
+        // By their places, as in entries of the first versions, and of a key that is in force no more.
+        let (list, place) = (candidates.next()?, mail.recipient.map(usize::try_from));
+        let to = place.map_or(Some(&list.to[..]), |n| n.ok().and_then(|n| list.to.get(n..=n)));
+        return to.map(|to| (list, to));
     };
     candidates.find_map(|list| {
         let n = list.to.iter().position(|to| digest(secret, &mail.message_id, to) == *digest_of)?;
@@ -70,5 +78,8 @@ mod tests {
         assert!(to(1, Some("risk"), Some("sold"), false).is_none());
         assert!(to(2, Some("gone"), None, false).is_none(), "who was taken from the list gets nothing");
         assert!(is(to(2, None, None, false), "all everybody"), "as in entries of the first versions");
+        let later = Mail { recipient: Some(1), ..mail(2, Some("everybody"), None, false) };
+        let told = recipients(&[8; 32], &lists, &later).map(|(_, to)| to.join(" "));
+        assert!(is(told, "everybody"), "mail that waits while the signing key changes goes by its place");
     }
 }

@@ -7,12 +7,15 @@ use crate::jobs::{Desk, JobError, Judged, compose};
 use crate::mail::{Letter, hidden};
 use crate::store::Store;
 
+/// As-of and list of the config.
+type Place = (u64, *const MailList);
+
 /// What was written last, and what from.
 pub(super) struct Writing<'a> {
     given: Option<&'a Judged>,
     made: Option<Judged>,
-    /// As-of and list, and the letter or why there is none.
-    last: Option<((u64, u64), Result<Letter, String>)>,
+    /// The letter, or why there is none.
+    last: Option<(Place, Result<Letter, String>)>,
 }
 
 impl<'a> Writing<'a> {
@@ -28,7 +31,7 @@ impl<'a> Writing<'a> {
         mail: &Mail,
         list: &MailList,
     ) -> Result<Result<Letter, String>, JobError> {
-        let wanted = (mail.as_of, mail.list);
+        let wanted = (mail.as_of, std::ptr::from_ref(list));
         if let Some((_, letter)) = self.last.as_ref().filter(|(last, _)| *last == wanted) {
             return Ok(letter.clone());
         }

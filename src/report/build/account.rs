@@ -93,6 +93,8 @@ impl<'a> Builder<'a> {
     pub(super) fn restated(&self) -> Vec<String> {
         let (from, own) = (self.period().from, &self.s.facts.own);
         let told = own.reports.iter().rfind(|r| r.value.at <= from).map(|r| r.value.as_of);
+        // Of an asked period before the first report, all that restates one.
+        let told = told.or(self.s.scope.from.map(|_| 0));
         let Some(told) = told.filter(|_| self.s.scope.is_whole()) else { return Vec::new() };
         let late =
             self.s.assessment.estate.coverage.values().flat_map(|c| c.late.iter().map(move |g| (c, g)));

@@ -21,7 +21,7 @@ impl Builder<'_> {
     }
 
     fn one(&self, x: &System, version: &str, d: &Deployment) -> Option<m::Ran> {
-        let (s, entry) = (self.s, *d.entries.first()?);
+        let (s, entry) = (self.s, *d.entries.iter().min()?);
         let start = d.start.unwrap_or(Time::from_seconds(0));
         let passed = dossier::passed(s.facts, s.catalogue, &s.assessment.estate, x, (entry, start));
         let files = x.artifacts.get(version).into_iter().flatten();
@@ -63,14 +63,18 @@ impl Builder<'_> {
             return m::Network { told, peers: Vec::new() };
         };
         let seen = timeline.lanes.iter().find(|l| l.name == "network").map_or("", |l| &l.told);
-        let public = peers.iter().filter(|p| p.peer.starts_with("public")).count() as u64;
+        let public = peers.iter().filter(|p| p.peer.starts_with("public ")).count() as u64;
         let public = match public {
-            0 => "none with public addresses".to_owned(),
-            n => format!("{} with public addresses", count(n, "of them", "of them")),
+            0 => "none with public addresses of no named range".to_owned(),
+            n => format!("{} with public addresses of no named range", count(n, "of them", "of them")),
         };
         let kinds = count(peers.len() as u64, "kind of accepted traffic", "kinds of accepted traffic");
-        let told = format!("{kinds}, {public}. The network was seen for {seen}.");
         let of = |inbound| peers.iter().filter(move |p| p.inbound == inbound).take(PEERS);
+        let more = match peers.len() - of(true).count() - of(false).count() {
+            0 => String::new(),
+            n => format!(" Those with the most records are told, {n} are left out."),
+        };
+        let told = format!("{kinds}, {public}. The network was seen for {seen}.{more}");
         let peer = |p: &dossier::Peer| m::Peer {
             direction: if p.inbound { "in" } else { "out" },
             peer: match p.peer.as_str() {
