@@ -27,10 +27,20 @@ pub struct Peer {
     pub entry: u64,
 }
 
+/// What rules look at, for a question that is none of a control: which one stands in it does not matter.
+fn case<'a>(
+    facts: &'a Facts,
+    catalogue: &'a Catalogue,
+    estate: &'a Estate,
+    system: &'a System,
+) -> Option<Case<'a>> {
+    let control = catalogue.controls.first()?;
+    Some(Case { facts, estate, catalogue, control, system: Some(system), judged: &[] })
+}
+
 /// Peers of a system in the window, those with the most records first; none where no address of it is known.
 pub fn peers(facts: &Facts, catalogue: &Catalogue, estate: &Estate, system: &System) -> Option<Vec<Peer>> {
-    let control = catalogue.controls.first()?;
-    let case = Case { facts, estate, catalogue, control, system: Some(system), judged: &[] };
+    let case = case(facts, catalogue, estate, system)?;
     let ours = Ours::of(&case);
     if ours.without(&case, 0).is_some() {
         return None;
@@ -75,8 +85,7 @@ pub fn passed<'f>(
     system: &'f System,
     (entry, start): (u64, Time),
 ) -> Option<Passed<'f>> {
-    let control = catalogue.controls.first()?;
-    let case = Case { facts, estate, catalogue, control, system: Some(system), judged: &[] };
+    let case = case(facts, catalogue, estate, system)?;
     let mut states = system.workloads.iter().filter_map(|w| facts.cluster.workloads.get(w)).flatten();
     let workload = states.find(|w| w.seq == entry)?;
     let before = |r: &&Seen<Run>| r.value.applied.unwrap_or(r.at) <= start;

@@ -84,7 +84,8 @@ fn is_night(desk: &Desk, store: &Store) -> Result<bool, StoreError> {
 /// When this process last read every source; a pass that a watch made due reads one.
 pub type LastPass = Mutex<Option<Time>>;
 
-/// Does what is due now, once: the nightly report, else a pass over the sources; then the mails that wait. What a report was made from, if one was.
+/// Does what is due now, once: the nightly report, else a pass over the sources; then the mails that wait. Gives what a
+/// report was made from, if one was.
 ///
 /// # Errors
 /// See [`JobError`]: it is tried again by the next tick.

@@ -28,15 +28,21 @@ pub struct AssessStatus {
 /// # Errors
 /// The record does not verify; the store's reason.
 pub fn assess(desk: &Desk, store: &mut Store, scheduled: bool) -> Result<AssessStatus, JobError> {
-    judge(desk, store, scheduled).map(|(status, _)| status)
+    write(desk, store, scheduled).map(|(status, ..)| status)
 }
 
-/// The same, with all that reports of it are made from.
-pub(super) fn judge(
+/// The same, for the reports that are made from it at once.
+pub(super) fn judge(desk: &Desk, store: &mut Store, scheduled: bool) -> Result<Judged, JobError> {
+    let (status, folded, run, judged) = write(desk, store, scheduled)?;
+    Judged::written(desk, store, (folded, status.as_of), run, judged)
+}
+
+/// Writes an assessment; with what was folded and judged for it.
+fn write(
     desk: &Desk,
     store: &mut Store,
     scheduled: bool,
-) -> Result<(AssessStatus, Judged), JobError> {
+) -> Result<(AssessStatus, Folded, AssessmentRun, Assessment), JobError> {
     let (folded, verified, anew) = Folded::anew(desk, store)?;
     let facts = &folded.facts;
     let state_differs = store.put_right(anew)?;
@@ -66,7 +72,7 @@ pub(super) fn judge(
         .chain([closing]);
     let as_of = store.append(&desk.writer(), batch)?.size;
     let status = AssessStatus { as_of, changes: transitions, open: open as u64, state_differs };
-    Ok((status, Judged::written(desk, store, (folded, as_of), run, judged)?))
+    Ok((status, folded, run, judged))
 }
 
 /// Nights since the last report: this one stands for them all.

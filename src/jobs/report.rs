@@ -163,7 +163,7 @@ pub fn nightly(
     let _lock = desk.lock("report")?;
     super::intact(desk, store)?;
     let status = ingest(desk, store, &[], progress)?;
-    let (_, judged) = judge(desk, store, true)?;
+    let judged = judge(desk, store, true)?;
     let formats = ["html", "pdf", "json"].map(str::to_owned);
     let rendered = render(desk, store, &judged, &Scope::default(), &formats)?;
     let (issued, entry) = keep(desk, &rendered)?;

@@ -67,7 +67,8 @@ fn entry(kind: Kind, mail: &Mail, at: Time) -> Evidence {
     Evidence::event(kind, "actledger", format!("{}{attempt}", mail.message_id), "mail".into(), at, mail)
 }
 
-/// Sends what waits, those of an assessment that is given from that. A mail that cannot be made or go out stays queued, is tried again later and later, and holds up no other.
+/// Sends what waits; mails of the assessment that is given are made from it. A mail that cannot be made or go out stays queued, is
+/// tried again later and later, and holds up no other.
 ///
 /// # Errors
 /// The record does not verify; the store's reason; another process sends.
@@ -92,7 +93,8 @@ pub fn flush(
         if interrupted.as_ref() == Some(&mail.message_id) {
             waiting::interrupted(&mut mail);
         }
-        let done = match (recipients(desk.signer.secret(), &desk.config.mail, &mail), &reached) {
+        let found = recipients(desk.signer.secret(), &desk.config.mail, &mail);
+        let done = match (found, &reached) {
             (None, _) => Err(Failure::Gone),
             (Some(_), Err(e)) => Err(Failure::Refused(hidden(&told(e)))),
             (Some((list, to)), Ok(())) => match writing.letter(desk, store, &mail, list)? {
@@ -100,7 +102,8 @@ pub fn flush(
                 Err(why) => Err(Failure::Refused(why)),
             },
         };
-        settle(desk, store, mail, done, &mut status)?;
+        let to = found.and_then(|(_, to)| to.first());
+        settle(desk, store, (mail, to), done, &mut status)?;
     }
     Ok(status)
 }
@@ -139,7 +142,7 @@ fn failure(e: &MailError) -> Failure {
 fn settle(
     desk: &Desk,
     store: &mut Store,
-    mut mail: Mail,
+    (mut mail, to): (Mail, Option<&String>),
     done: Result<String, Failure>,
     status: &mut MailStatus,
 ) -> Result<(), JobError> {
@@ -152,10 +155,8 @@ fn settle(
         }
         Err(failure) => {
             waiting::failed(&mut mail, failure, now);
-            let to = recipients(desk.signer.secret(), &desk.config.mail, &mail)
-                .and_then(|(_, to)| to.first())
-                .map(|t| masked(t));
-            status.failed.push(waiting::sentence(&mail, to.as_deref().unwrap_or("nobody")));
+            let to = to.map_or_else(|| "nobody".into(), |to| masked(to));
+            status.failed.push(waiting::sentence(&mail, &to));
             Kind::MailQueued
         }
     };

@@ -36,8 +36,7 @@ impl Builder<'_> {
         let constraints = passed.iter().flat_map(|p| &p.constraints).map(constraint);
         let gates: Vec<m::Gate> = run.into_iter().chain(constraints).collect();
         // What ran before our first look passed what nobody saw.
-        let begin = s.assessment.estate.coverage.values().filter_map(|c| c.begin).min();
-        let is_older = begin.is_none_or(|begin| start < begin);
+        let is_older = self.begin().is_none_or(|begin| start < begin);
         Some(m::Ran {
             version: version.to_owned(),
             from: d.start.map_or_else(|| "before the record began".into(), |t| self.zone.minute(t)),
@@ -63,10 +62,10 @@ impl Builder<'_> {
             return m::Network { told, peers: Vec::new() };
         };
         let seen = timeline.lanes.iter().find(|l| l.name == "network").map_or("", |l| &l.told);
-        let public = peers.iter().filter(|p| p.peer.starts_with("public ")).count() as u64;
+        let public = peers.iter().filter(|p| p.peer.starts_with("public ")).count();
         let public = match public {
             0 => "none with public addresses of no named range".to_owned(),
-            n => format!("{} with public addresses of no named range", count(n, "of them", "of them")),
+            n => format!("{n} of them with public addresses of no named range"),
         };
         let kinds = count(peers.len() as u64, "kind of accepted traffic", "kinds of accepted traffic");
         let of = |inbound| peers.iter().filter(move |p| p.inbound == inbound).take(PEERS);

@@ -175,6 +175,11 @@ impl<'a> Builder<'a> {
         m::AsOf { size: self.s.as_of.0, root: self.s.as_of.1.clone(), at, at_local: self.zone.minute(at) }
     }
 
+    /// Since when any source was looked at.
+    fn begin(&self) -> Option<Time> {
+        self.s.assessment.estate.coverage.values().filter_map(|c| c.begin).min()
+    }
+
     fn period(&self) -> m::Period {
         let last = self
             .s
@@ -182,7 +187,7 @@ impl<'a> Builder<'a> {
             .from
             .or(self.s.facts.own.last_scheduled(self.s.run.at))
             .filter(|t| *t < self.s.run.at);
-        let begin = self.s.assessment.estate.coverage.values().filter_map(|c| c.begin).min();
+        let begin = self.begin();
         let (from, to) = (last.or(begin).unwrap_or(self.s.run.at), self.s.run.at);
         let window =
             begin.map_or(self.s.assessment.estate.window, |b| b.max(self.s.assessment.estate.window));

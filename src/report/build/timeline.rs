@@ -13,8 +13,7 @@ const GAPS: usize = 50;
 impl Builder<'_> {
     pub(super) fn timeline(&self, x: &System) -> m::Timeline {
         let estate = &self.s.assessment.estate;
-        let begin = estate.coverage.values().filter_map(|c| c.begin).min();
-        let (from, to) = (begin.map_or(estate.window, |b| b.max(estate.window)), self.s.run.at);
+        let (from, to) = (self.begin().map_or(estate.window, |b| b.max(estate.window)), self.s.run.at);
         let lanes = vec![
             self.terraform(x, from),
             self.watched("admission", SourceKind::Gatekeeper, from),
