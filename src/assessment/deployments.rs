@@ -28,6 +28,36 @@ impl Deployment {
     }
 }
 
+/// A model version in production on one workload, without a break.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    /// The version.
+    pub version: String,
+    /// Subject of the workload.
+    pub workload: String,
+    /// When.
+    pub span: Deployment,
+}
+
+/// Versions with what lies between their earliest start and their latest end, on whichever workload.
+pub(super) fn by_version(ran: &[Ran]) -> BTreeMap<String, Deployment> {
+    let mut found: BTreeMap<String, Deployment> = BTreeMap::new();
+    for Ran { version, span, .. } in ran {
+        match found.get_mut(version) {
+            None => {
+                found.insert(version.clone(), span.clone());
+            }
+            Some(d) => {
+                d.start = d.start.zip(span.start).map(|(a, b)| a.min(b));
+                d.seen = d.seen.min(span.seen);
+                d.end = d.end.zip(span.end).map(|(a, b)| a.max(b));
+                d.entries.extend(&span.entries);
+            }
+        }
+    }
+    found
+}
+
 /// What tells whether a workload is in production.
 #[derive(Clone, Copy)]
 pub(super) struct Production<'a> {
@@ -67,61 +97,112 @@ impl<'a> Production<'a> {
         histories.filter_map(span).collect()
     }
 
-    /// Model versions of workloads that ran in production, with their span.
-    pub(super) fn deployments(&self, workloads: &BTreeSet<String>) -> BTreeMap<String, Deployment> {
-        let mut found: BTreeMap<String, Deployment> = BTreeMap::new();
-        for history in workloads.iter().filter_map(|s| self.facts.cluster.workloads.get(s)) {
-            for (version, one) in self.spans(history) {
-                match found.get_mut(&version) {
-                    None => {
-                        found.insert(version, one);
-                    }
-                    // Of several workloads with one version, the earliest start and the latest end count.
-                    Some(d) => {
-                        d.start = d.start.zip(one.start).map(|(a, b)| a.min(b));
-                        d.seen = d.seen.min(one.seen);
-                        d.end = d.end.zip(one.end).map(|(a, b)| a.max(b));
-                        d.entries.extend(one.entries);
-                    }
-                }
-            }
-        }
-        found
+    /// What ran in production of some workloads, by its start.
+    pub(super) fn ran(&self, workloads: &BTreeSet<String>) -> Vec<Ran> {
+        let all = workloads.iter().filter_map(|w| Some((w, self.facts.cluster.workloads.get(w)?)));
+        let mut ran: Vec<Ran> = all.flat_map(|(subject, history)| self.of_one(subject, history)).collect();
+        ran.sort_by_key(|r| (r.span.start.unwrap_or(r.span.seen), r.span.seen));
+        ran
     }
 
-    /// Model versions of one workload, with the span from their first start to their last end.
-    fn spans(&self, history: &'a [Seen<Workload>]) -> BTreeMap<String, Deployment> {
-        let mut found: BTreeMap<String, Deployment> = BTreeMap::new();
+    /// What one workload ran, one version after the other.
+    fn of_one(&self, workload: &str, history: &'a [Seen<Workload>]) -> Vec<Ran> {
+        let mut ran: Vec<Ran> = Vec::new();
         let first = history.first().map(|s| s.seq);
-        let mut running: Option<String> = None;
         for state in history.iter().filter(|s| s.at <= self.at) {
-            let version = self.running_version(state).map(str::to_owned);
-            if version != running {
-                if let Some(d) = running.as_ref().and_then(|old| found.get_mut(old)) {
-                    d.end = Some(state.at);
+            let version = self.running_version(state);
+            let running = ran.last_mut().filter(|r| r.span.end.is_none());
+            let stated = version.and_then(|v| state.value.version_starts.get(v)).copied();
+            match (running, version) {
+                (Some(r), Some(version)) if r.version == version => {
+                    // One that ran at the first look already has no start but one that the cluster states.
+                    r.span.start = r.span.start.or(stated);
+                    r.span.entries.push(state.seq);
+                    continue;
                 }
-                running.clone_from(&version);
+                (Some(r), _) => r.span.end = Some(state.at),
+                _ => {}
             }
-            if let Some(version) = version {
-                let stated = state.value.version_starts.get(&version).copied();
-                let start = stated.or((Some(state.seq) != first).then_some(state.at));
-                let d = found.entry(version).or_insert(Deployment {
-                    start,
-                    seen: state.at,
-                    end: None,
-                    entries: Vec::new(),
-                });
-                // A version that ran at the first look already has no start but one that the cluster states.
-                d.start = d.start.or(stated);
-                d.end = None;
-                d.entries.push(state.seq);
-            }
+            let Some(version) = version else { continue };
+            // Of a version that came back, the cluster states when it ran first.
+            let before = ran.iter().filter(|r| r.version == version).filter_map(|r| r.span.end).max();
+            let stated = stated.filter(|start| before.is_none_or(|end| *start >= end));
+            let start = stated.or((Some(state.seq) != first).then_some(state.at));
+            let span = Deployment { start, seen: state.at, end: None, entries: vec![state.seq] };
+            ran.push(Ran { version: version.to_owned(), workload: workload.to_owned(), span });
         }
-        found
+        ran
     }
 
     fn running_version(&self, state: &'a Seen<Workload>) -> Option<&'a str> {
         let w = &state.value;
         (!state.gone && w.replicas > 0 && self.holds(state)).then(|| model_version(w)).flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::folded;
+    use super::*;
+    use crate::act::Catalogue;
+    use crate::evidence::{Evidence, Kind, Outside};
+
+    fn hour(n: i64) -> Time {
+        Time::from_seconds(1_790_000_000).hour().plus_seconds(3_600 * n)
+    }
+
+    /// A look that shows a workload with a version, whose ReplicaSets the cluster knows since some hours.
+    fn shown(name: &str, version: &str, at: i64, starts: &[(&str, i64)]) -> Evidence {
+        let workload = Workload {
+            kind: "Deployment".into(),
+            namespace: "ml".into(),
+            name: name.into(),
+            labels: Outside::from_iter([("model-version".into(), version.into())]),
+            replicas: 1,
+            version_starts: starts.iter().map(|(v, t)| ((*v).to_owned(), hour(*t))).collect(),
+            ..Workload::default()
+        };
+        Evidence::state(Kind::KubernetesWorkload, "ml", format!("k8s:c/{name}"), hour(at), &workload)
+    }
+
+    fn ran(evidence: Vec<Evidence>) -> Vec<Ran> {
+        let (facts, catalogue) = (folded(evidence), Catalogue::built_in());
+        let workloads = facts.cluster.workloads.0.keys().map(|w| w.to_string()).collect();
+        Production { facts: &facts, pack: &catalogue.pack, at: hour(99) }.ran(&workloads)
+    }
+
+    fn told(ran: &[Ran]) -> Vec<(&str, Option<Time>, Option<Time>)> {
+        ran.iter().map(|r| (r.version.as_str(), r.span.start, r.span.end)).collect()
+    }
+
+    #[test]
+    fn a_version_that_comes_back_has_two_spans_and_its_replica_set_tells_the_start_of_the_first() {
+        let starts = [("v1", 1), ("v2", 4)];
+        let ran = ran(vec![
+            shown("api", "v1", 2, &starts[..1]),
+            shown("api", "v2", 5, &starts),
+            shown("api", "v1", 9, &starts),
+        ]);
+        let expected = [
+            ("v1", Some(hour(1)), Some(hour(5))),
+            ("v2", Some(hour(4)), Some(hour(9))),
+            ("v1", Some(hour(9)), None),
+        ];
+        assert_eq!(told(&ran), expected);
+        let whole = by_version(&ran);
+        assert_eq!((whole["v1"].start, whole["v1"].end), (Some(hour(1)), None));
+    }
+
+    #[test]
+    fn each_workload_has_a_span_of_its_own_and_what_ran_at_the_first_look_has_no_start() {
+        let ran = ran(vec![
+            shown("api", "v1", 2, &[]),
+            shown("batch", "v1", 3, &[("v1", 3)]),
+            shown("api", "v2", 5, &[]),
+        ]);
+        let expected =
+            [("v1", None, Some(hour(5))), ("v1", Some(hour(3)), None), ("v2", Some(hour(5)), None)];
+        assert_eq!(told(&ran), expected);
+        assert_eq!((by_version(&ran)["v1"].start, by_version(&ran)["v1"].end), (None, None));
     }
 }

@@ -1,9 +1,11 @@
 //! What a dossier tells beside verdicts: whom a system talked with, and what a version passed on its way into production.
 
+use super::admission::AdmissionControl;
+use super::deployments::Ran;
 use super::estate::{Estate, System};
-use super::facts::{Facts, Row, Seen};
+use super::facts::{Facts, Row, RunFacts, Seen};
 use super::findings::Case;
-use super::rules::{Ours, scope};
+use super::rules::Ours;
 use crate::act::Catalogue;
 use crate::evidence::Time;
 use crate::evidence::gatekeeper::{Constraint, Workload};
@@ -27,20 +29,11 @@ pub struct Peer {
     pub entry: u64,
 }
 
-/// What rules look at, for a question that is none of a control: which one stands in it does not matter.
-fn case<'a>(
-    facts: &'a Facts,
-    catalogue: &'a Catalogue,
-    estate: &'a Estate,
-    system: &'a System,
-) -> Option<Case<'a>> {
-    let control = catalogue.controls.first()?;
-    Some(Case { facts, estate, catalogue, control, system: Some(system), judged: &[] })
-}
-
 /// Peers of a system in the window, those with the most records first; none where no address of it is known.
 pub fn peers(facts: &Facts, catalogue: &Catalogue, estate: &Estate, system: &System) -> Option<Vec<Peer>> {
-    let case = case(facts, catalogue, estate, system)?;
+    // What rules look at, for a question that is none of a control: which one stands in it does not matter.
+    let control = catalogue.controls.first()?;
+    let case = Case { facts, estate, catalogue, control, system: Some(system), judged: &[] };
     let ours = Ours::of(&case);
     if ours.without(&case, 0).is_some() {
         return None;
@@ -69,32 +62,21 @@ pub fn peers(facts: &Facts, catalogue: &Catalogue, estate: &Estate, system: &Sys
 #[derive(Clone, Debug)]
 pub struct Passed<'f> {
     /// The state of the workload that showed the version first.
-    pub workload: &'f Seen<Workload>,
-    /// The last run that had been applied in the workspaces of the system.
-    pub run: Option<&'f Seen<Run>>,
-    /// Constraints that denied at admission then, and have the workload in their match scope.
-    pub constraints: Vec<&'f Seen<Constraint>>,
+    pub workload: Option<&'f Seen<Workload>>,
+    /// The last run that had been applied in the workspaces of the system, with what it found.
+    pub run: Option<(&'f RunFacts, &'f Seen<Run>)>,
+    /// Constraints that denied at admission then and had the workload in their match scope, and whether it is certain that
+    /// they were asked.
+    pub constraints: Vec<(&'f Seen<Constraint>, bool)>,
 }
 
-/// What let through the version that an entry shows first and that started at a time; none where the entry is no state of a
-/// workload of the system.
-pub fn passed<'f>(
-    facts: &'f Facts,
-    catalogue: &'f Catalogue,
-    estate: &'f Estate,
-    system: &'f System,
-    (entry, start): (u64, Time),
-) -> Option<Passed<'f>> {
-    let case = case(facts, catalogue, estate, system)?;
-    let mut states = system.workloads.iter().filter_map(|w| facts.cluster.workloads.get(w)).flatten();
-    let workload = states.find(|w| w.seq == entry)?;
-    let before = |r: &&Seen<Run>| r.value.applied.unwrap_or(r.at) <= start;
-    let runs = facts.terraform.applied(&system.workspaces).into_iter().map(|(_, run)| run);
-    let all = facts.cluster.constraints.at(start).map(|(_, c)| c);
-    let denies = |c: &&Seen<Constraint>| {
-        c.source == workload.source
-            && c.value.effective_action == "deny"
-            && scope(&case, &c.value, workload) == Some(true)
-    };
-    Some(Passed { workload, run: runs.rev().find(before), constraints: all.filter(denies).collect() })
+/// What let through a version that a workload of the system ran.
+pub fn passed<'f>(facts: &'f Facts, system: &'f System, ran: &Ran) -> Passed<'f> {
+    let start = ran.span.start.unwrap_or(Time::from_seconds(0));
+    let mut states = facts.cluster.workloads.get(&ran.workload).into_iter().flatten();
+    let workload = states.find(|w| ran.span.entries.first() == Some(&w.seq));
+    let before = |(_, r): &(&RunFacts, &Seen<Run>)| r.value.applied.unwrap_or(r.at) <= start;
+    let run = facts.terraform.applied(&system.workspaces).into_iter().rev().find(before);
+    let constraints = workload.map(|w| AdmissionControl { facts, at: start }.denying(w)).unwrap_or_default();
+    Passed { workload, run, constraints }
 }

@@ -2,7 +2,7 @@
 
 use super::artifact_sets::{Place, Set, Shared, Strays, sets};
 use super::coverage::{All, Input, Unread};
-use super::deployments::{Deployment, Production};
+use super::deployments::{Deployment, Production, Ran, by_version};
 use super::facts::{Facts, Seen, States};
 use super::inventory::{Interface, Pod, interfaces, pods};
 use super::level::{Levels, Statement, decision};
@@ -37,6 +37,8 @@ pub struct System {
     pub interfaces: BTreeSet<(String, String)>,
     /// Artifact sets: model version to (bucket, prefix that ends in `/`).
     pub artifacts: BTreeMap<String, BTreeSet<(String, String)>>,
+    /// What its workloads ran in production, by its start.
+    pub ran: Vec<Ran>,
     /// Model versions that were in production.
     pub deployed: BTreeMap<String, Deployment>,
     /// Endpoints that served in production.
@@ -148,7 +150,8 @@ impl Estate {
         systems.retain(|_, s| !s.register.shared);
         let production = Production { facts, pack: &catalogue.pack, at: run.at };
         for system in systems.values_mut() {
-            system.deployed = production.deployments(&system.workloads);
+            system.ran = production.ran(&system.workloads);
+            system.deployed = by_version(&system.ran);
             system.endpoints = production.endpoints(&system.resources);
             let stated = statements(facts, catalogue, system, run.at);
             let decision = decision(facts, &system.id, run.at);

@@ -1,5 +1,6 @@
 //! Findings: the scope test, the units that a rule judged, what was not seen, and how units add up.
 
+use super::admission::AdmissionControl;
 use super::coverage::UNWATCHED;
 use super::estate::{Estate, System};
 use super::exceptions;
@@ -191,6 +192,11 @@ pub(super) struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
+    /// Gatekeeper at the time judged from.
+    pub(super) fn admission(&self) -> AdmissionControl<'a> {
+        AdmissionControl { facts: self.facts, at: self.estate.at }
+    }
+
     /// Looks at a source up to the time judged from, oldest first.
     pub(super) fn looks(&self, source: &str) -> impl DoubleEndedIterator<Item = &'a Look> + use<'a> {
         let at = self.estate.at;

@@ -9,7 +9,7 @@ use crate::ledger::entry::Placed;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One run.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct RunFacts {
     /// The run as last read.
     pub run: Option<Seen<Run>>,

@@ -7,12 +7,9 @@ use super::super::facts::Seen;
 use super::super::findings::Case;
 use super::Judged;
 use crate::evidence::Outside;
-use crate::evidence::gatekeeper::{Config, Constraint, Namespace, Webhook, Workload};
+use crate::evidence::gatekeeper::{Constraint, Workload};
 use crate::evidence::register::Exception;
-use crate::reperformance::{Object, covered_by_webhook, in_match_scope, selector_matches, wildcard};
 use std::collections::{BTreeMap, BTreeSet};
-
-pub(super) const IGNORE: &str = "admission.gatekeeper.sh/ignore";
 
 fn production_of<'a>(case: &Case<'a>) -> Production<'a> {
     Production { facts: case.facts, pack: &case.catalogue.pack, at: case.estate.at }
@@ -21,10 +18,6 @@ fn production_of<'a>(case: &Case<'a>) -> Production<'a> {
 /// The environment of a workload: its own label, else that of its namespace.
 pub(super) fn environment<'a>(case: &Case<'a>, w: &'a Seen<Workload>) -> Option<&'a str> {
     production_of(case).environment(w)
-}
-
-fn namespace<'a>(case: &Case<'a>, w: &Seen<Workload>) -> Option<&'a Seen<Namespace>> {
-    case.facts.cluster.namespace(&w.source, &w.value.namespace, case.estate.at)
 }
 
 /// Every workload is in production unless its environment says otherwise.
@@ -39,42 +32,9 @@ pub(super) fn workloads<'a>(case: &Case<'a>) -> Vec<(&'a str, &'a Seen<Workload>
     present.filter(|(subject, _)| system.workloads.contains(*subject)).collect()
 }
 
-pub(super) fn constraints<'a>(case: &Case<'a>, source: &str, kind: &str) -> Vec<&'a Seen<Constraint>> {
-    let all = case.facts.cluster.constraints.at(case.estate.at).map(|(_, c)| c);
-    all.filter(|c| c.source == source && c.value.kind == kind).collect()
-}
-
-/// What matching needs of a workload, with the labels of its namespace.
-fn object<'a>(w: &'a Seen<Workload>, labels: Option<&'a Outside>) -> Object<'a> {
-    let group = match w.value.kind.as_str() {
-        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" => "apps",
-        "Job" | "CronJob" => "batch",
-        "InferenceService" => "serving.kserve.io",
-        _ => "",
-    };
-    let Workload { kind, namespace, name, .. } = &w.value;
-    Object { group, kind, namespace, name, labels: &w.value.labels, namespace_labels: labels }
-}
-
 /// Whether the last look at a cluster lacked nothing.
 pub(super) fn was_read_whole(case: &Case<'_>, source: &str) -> bool {
     case.looks(source).next_back().is_some_and(|l| l.value.complete)
-}
-
-/// Whether a constraint has a workload in its match scope; none when labels of a namespace decide that were not read.
-pub(in super::super) fn scope(case: &Case<'_>, c: &Constraint, w: &Seen<Workload>) -> Option<bool> {
-    let labels = namespace(case, w).map(|n| &n.value.labels);
-    in_match_scope(&c.r#match, &object(w, labels))
-}
-
-pub(super) fn selects(case: &Case<'_>, c: &Constraint, w: &Seen<Workload>) -> bool {
-    scope(case, c, w) == Some(true)
-}
-
-/// Whether Gatekeeper's Config keeps a workload from the audit.
-pub(super) fn is_unaudited(case: &Case<'_>, w: &Seen<Workload>) -> bool {
-    let excluded = config(case, &w.source).map(|c| c.value.audit_excluded.as_slice()).unwrap_or_default();
-    excluded.iter().any(|p| wildcard(p, &w.value.namespace))
 }
 
 pub(super) fn required_labels(case: &Case<'_>) -> Vec<Judged> {
@@ -87,8 +47,8 @@ pub(super) fn required_labels(case: &Case<'_>) -> Vec<Judged> {
         };
         let mut missing = lacks(&w.value.labels);
         missing.extend(w.value.template_labels.as_ref().map(lacks).unwrap_or_default());
-        let asking = constraints(case, &w.source, "K8sRequiredLabels");
-        let scope = asking.iter().find(|c| selects(case, &c.value, w));
+        let asking = case.admission().of_kind(&w.source, "K8sRequiredLabels");
+        let scope = asking.iter().find(|c| case.admission().selects(&c.value, w));
         let line = match (missing.is_empty(), scope) {
             (false, _) => 1,
             (true, None) => 6,
@@ -141,33 +101,6 @@ fn production<'a>(case: &Case<'a>) -> BTreeMap<(&'a str, &'a str), Vec<&'a Seen<
     found
 }
 
-fn webhook<'a>(case: &Case<'a>, source: &str) -> Option<&'a Seen<Webhook>> {
-    let all = case.facts.cluster.webhooks.at(case.estate.at).map(|(_, w)| w);
-    all.into_iter().find(|w| w.source == source && w.value.name == "validation.gatekeeper.sh")
-}
-
-/// What Gatekeeper's Config leaves out; none when the looks do not list configs.
-fn config<'a>(case: &Case<'a>, source: &str) -> Option<&'a Seen<Config>> {
-    // Of a cluster that was built anew, the last one.
-    let all = case.facts.cluster.configs.at(case.estate.at).map(|(_, c)| c);
-    all.filter(|c| c.source == source).max_by_key(|c| c.seq)
-}
-
-/// Why a namespace is exempt from the gates, where it is.
-fn exempt(case: &Case<'_>, source: &str, name: &str) -> Option<String> {
-    let labels = &case.facts.cluster.namespace(source, name, case.estate.at)?.value.labels;
-    if labels.get(IGNORE).is_some() {
-        return Some(format!("namespace {name} is exempt: it carries the label {IGNORE}"));
-    }
-    let excluded = config(case, source).map(|c| c.value.excluded.as_slice()).unwrap_or_default();
-    if excluded.iter().any(|p| wildcard(p, name)) {
-        return Some(format!("namespace {name} is exempt: Gatekeeper's Config leaves it out"));
-    }
-    let hook = webhook(case, source)?;
-    let selected = selector_matches(&hook.value.namespace_selector, labels);
-    (!selected).then(|| format!("namespace {name} is exempt: the webhook's namespaceSelector leaves it out"))
-}
-
 pub(super) fn enforced(case: &Case<'_>) -> Vec<Judged> {
     let mut judged = Vec::new();
     for ((source, name), workloads) in production(case) {
@@ -187,15 +120,14 @@ fn enforced_in(
     workloads: &[&Seen<Workload>],
     unit: String,
 ) -> Judged {
-    let all = constraints(case, source, kind);
+    let door = case.admission();
+    let all = door.of_kind(source, kind);
     let ns = case.facts.cluster.namespace(source, name, case.estate.at);
-    let hook = webhook(case, source);
+    let hook = door.webhook(source);
     let denying: Vec<_> = all.iter().filter(|c| c.value.effective_action == "deny").collect();
-    let covering = denying.iter().find(|c| workloads.iter().all(|w| selects(case, &c.value, w)));
-    let why_exempt = exempt(case, source, name);
-    let labels = ns.map(|n| &n.value.labels);
-    let covers = |w: &&Seen<Workload>| covered_by_webhook(&hook?.value, &object(w, labels));
-    let reached: Vec<Option<bool>> = workloads.iter().map(covers).collect();
+    let covering = denying.iter().find(|c| workloads.iter().all(|w| door.selects(&c.value, w)));
+    let why_exempt = ns.and_then(|ns| door.exempt(source, ns));
+    let reached: Vec<Option<bool>> = workloads.iter().map(|w| door.reaches(w)).collect();
     let unreached = hook.is_none() || reached.contains(&Some(false));
     let pods = covering.map(|c| pods(&c.value)).unwrap_or(Pods::Silent);
     let whole = was_read_whole(case, source);
@@ -206,7 +138,7 @@ fn enforced_in(
     } else if denying.is_empty() {
         2
     } else if covering.is_none()
-        && denying.iter().any(|c| workloads.iter().any(|w| scope(case, &c.value, w).is_none()))
+        && denying.iter().any(|c| workloads.iter().any(|w| door.scope(&c.value, w).is_none()))
     {
         10
     } else if covering.is_none() {
@@ -221,7 +153,7 @@ fn enforced_in(
         match pods {
             Pods::Refuse => 6,
             Pods::Silent => 8,
-            Pods::Enforce if config(case, source).is_none() => 7,
+            Pods::Enforce if door.config(source).is_none() => 7,
             Pods::Enforce => 9,
         }
     };
@@ -266,7 +198,7 @@ fn pods(c: &Constraint) -> Pods {
 pub(super) fn fails_closed(case: &Case<'_>) -> Vec<Judged> {
     let sources: BTreeSet<&str> = production(case).keys().map(|(source, _)| *source).collect();
     let judge = |source: &str| {
-        let hook = webhook(case, source);
+        let hook = case.admission().webhook(source);
         let read = was_read_whole(case, source);
         let line = match hook.map(|h| h.value.failure_policy.as_str()) {
             None if read => 1,
@@ -325,14 +257,14 @@ pub(super) fn exemptions(case: &Case<'_>) -> Vec<Judged> {
     let spaces: BTreeSet<(&str, &str)> =
         ai.map(|(_, w)| (w.source.as_str(), w.value.namespace.as_str())).collect();
     let judge = |(source, name): (&str, &str)| {
-        let why = exempt(case, source, name)?;
+        let space = case.facts.cluster.namespace(source, name, case.estate.at)?;
+        let why = case.admission().exempt(source, space)?;
         let thing = format!("namespace/{name}");
         let (line, found) = written_down(case, &system.id, &thing);
-        let space = case.facts.cluster.namespace(source, name, case.estate.at).map(|n| n.seq);
         Some(
             Judged::line(format!("{thing} {source}"), line)
                 .note(why)
-                .evidence(space)
+                .evidence([space.seq])
                 .evidence(found.map(|f| f.seq)),
         )
     };

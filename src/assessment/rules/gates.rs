@@ -3,7 +3,7 @@
 use super::super::estate::annotation;
 use super::super::facts::Seen;
 use super::super::findings::{Basis, Case};
-use super::cluster::{constraints, environment, in_production, is_unaudited, scope, selects, workloads};
+use super::cluster::{environment, in_production, workloads};
 use super::{Judged, many};
 use crate::evidence::gatekeeper::{AuditRow, Constraint, Lacks, Reperformed, Verdict, Workload};
 use std::collections::BTreeMap;
@@ -40,7 +40,7 @@ fn gates<'a>(case: &Case<'a>) -> Vec<Gate<'a>> {
     }
     let kinds = case.catalogue.pack.constraints.iter().map(|required| &required.kind);
     let of = |(source, workloads): (&&'a str, &Vec<&'a Seen<Workload>>), kind: &str| {
-        let all = constraints(case, source, kind).into_iter();
+        let all = case.admission().of_kind(source, kind).into_iter();
         let gate = |constraint| Gate { row: row(case, constraint), constraint, workloads: workloads.clone() };
         all.map(gate).collect::<Vec<_>>()
     };
@@ -59,7 +59,8 @@ pub(super) fn row<'a>(case: &Case<'a>, constraint: &Seen<Constraint>) -> Option<
 
 /// Whether our own evaluation says what Gatekeeper says.
 pub(super) fn reperformed(case: &Case<'_>) -> Vec<Judged> {
-    let concerns = |gate: &Gate<'_>| gate.workloads.iter().any(|w| selects(case, &gate.constraint.value, w));
+    let concerns =
+        |gate: &Gate<'_>| gate.workloads.iter().any(|w| case.admission().selects(&gate.constraint.value, w));
     let judge = |gate: Gate<'_>| {
         let Some(ours) = gate.ours() else { return gate.judged(2).note("its audit was not read whole") };
         let violations = ours.violations.unwrap_or(0);
@@ -85,7 +86,7 @@ pub(super) fn not_vacuous(case: &Case<'_>) -> Vec<Judged> {
         let must: Vec<_> = gate.workloads.iter().filter(|w| must_judge(case, &gate, w)).collect();
         let lacks = gate.ours().and_then(|ours| ours.lacks);
         let constraint = &gate.constraint.value;
-        if must.iter().any(|w| scope(case, constraint, w).is_none()) {
+        if must.iter().any(|w| case.admission().scope(constraint, w).is_none()) {
             return gate.judged(3).note("whether its match selects every workload cannot be told");
         }
         if let Some((w, why)) = must.iter().find_map(|w| Some((w, left_out(case, &gate, w)?))) {
@@ -120,12 +121,15 @@ const REGISTRY: &str = "MLModelRegistry";
 /// is no violation.
 fn left_out(case: &Case<'_>, gate: &Gate<'_>, w: &Seen<Workload>) -> Option<String> {
     let Constraint { kind, parameters, .. } = &gate.constraint.value;
-    if !constraints(case, &w.source, kind).iter().any(|c| selects(case, &c.value, w)) {
+    if !case.admission().of_kind(&w.source, kind).iter().any(|c| case.admission().selects(&c.value, w)) {
         return Some(format!("is in the match scope of no {kind}"));
     }
     // Only where nobody finds anything does the rule let it pass.
     let finds_nothing = gate.ours().is_some_and(|ours| ours.violations == Some(0));
-    if !finds_nothing || is_unaudited(case, w) || !selects(case, &gate.constraint.value, w) {
+    if !finds_nothing
+        || case.admission().is_unaudited(w)
+        || !case.admission().selects(&gate.constraint.value, w)
+    {
         return None;
     }
     if kind == REGISTRY {

@@ -26,7 +26,6 @@ mod terraform;
 mod violators;
 mod weakened;
 
-pub(super) use cluster::scope;
 pub(super) use sight::Ours;
 
 use super::findings::{Basis, Case, Excepted};

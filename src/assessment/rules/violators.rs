@@ -2,7 +2,7 @@
 
 use super::super::facts::{Seen, States};
 use super::super::findings::Case;
-use super::cluster::{is_unaudited, scope, was_read_whole, workloads};
+use super::cluster::{was_read_whole, workloads};
 use super::gates::row;
 use super::{Judged, many, utc};
 use crate::evidence::Time;
@@ -60,7 +60,7 @@ fn denials<'a>(case: &Case<'a>, subject: &str, w: &Seen<Workload>) -> Vec<Denial
     let all = facts.constraints.at(at).filter(|(_, c)| c.source == w.source);
     let denying = all.filter(|(_, c)| c.value.effective_action == "deny");
     // One that may have it in its scope is not complete.
-    let scoped = denying.filter(|(_, c)| scope(case, &c.value, w) != Some(false));
+    let scoped = denying.filter(|(_, c)| case.admission().scope(&c.value, w) != Some(false));
     let denial = |(place, c): (&str, &'a Seen<Constraint>)| {
         let violated = format!("{subject}#{}/{}", c.value.kind, c.value.name);
         let violation = facts.violations.of(&violated, at);
@@ -146,7 +146,7 @@ fn is_complete(case: &Case<'_>, c: &Seen<Constraint>, w: &Seen<Workload>) -> boo
     let Some((_, row)) = row(case, c) else { return false };
     let look = case.looks(&c.source).rfind(|l| l.value.looked_at.is_some_and(|t| t <= case.estate.at));
     let audits = look.and_then(|l| l.value.audits.as_ref()).filter(|a| a.whole);
-    if audits.is_none() || is_unaudited(case, w) || scope(case, &c.value, w).is_none() {
+    if audits.is_none() || case.admission().is_unaudited(w) || case.admission().scope(&c.value, w).is_none() {
         return false;
     }
     let is_reproduced = row.reperformed.as_ref().is_some_and(|ours| ours.verdict == Verdict::Reproduced);

@@ -1,9 +1,10 @@
 //! Rule about gates that became weaker between two looks: each has a decision of somebody else, written down in time.
 
+use super::super::admission::IGNORE;
 use super::super::dates::DAY;
 use super::super::facts::{Seen, States};
 use super::super::findings::Case;
-use super::cluster::{IGNORE, constraints, selects, workloads};
+use super::cluster::workloads;
 use super::terraform::{applies, in_window, is_open, reaches};
 use super::{Judged, utc};
 use crate::evidence::Time;
@@ -232,7 +233,7 @@ fn of_constraints(case: &Case<'_>) -> Vec<Weakening> {
     let required: BTreeSet<&str> = case.catalogue.pack.constraints.iter().map(|c| c.kind.as_str()).collect();
     let judges = |c: &Seen<Constraint>| {
         let deny = !c.gone && c.value.effective_action == "deny" && required.contains(c.value.kind.as_str());
-        deny && ours.iter().any(|(_, w)| w.source == c.source && selects(case, &c.value, w))
+        deny && ours.iter().any(|(_, w)| w.source == c.source && case.admission().selects(&c.value, w))
     };
     let mut found = Vec::new();
     for (a, b) in pairs(&case.facts.cluster.constraints).filter(|(a, _)| judges(a)) {
@@ -252,7 +253,7 @@ fn of_constraints(case: &Case<'_>) -> Vec<Weakening> {
     for (a, b) in pairs(&case.facts.cluster.templates)
         .filter(|(a, b)| !a.gone && !b.gone && a.value.text != b.value.text)
     {
-        let judging = constraints(case, &a.source, &a.value.kind);
+        let judging = case.admission().of_kind(&a.source, &a.value.kind);
         for c in judging.into_iter().filter(|c| judges(c)) {
             let gate = format!("{}/{}", c.value.kind, c.value.name);
             let what = format!("the template of {gate} was changed");

@@ -4,44 +4,36 @@ use super::super::model as m;
 use super::super::sentences::count;
 use super::Builder;
 use crate::assessment::facts::Seen;
-use crate::assessment::{Deployment, System, dossier};
-use crate::evidence::Time;
+use crate::assessment::{Ran, System, dossier};
 use crate::evidence::gatekeeper::Constraint;
 
-/// Versions, and peers in each direction, that are shown.
-const VERSIONS: usize = 10;
+/// Most versions that ran, and peers in each direction, that are shown.
+pub(super) const VERSIONS: usize = 10;
 const PEERS: usize = 15;
 
 impl Builder<'_> {
-    /// Model versions that were in production, the last one first.
+    /// What ran in production, the last one first.
     pub(super) fn ran(&self, x: &System) -> Vec<m::Ran> {
-        let mut deployed: Vec<_> = x.deployed.iter().collect();
-        deployed.sort_by_key(|(_, d)| std::cmp::Reverse((d.end.is_none(), d.seen)));
-        deployed.into_iter().take(VERSIONS).filter_map(|(version, d)| self.one(x, version, d)).collect()
+        let mut ran: Vec<&Ran> = x.ran.iter().collect();
+        ran.sort_by_key(|r| std::cmp::Reverse((r.span.end.is_none(), r.span.seen)));
+        ran.into_iter().take(VERSIONS).map(|r| self.one(x, r)).collect()
     }
 
-    fn one(&self, x: &System, version: &str, d: &Deployment) -> Option<m::Ran> {
-        let (s, entry) = (self.s, *d.entries.iter().min()?);
-        let start = d.start.unwrap_or(Time::from_seconds(0));
-        let passed = dossier::passed(s.facts, s.catalogue, &s.assessment.estate, x, (entry, start));
-        let files = x.artifacts.get(version).into_iter().flatten();
+    fn one(&self, x: &System, ran: &Ran) -> m::Ran {
+        let span = &ran.span;
+        let passed = dossier::passed(self.s.facts, x, ran);
+        let workload = passed.workload.map(|w| &w.value);
+        let files = x.artifacts.get(&ran.version).into_iter().flatten();
         let files = files.flat_map(|(bucket, prefix)| self.histories(bucket, prefix)).count() as u64;
-        let run = passed.as_ref().and_then(|p| p.run).map(|r| {
-            let told =
-                format!("{}, applied {}", r.value.run, self.zone.minute(r.value.applied.unwrap_or(r.at)));
-            m::Gate { told, entry: r.seq }
-        });
-        let constraint =
-            |c: &&Seen<Constraint>| m::Gate { told: format!("{} (deny)", c.value.name), entry: c.seq };
-        let constraints = passed.iter().flat_map(|p| &p.constraints).map(constraint);
-        let gates: Vec<m::Gate> = run.into_iter().chain(constraints).collect();
+        let gates = self.gates(&passed);
         // What ran before our first look passed what nobody saw.
-        let is_older = self.begin().is_none_or(|begin| start < begin);
-        Some(m::Ran {
-            version: version.to_owned(),
-            from: d.start.map_or_else(|| "before the record began".into(), |t| self.zone.minute(t)),
-            to: d.end.map_or_else(|| "now".into(), |t| self.zone.minute(t)),
-            image: passed.as_ref().and_then(|p| p.workload.value.images.first().cloned()).unwrap_or_default(),
+        let is_older = span.start.is_none_or(|start| self.begin().is_none_or(|begin| start < begin));
+        m::Ran {
+            version: ran.version.clone(),
+            workload: workload.map(|w| format!("{} {}/{}", w.kind, w.namespace, w.name)).unwrap_or_default(),
+            from: span.start.map_or_else(|| "before the record began".into(), |t| self.zone.minute(t)),
+            to: span.end.map_or_else(|| "now".into(), |t| self.zone.minute(t)),
+            image: workload.and_then(|w| w.images.first().cloned()).unwrap_or_default(),
             files,
             let_through: match gates.is_empty() {
                 true if is_older => "before the record began".into(),
@@ -49,8 +41,25 @@ impl Builder<'_> {
                 false => String::new(),
             },
             gates,
-            entry,
-        })
+            entry: span.entries.first().copied().unwrap_or_default(),
+        }
+    }
+
+    fn gates(&self, passed: &dossier::Passed<'_>) -> Vec<m::Gate> {
+        let run = passed.run.into_iter().flat_map(|(found, run)| {
+            let applied = self.zone.minute(run.value.applied.unwrap_or(run.at));
+            let run = m::Gate { told: format!("{}, applied {applied}", run.value.run), entry: run.seq };
+            let overridden = found.overrides.values().map(|o| m::Gate {
+                told: format!("override of {}", o.value.policies.join(", ")),
+                entry: o.seq,
+            });
+            std::iter::once(run).chain(overridden)
+        });
+        let constraint = |(c, is_certain): &(&Seen<Constraint>, bool)| {
+            let asked = if *is_certain { "" } else { ", if the webhook's match conditions asked it" };
+            m::Gate { told: format!("{} (deny{asked})", c.value.name), entry: c.seq }
+        };
+        run.chain(passed.constraints.iter().map(constraint)).collect()
     }
 
     /// Accepted traffic of the window.

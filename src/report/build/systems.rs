@@ -2,6 +2,7 @@
 
 use super::super::model as m;
 use super::super::sentences::name;
+use super::dossier::VERSIONS;
 use super::{Builder, anchor, rank};
 use crate::act::{Level, Status};
 use crate::assessment::estate::model_version;
@@ -38,6 +39,7 @@ impl<'a> Builder<'a> {
             in_use: x.register.put_into_service.map_or_else(|| "not stated".into(), |t| self.zone.day(t)),
             risk_level: self.risk_level(x),
             ran: self.ran(x),
+            more_ran: x.ran.len().saturating_sub(VERSIONS) as u64,
             network: self.network(x, &timeline),
             timeline,
             counts,

@@ -6,9 +6,13 @@ use super::Builder;
 use crate::act::SourceKind;
 use crate::assessment::System;
 use crate::evidence::Time;
+use std::collections::BTreeSet;
 
 /// Gaps of a plane that are drawn.
 const GAPS: usize = 50;
+
+/// Versions that are named one after the other.
+const NAMES: usize = 6;
 
 impl Builder<'_> {
     pub(super) fn timeline(&self, x: &System) -> m::Timeline {
@@ -40,19 +44,26 @@ impl Builder<'_> {
     }
 
     fn production(&self, x: &System, (from, to): (Time, Time)) -> m::Lane {
-        let mut bars: Vec<m::Bar> = x
-            .deployed
-            .iter()
-            .filter(|(_, s)| s.is_recent(from))
-            .map(|(version, s)| m::Bar {
-                from: s.start.unwrap_or(from).max(from),
-                to: s.end.unwrap_or(to),
-                label: version.clone(),
-            })
-            .collect();
-        bars.sort_by_key(|b| b.from);
-        let names: Vec<&str> = bars.iter().map(|b| b.label.as_str()).collect();
-        let told = if names.is_empty() { "nothing was seen to run".into() } else { names.join(", then ") };
+        let mut bars: Vec<m::Bar> = Vec::new();
+        for r in x.ran.iter().filter(|r| r.span.is_recent(from)) {
+            let (start, end) = (r.span.start.unwrap_or(from).max(from), r.span.end.unwrap_or(to));
+            // Several workloads that run one version at a time are one bar.
+            match bars.iter_mut().find(|b| b.label == r.version && start <= b.to) {
+                Some(bar) => bar.to = bar.to.max(end),
+                None => bars.push(m::Bar { from: start, to: end, label: r.version.clone() }),
+            }
+        }
+        let mut names: Vec<&str> = bars.iter().map(|b| b.label.as_str()).collect();
+        names.dedup();
+        let starts = names.len();
+        let told = match starts {
+            0 => "nothing was seen to run".into(),
+            1..=NAMES => names.join(", then "),
+            _ => {
+                let each: Vec<&str> = BTreeSet::from_iter(names).into_iter().collect();
+                format!("{} by turns, {starts} spans", each.join(", "))
+            }
+        };
         lane("in production", told, bars, Vec::new())
     }
 

@@ -50,6 +50,8 @@ pub struct System {
     pub exceptions: Vec<Exception>,
     /// What was in production when, and what let it through.
     pub ran: Vec<Ran>,
+    /// Earlier ones that are not told.
+    pub more_ran: u64,
     /// With whom it talked.
     pub network: Network,
     /// What runs now.
@@ -140,11 +142,13 @@ pub struct Stated {
     pub entry: u64,
 }
 
-/// A model version in production.
+/// A model version in production on one workload, without a break.
 #[derive(Clone, Debug, Serialize)]
 pub struct Ran {
     /// The version.
     pub version: String,
+    /// Kind, namespace and name of the workload.
+    pub workload: String,
     /// Since when, for people.
     pub from: String,
     /// Until when.
@@ -155,7 +159,7 @@ pub struct Ran {
     pub files: u64,
     /// Why no gate can be named; empty where some are.
     pub let_through: String,
-    /// What let it through: the last applied run before, and constraints that denied then.
+    /// What let it through: the last applied run before with its overrides, and constraints that denied then.
     pub gates: Vec<Gate>,
     /// The entry that showed it first.
     pub entry: u64,
