@@ -25,8 +25,9 @@ pub(super) fn assess(desk: &Desk) -> Result<Ended, CliError> {
     Ok(if status.state_differs.is_empty() { Ended::Well } else { Ended::Something })
 }
 
-/// Sets a PDF from standard input to standard output.
+/// Sets a PDF from standard input to standard output, with a limit of memory.
 pub(super) fn set_pdf() -> Result<Ended, CliError> {
+    jobs::confine().context("limit of memory")?;
     let manuscript =
         serde_json::from_reader(std::io::stdin().lock()).context("standard input is no manuscript")?;
     let bytes = pdf::set(manuscript).context("it cannot be set")?;

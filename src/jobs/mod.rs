@@ -27,7 +27,7 @@ pub use ingest::{IngestStatus, SourceStatus, ingest, ingest_again, ingest_hashin
 pub use judged::Judged;
 pub use letter::{compose, plain};
 pub use outbox::{MailStatus, Which, flush};
-pub use press::SUBCOMMAND as SET_PDF;
+pub use press::{SUBCOMMAND as SET_PDF, confine};
 pub use refetch::{Refetched, refetch};
 pub use report::{
     AsIssued, AsOf, Issued, Rendered, ReportStatus, as_issued, files, nightly, render, resolve, view,

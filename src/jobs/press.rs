@@ -3,6 +3,7 @@
 
 use super::{Desk, JobError};
 use crate::report::{Report, pdf};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -12,6 +13,16 @@ use std::time::Duration;
 pub const SUBCOMMAND: &str = "set-pdf";
 /// A report that is not set by then is not set at all.
 const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Bytes of data that the process may take, five times what it takes for the largest report.
+const MEMORY: u64 = 1 << 30;
+
+/// Keeps this process from more than [`MEMORY`], or from less where less is allowed already.
+pub fn confine() -> std::io::Result<()> {
+    let (_, allowed) = getrlimit(Resource::RLIMIT_DATA)?;
+    let most = allowed.min(MEMORY);
+    Ok(setrlimit(Resource::RLIMIT_DATA, most, most)?)
+}
 
 /// The PDF of a report: by the desk's press, or in this process where it has none.
 pub(super) fn set(desk: &Desk, report: &Report) -> Result<Vec<u8>, JobError> {

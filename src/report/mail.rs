@@ -1,7 +1,7 @@
 //! The words of mails: subject, text and HTML. Templates place what the view model says.
 
 use super::local::Zone;
-use super::model::{LevelRow, Missing, Report, WHOLE, Wanted};
+use super::model::{LevelRow, Missing, Report, Wanted};
 use super::sections::{Section, sections};
 use super::sentences::count;
 use askama::Template;
@@ -141,7 +141,7 @@ pub fn report(r: &Report, note: &str, files: &Files, url: Option<&str>) -> Resul
     let month = r.law.dates.iter().filter(|(day, ..)| within_a_month(r, &zone, day)).collect();
     let said = Said {
         r,
-        about: (r.about != WHOLE).then(|| format!("Only {}.", r.about)),
+        about: r.partial().then(|| format!("Only {}.", r.about)),
         estate: estate_line(r),
         quiet,
         sections: sections(r),

@@ -4,7 +4,7 @@ use super::{Reader, StoreError, sql};
 use crate::ledger::tree::{self, Hash, Hashes, TILE};
 use crate::ledger::{Checkpoint, Verifier};
 use rusqlite::{Connection, OptionalExtension};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// The hashes of the tree: full tiles as they are stored, and leaves of the entries on the right edge.
 pub(super) struct Stored<'a>(pub(super) &'a Connection);
@@ -75,13 +75,13 @@ impl Reader<'_> {
         tree::root_at(&Stored(self.db()), size)
     }
 
-    /// Leaf hashes of some entries, from tiles. They are as good as they are.
+    /// Leaf hashes of some entries, in order, from tiles. They are as good as they are.
     ///
     /// # Errors
     /// Hashes are missing, or SQLite's reason.
-    pub fn leaves(&self, seqs: &BTreeSet<u64>) -> Result<BTreeMap<u64, Hash>, StoreError> {
+    pub fn leaves(&self, seqs: &BTreeSet<u64>) -> Result<Vec<(u64, Hash)>, StoreError> {
         let (stored, size) = (Stored(self.db()), self.size()?);
-        let (mut found, mut tile) = (BTreeMap::new(), (u64::MAX, Vec::new()));
+        let (mut found, mut tile) = (Vec::with_capacity(seqs.len()), (u64::MAX, Vec::new()));
         for seq in seqs.iter().take_while(|seq| **seq < size) {
             let begin = seq - seq % TILE;
             if tile.0 != begin {

@@ -4,7 +4,10 @@ use crate::support::{World, assert_facts, lived, lived_copy, project, sqlite, st
 use actledger::jobs::{self, AsOf};
 use actledger::report::Scope;
 use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 fn last_report(world: &World) -> PathBuf {
     let mut folders: Vec<PathBuf> =
@@ -184,6 +187,40 @@ fn a_dossier_tells_what_ran_when_what_let_it_through_and_whom_it_talked_with() {
     );
     let approved = of("credit-scoring")["risk_level"]["approved"].as_str().unwrap();
     assert!(approved.starts_with("P-") && approved.ends_with("24 Aug 2026"), "{approved}");
+}
+
+#[test]
+fn the_process_that_sets_a_pdf_has_a_limit_of_memory_and_one_that_runs_into_it_says_so() {
+    let program = env!("CARGO_BIN_EXE_actledger");
+    let waiting = std::process::Command::new(program).arg("set-pdf").stdin(Stdio::piped()).spawn();
+    let mut waiting = waiting.unwrap();
+    let limit = || std::fs::read_to_string(format!("/proc/{}/limits", waiting.id())).unwrap();
+    let is_limited = |text: String| {
+        let line = text.lines().find(|l| l.starts_with("Max data size")).unwrap().to_owned();
+        line.split_whitespace().filter(|w| *w == "1073741824").count() == 2
+    };
+    let end = Instant::now() + Duration::from_secs(20);
+    while !is_limited(limit()) {
+        assert!(Instant::now() < end, "{}", limit());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    waiting.kill().unwrap();
+    waiting.wait().unwrap();
+
+    let dir = tempfile::tempdir().unwrap();
+    let press = dir.path().join("press");
+    std::fs::write(&press, format!("#!/bin/sh\nulimit -d 60000\nexec {program} \"$@\"\n")).unwrap();
+    std::fs::set_permissions(&press, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let mut desk = lived().desk();
+    desk.press = Some(press);
+    let store = desk.store().unwrap();
+    let as_of = jobs::resolve(&desk, &store, &AsOf::Latest).unwrap();
+    let judged = jobs::Judged::of(&desk, &store, as_of).unwrap();
+    let made =
+        jobs::render(&desk, &store, &judged, &Scope::default(), &["pdf".into(), "csv".into()]).unwrap();
+    assert_eq!(made.files.keys().collect::<Vec<_>>(), ["report.csv"], "the others are not held up");
+    let told = &made.lacks[0];
+    assert!(told.contains("the PDF could not be set") && told.contains("memory allocation of"), "{told}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ pub const RESTATED: &str = "restated";
 
 /// How long AWS took to deliver, in words: of the objects of the window that tell when they came.
 pub(super) fn delivery(delivered: &Delivered, window: Time) -> Option<String> {
-    let mut delays: Vec<u32> = arrivals(delivered, window).filter_map(|a| a.delay).collect();
+    let mut delays: Vec<u32> = arrivals(delivered, window).filter_map(|a| a.delay()).collect();
     delays.sort_unstable();
     let within = |hundredth: usize| delays.get((delays.len().max(1) - 1) * hundredth / 100).copied();
     let (half, most) = (within(50)?, within(99)?);
@@ -30,12 +30,12 @@ pub(super) fn late(
     window: Time,
     delay: i64,
 ) -> Vec<Gap> {
-    let late = arrivals(delivered, window).filter(|a| a.delay.is_some_and(|d| i64::from(d) > delay));
+    let late = arrivals(delivered, window).filter(|a| a.delay().is_some_and(|d| i64::from(d) > delay));
     let late: Vec<&Arrival> = late.collect();
-    let longest = late.iter().max_by_key(|a| a.delay);
+    let longest = late.iter().max_by_key(|a| a.delay());
     let mut found: Vec<Gap> = longest
         .map(|longest| {
-            let (n, after) = (objects(late.len()), told(longest.delay.unwrap_or(0).into()));
+            let (n, after) = (objects(late.len()), told(longest.delay().unwrap_or(0).into()));
             let what = format!(
                 "{n} came more than {} after their last record, the latest after {after}",
                 told(delay)
@@ -46,7 +46,7 @@ pub(super) fn late(
         .collect();
     let mut restated: BTreeMap<u64, Vec<&Arrival>> = BTreeMap::new();
     for arrival in arrivals(delivered, window) {
-        let Some((from, _)) = arrival.span else { continue };
+        let Some((from, _)) = arrival.span() else { continue };
         let judged = |at: Time| at.plus_seconds(-delay) >= from.hour().plus_seconds(3_600);
         let mut reports = reports.iter().rev().filter(|r| r.value.scheduled);
         if let Some(report) = reports.find(|r| r.value.as_of <= arrival.seq && judged(r.value.at)) {
@@ -63,11 +63,11 @@ pub(super) fn late(
 }
 
 fn arrivals(delivered: &Delivered, window: Time) -> impl Iterator<Item = &Arrival> {
-    delivered.arrivals.iter().filter(move |a| a.span.is_some_and(|(_, to)| to >= window))
+    delivered.arrivals.iter().filter(move |a| a.span().is_some_and(|(_, to)| to >= window))
 }
 
 fn gap(arrivals: &[&Arrival], what: String, entry: u64) -> Gap {
-    let spans = || arrivals.iter().filter_map(|a| a.span);
+    let spans = || arrivals.iter().filter_map(|a| a.span());
     let from = spans().map(|(from, _)| from).min().unwrap_or_default();
     let to = spans().map(|(_, to)| to).max().unwrap_or_default();
     Gap { from, to, what, reason: "late", entry: Some(entry) }

@@ -8,8 +8,9 @@ use crate::assessment::due::Due;
 use crate::assessment::facts::UnitState;
 use crate::assessment::findings::OTHERS;
 use crate::assessment::{Counts, Finding, Unit};
-use crate::evidence::{Time, hex, sha256_hex};
+use crate::evidence::{Time, hex};
 use regex::Regex;
+use sha2::{Digest, Sha256};
 use std::sync::LazyLock;
 
 impl<'a> Builder<'a> {
@@ -19,11 +20,15 @@ impl<'a> Builder<'a> {
             |get: fn(&crate::act::Control) -> &String| control.map(|c| get(c).clone()).unwrap_or_default();
         let key = f.key();
         let mut others = 0;
-        let shown = f.units.iter().filter(|u| {
-            let urgent = u.status <= Status::NotAssessed;
-            others += usize::from(!urgent);
-            urgent || others <= OTHERS
-        });
+        let shown: Vec<&Unit> = f
+            .units
+            .iter()
+            .filter(|u| {
+                let urgent = u.status <= Status::NotAssessed;
+                others += usize::from(!urgent);
+                urgent || others <= OTHERS
+            })
+            .collect();
         m::Finding {
             number: self.s.facts.own.numbers.get(&key).copied(),
             control: f.control.clone(),
@@ -52,7 +57,7 @@ impl<'a> Builder<'a> {
             summary: self.summary(f),
             remediation: text(|c| &c.remediation),
             limit: text(|c| &c.limit),
-            units: shown.map(|u| self.unit(f, &key, u)).collect(),
+            units: shown.into_iter().map(|u| self.unit(f, &key, u)).collect(),
         }
     }
 
@@ -89,11 +94,13 @@ impl<'a> Builder<'a> {
     pub(super) fn unit(&self, f: &Finding, key: &str, u: &Unit) -> m::Unit {
         let state = self.s.facts.own.units.get(&(key.to_owned(), u.id.clone()));
         let lifecycle = self.lifecycle(u.status, state);
-        let leaf = |seq: &u64| self.s.leaves.get(seq).copied();
+        let leaves = self.s.leaves;
+        let leaf = |seq: &u64| Some(leaves[leaves.binary_search_by_key(seq, |(n, _)| *n).ok()?].1);
         let evidence = u.evidence.iter().filter_map(|seq| Some(m::Evidence { seq: *seq, leaf: leaf(seq)? }));
-        let evidence: Vec<m::Evidence> = evidence.collect();
+        let mut evidence: Vec<m::Evidence> = evidence.collect();
+        evidence.shrink_to_fit();
         let leaves: Vec<String> = evidence.iter().map(|e| hex(&e.leaf)).collect();
-        let digest = sha256_hex(leaves.join("\n").as_bytes());
+        let digest = Sha256::digest(leaves.join("\n").as_bytes()).into();
         let until = state.filter(|_| u.status == Status::Satisfied).and_then(|s| s.resolved);
         let number = u.line.filter(|_| matches!(u.status, Status::NotSatisfied | Status::NotAssessed));
         let rule = self.s.catalogue.control(&f.control).map_or(&[][..], |c| &c.rule);

@@ -33,7 +33,7 @@ pub struct Source<'a> {
     /// The verdicts.
     pub assessment: &'a Assessment,
     /// Leaf hashes of the entries that units cite.
-    pub leaves: &'a BTreeMap<u64, Hash>,
+    pub leaves: &'a [(u64, Hash)],
     /// Size and root of the as-of, base64.
     pub as_of: (u64, String),
     /// Signed checkpoints up to the as-of.

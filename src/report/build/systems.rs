@@ -19,6 +19,7 @@ impl<'a> Builder<'a> {
     pub(super) fn system(&self, x: &System) -> m::System {
         let ours = self.s.assessment.findings.iter().filter(|f| f.system.as_ref() == Some(&x.id));
         let mut findings: Vec<m::Finding> = ours.map(|f| self.finding(f)).collect();
+        findings.shrink_to_fit();
         findings.sort_by_key(|f| (f.status, f.excepted, rank(&f.severity)));
         let mut counts = Counts::default();
         findings.iter().for_each(|f| counts.add(f.status));

@@ -177,8 +177,9 @@ pub struct Considered {
     pub looks: u64,
     /// Entries cited.
     pub count: u64,
-    /// SHA-256 over their leaf hashes, in order.
-    pub digest: String,
+    /// SHA-256 over their leaf hashes as hex, in order, one a line; hex in JSON.
+    #[serde(serialize_with = "as_hex")]
+    pub digest: Hash,
 }
 
 /// A control that was asked.

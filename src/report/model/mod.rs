@@ -93,6 +93,11 @@ impl Report {
         self.systems.iter().flat_map(|s| &s.findings).chain(&self.estate_findings)
     }
 
+    /// Whether it is of some systems only.
+    pub fn partial(&self) -> bool {
+        self.about != WHOLE
+    }
+
     /// Sources of which something is missing.
     pub fn gaps(&self) -> usize {
         self.missing.iter().filter(|m| !m.what.is_empty()).count()
