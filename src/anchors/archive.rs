@@ -58,7 +58,7 @@ async fn put(
 ) -> Result<ArchivedObject, AnchorError> {
     let digest = Sha256::digest(&copy.bytes);
     // What an attempt that broke off has put there is locked and stays: it is not put again.
-    let enough = retain_until.plus_seconds(-86_400);
+    let enough = retain_until.plus_days(-1);
     if let Ok(Some(kept)) = locked(client, bucket, &key, None, &digest).await
         && kept.retain_until >= enough
     {

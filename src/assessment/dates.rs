@@ -2,8 +2,6 @@
 
 use crate::evidence::Time;
 
-pub(super) const DAY: i64 = 86_400;
-
 /// The calendar day of a time.
 pub(super) fn day(t: Time) -> String {
     t.to_string().chars().take(10).collect()
@@ -21,7 +19,7 @@ pub(super) fn is_later(date: Time, than: Time) -> bool {
 
 /// Whether a date has come and is at most so many days old.
 pub(super) fn is_current(date: Time, at: Time, max_days: i64) -> bool {
-    !is_later(date, at) && !is_over(date.plus_seconds(max_days.saturating_mul(DAY)), at)
+    !is_later(date, at) && !is_over(date.plus_days(max_days), at)
 }
 
 /// Whether the last day of something is over.

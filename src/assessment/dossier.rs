@@ -65,9 +65,19 @@ pub struct Passed<'f> {
     pub workload: Option<&'f Seen<Workload>>,
     /// The last run that had been applied in the workspaces of the system, with what it found.
     pub run: Option<(&'f RunFacts, &'f Seen<Run>)>,
-    /// Constraints that denied at admission then and had the workload in their match scope, and whether it is certain that
-    /// they were asked.
-    pub constraints: Vec<(&'f Seen<Constraint>, bool)>,
+    /// Constraints that denied at admission then and had the workload in their match scope.
+    pub constraints: Vec<Asked<'f>>,
+}
+
+/// A constraint that could have stopped a workload.
+#[derive(Clone, Debug)]
+pub struct Asked<'f> {
+    /// It.
+    pub constraint: &'f Seen<Constraint>,
+    /// Whether it is certain that the webhook asked it.
+    pub is_certain: bool,
+    /// Whether an audit found that the workload broke it while it ran.
+    pub is_broken: bool,
 }
 
 /// What let through a version that a workload of the system ran.
@@ -77,6 +87,16 @@ pub fn passed<'f>(facts: &'f Facts, system: &'f System, ran: &Ran) -> Passed<'f>
     let workload = states.find(|w| ran.span.entries.first() == Some(&w.seq));
     let before = |(_, r): &(&RunFacts, &Seen<Run>)| r.value.applied.unwrap_or(r.at) <= start;
     let run = facts.terraform.applied(&system.workspaces).into_iter().rev().find(before);
-    let constraints = workload.map(|w| AdmissionControl { facts, at: start }.denying(w)).unwrap_or_default();
-    Passed { workload, run, constraints }
+    let is_broken = |c: &Constraint| {
+        let violated = format!("{}#{}/{}", ran.workload, c.kind, c.name);
+        let mut found = facts.cluster.violations.get(&violated).into_iter().flatten();
+        found.any(|v| !v.gone && v.at >= ran.span.seen && ran.span.end.is_none_or(|end| v.at < end))
+    };
+    let denying = workload.map(|w| AdmissionControl { facts, at: start }.denying(w)).unwrap_or_default();
+    let asked = |(constraint, is_certain): (&'f Seen<Constraint>, bool)| Asked {
+        constraint,
+        is_certain,
+        is_broken: is_broken(&constraint.value),
+    };
+    Passed { workload, run, constraints: denying.into_iter().map(asked).collect() }
 }

@@ -1,6 +1,5 @@
 //! By when an open finding is put right: numbers of the house, and what the register says of it.
 
-use super::dates::DAY;
 use super::facts::{Facts, Seen};
 use super::findings::Finding;
 use crate::act::{Catalogue, ControlKind};
@@ -35,8 +34,8 @@ impl<'a> Due<'a> {
         let since = first_open(facts, finding, at).unwrap_or(at);
         Some(Due {
             since,
-            plan: since.plus_seconds(plan * DAY),
-            close: since.plus_seconds(close * DAY),
+            plan: since.plus_days(plan),
+            close: since.plus_days(close),
             action: action(facts, finding, at),
         })
     }

@@ -136,7 +136,7 @@ pub struct Estate {
 impl Estate {
     /// Ties everything below an assessment to systems.
     pub fn of(facts: &Facts, catalogue: &Catalogue, run: &AssessmentRun) -> Estate {
-        let window = run.at.plus_seconds(-86_400 * catalogue.defaults.window_days);
+        let window = run.at.plus_days(-catalogue.defaults.window_days);
         let interfaces = interfaces(facts, &run.config, run.at);
         let input = Input { facts, catalogue, config: &run.config, interfaces: &interfaces, at: run.at };
         let coverage = input.since(window);

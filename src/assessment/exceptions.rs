@@ -1,6 +1,5 @@
 //! Exceptions: what they cover, for how long, and which of them are no longer what they were written for.
 
-use super::dates::DAY;
 use super::facts::{Facts, Seen};
 use super::findings::{Assessment, Case, Excepted, Finding, Unit};
 use crate::act::{Catalogue, Status};
@@ -56,9 +55,9 @@ pub fn standing(facts: &Facts, subject: &str, e: &Seen<Exception>, at: Time, max
     };
     if v.approver_is_requester == Some(true) {
         Standing::SelfApproved
-    } else if end.plus_seconds(DAY) <= at {
+    } else if end.plus_days(1) <= at {
         Standing::Expired
-    } else if end > first.plus_seconds(max_days * DAY) {
+    } else if end > first.plus_days(max_days) {
         Standing::TooLong
     } else {
         Standing::InForce

@@ -4,8 +4,7 @@
 //! with versioning, `NoncurrentVersionExpiration` deletes others; days count from when a version was stored, or became a
 //! noncurrent one, and end at the next midnight in UTC.
 
-use super::dates::DAY;
-use crate::evidence::{Outside, Time};
+use crate::evidence::{DAY, Outside, Time};
 use serde_json::Value;
 
 /// What rules look at.

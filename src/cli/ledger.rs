@@ -173,7 +173,7 @@ fn erase(
     reason: Option<&str>,
 ) -> Result<Ended, CliError> {
     let mut store = desk.store()?;
-    let kept_until = desk.clock.now().plus_seconds(-86_400 * desk.config.private.keep_days);
+    let kept_until = desk.clock.now().plus_days(-desk.config.private.keep_days);
     let time = |t: &str| {
         t.parse::<Time>()
             .map_err(|_| CliError::Usage(format!("--before {t}: a day (2026-11-22) or a time (RFC 3339)")))

@@ -54,7 +54,7 @@ fn by_the_clock(cron: &Cron, zone: &TimeZone, after: Time) -> Option<Time> {
 pub fn interval(expression: &str, zone: &str) -> i64 {
     let mut at = Time::from_seconds(1_767_225_600); // 1 January 2026: no clock change near it.
     let mut longest = 60;
-    let end = at.plus_seconds(8 * 86_400);
+    let end = at.plus_days(8);
     let mut last: Option<Time> = None;
     while at < end {
         let Some(fired) = next(expression, zone, at) else { break };

@@ -13,7 +13,7 @@ mod text;
 mod time;
 
 pub use text::{Outside, Private, Text, lossless, outside_json, unescape};
-pub use time::Time;
+pub use time::{DAY, Time};
 
 use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};

@@ -6,6 +6,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
+/// Seconds of 24 hours.
+pub const DAY: i64 = 86_400;
+
 /// A point in time, cut to milliseconds: those since 1970, within jiff's range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Time(i64);
@@ -29,7 +32,11 @@ impl Time {
     }
     /// This many seconds later (earlier when negative).
     pub fn plus_seconds(self, s: i64) -> Time {
-        Time::from_millis(self.millis() + s * 1000)
+        Time::from_millis(self.millis().saturating_add(s.saturating_mul(1000)))
+    }
+    /// This many times 24 hours later.
+    pub fn plus_days(self, days: i64) -> Time {
+        self.plus_seconds(days.saturating_mul(DAY))
     }
     /// This many milliseconds later.
     pub fn plus_millis(self, ms: i64) -> Time {

@@ -114,7 +114,7 @@ pub(super) fn archived(
     (size, note): (u64, &str),
     copies: Vec<Copy>,
 ) -> Made {
-    let retain_until = desk.clock.now().plus_seconds(86_400 * settings.retention_days);
+    let retain_until = desk.clock.now().plus_days(settings.retention_days);
     let objects = archive::keep(settings, copies, retain_until)?;
     let (anchor, location) = (anchor.to_owned(), settings.location.clone());
     let checkpoint = sha256_hex(note.as_bytes());

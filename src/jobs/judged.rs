@@ -63,6 +63,7 @@ impl Judged {
             // The verdict saw neither its own transitions nor its own entry.
             if p.seq == run.size {
                 judged = Some(assessment::assess(&folded.facts, &catalogue, &run));
+                folded.facts.settle();
             }
             folded.add(p);
         })?;
@@ -79,6 +80,7 @@ impl Judged {
         assessment: Assessment,
     ) -> Result<Judged, JobError> {
         let reader = store.reader();
+        folded.facts.settle();
         reader.each(run.size, size, |p| {
             folded.add(&Placed { entry: reader.with_blobs(p.entry)?, ..p });
             Ok(())

@@ -34,6 +34,8 @@ pub(super) fn set(desk: &Desk, report: &Report) -> Result<Vec<u8>, JobError> {
     let manuscript = serde_json::to_vec(&manuscript).map_err(|e| failed(&e))?;
     let mut child = Command::new(program)
         .arg(SUBCOMMAND)
+        // A backtrace that finds no memory waits for its own lock.
+        .env("RUST_BACKTRACE", "0")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

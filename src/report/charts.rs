@@ -2,7 +2,7 @@
 
 use super::local::Zone;
 use super::model::{Coverage, Lane, Report, System, Timeline};
-use crate::evidence::Time;
+use crate::evidence::{DAY, Time};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
@@ -139,7 +139,7 @@ pub fn calendar(all: &[Coverage]) -> Option<Chart> {
     }
     let begin = coverage.iter().filter_map(|c| c.calendar.first()).map(|d| d.begin).min()?;
     let end = coverage.iter().filter_map(|c| c.calendar.last()).map(|d| d.begin).max()?;
-    let span = usize::try_from((end.seconds() - begin.seconds() + 43_200) / 86_400).unwrap_or_default() + 1;
+    let span = usize::try_from((end.seconds() - begin.seconds() + 43_200) / DAY).unwrap_or_default() + 1;
     let (left, right, row) = (130.0, 750.0, 22.0);
     let width = (right - left) / f(span as u64);
     let names = |c: &Coverage, state: &str| {
@@ -165,7 +165,7 @@ pub fn calendar(all: &[Coverage]) -> Option<Chart> {
         let y = row * f(i as u64) + 4.0;
         d.text(left - 8.0, y + 12.0, "end", &short(&c.source, 18));
         for day in &c.calendar {
-            let n = (day.begin.seconds() - begin.seconds() + 43_200) / 86_400;
+            let n = (day.begin.seconds() - begin.seconds() + 43_200) / DAY;
             let x = left + width * f(u64::try_from(n).unwrap_or_default());
             let (w, h) = (width - 2.0, row - 6.0);
             d.rect((x, y), (w, h), "fill=\"none\" stroke=\"currentColor\" stroke-width=\"0.6\"");
@@ -224,7 +224,7 @@ pub fn timeline(s: &System, zone: &Zone) -> Option<Chart> {
         draw(&mut d, lane, y, x);
         d.text(right + 10.0, y + 4.0, "start", &short(&lane.told, 46));
     }
-    let days = (whole + 43_200) / 86_400;
+    let days = (whole + 43_200) / DAY;
     for n in 0..=4 {
         let t = from.plus_seconds(whole * n / 4);
         let anchor = if n == 0 {

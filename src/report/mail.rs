@@ -186,7 +186,7 @@ pub fn report(r: &Report, note: &str, files: &Files, url: Option<&str>) -> Resul
 
 /// Whether a date of the law is one of the next 31 days.
 fn within_a_month(r: &Report, zone: &Zone, day: &str) -> bool {
-    zone.days(r.as_of.at, r.as_of.at.plus_seconds(31 * 86_400)).iter().any(|(t, _)| zone.day(*t) == day)
+    zone.days(r.as_of.at, r.as_of.at.plus_days(31)).iter().any(|(t, _)| zone.day(*t) == day)
 }
 
 fn estate_line(r: &Report) -> String {

@@ -121,6 +121,7 @@ pub struct Delivered {
     sought: BTreeMap<String, Time>,
     /// Interfaces that held an address of a node.
     holders: BTreeMap<String, Vec<Holder>>,
+    is_settled: bool,
 }
 
 impl Delivered {
@@ -145,6 +146,9 @@ impl Delivered {
         unread: Option<(Time, Time)>,
         traffic: Traffic,
     ) {
+        if self.is_settled {
+            return;
+        }
         let new = Arrival::of(seq, came, &traffic);
         let next = u32::try_from(self.arrivals.len()).unwrap_or(u32::MAX);
         let arrival = *self.numbers.entry(short_digest([subject])).or_insert(next);
@@ -166,6 +170,12 @@ impl Delivered {
         self.ports.add(arrival, flows::ports(&traffic.rows));
         self.egress.add(arrival, flows::egress(&traffic.rows));
         self.count(arrival, traffic);
+    }
+
+    /// Gives up what only verdicts are worked out from: how hours were seen. Rows stay, and what comes later is left out.
+    pub(super) fn settle(&mut self) {
+        self.is_settled = true;
+        (self.numbers, self.hours, self.views) = Default::default();
     }
 
     /// Notes that an interface held an address.

@@ -196,6 +196,12 @@ fn push_tight<T>(list: &mut Vec<T>, item: T) {
 }
 
 impl Facts {
+    /// Gives up what only verdicts are worked out from, most of what flow logs take: for reports of an assessment that is made.
+    /// Flow logs that come later are left out: no verdict knows them.
+    pub fn settle(&mut self) {
+        self.network.settle();
+    }
+
     /// Tags of a version, where they were read.
     pub fn tags(&self, version: &Version, at: Time) -> Option<&Outside> {
         let tags = self.object_tags.of(version.subject(), at);

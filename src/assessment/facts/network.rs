@@ -49,6 +49,10 @@ impl NetworkFacts {
         }
     }
 
+    pub(super) fn settle(&mut self) {
+        self.sources.values_mut().for_each(Delivered::settle);
+    }
+
     fn source(&mut self, source: &str) -> &mut Delivered {
         self.sources.entry(source.to_owned()).or_default()
     }

@@ -1,6 +1,6 @@
 //! Rules about clocks that run: the last review, the correction of a finding, the report of an incident.
 
-use super::super::dates::{DAY, day, day_or_dash, is_current, is_later, is_over};
+use super::super::dates::{day, day_or_dash, is_current, is_later, is_over};
 use super::super::due::Due;
 use super::super::estate::System;
 use super::super::facts::Seen;
@@ -156,7 +156,7 @@ fn incident(case: &Case<'_>, system: &System, (subject, seen): (&str, &Seen<Inci
     // What is dated after the time judged from has not happened.
     let past = |t: Option<Time>| t.filter(|t| !is_later(*t, case.estate.at));
     let (reported, told) = (past(i.reported), past(i.told_provider));
-    let latest = i.aware.zip(days).map(|(aware, days)| aware.plus_seconds(days * DAY));
+    let latest = i.aware.zip(days).map(|(aware, days)| aware.plus_days(days));
     let line = match (latest, reported) {
         _ if role.is_none() => 3,
         (None, _) => 3,

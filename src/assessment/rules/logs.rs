@@ -1,6 +1,6 @@
 //! Whether the places that the register names for a system's own logs are set to keep them. VPC flow logs are no such logs.
 
-use super::super::dates::{DAY, day};
+use super::super::dates::day;
 use super::super::facts::Seen;
 use super::super::findings::Case;
 use super::super::lifecycle::{Kept, kept_below};
@@ -42,7 +42,7 @@ fn judge(case: &Case<'_>, place: &str) -> Judged {
     };
     let kept = kept_below(lifecycle, prefix);
     let old = oldest(case, bucket, prefix, state);
-    let is_old = old.plus_seconds(days * DAY) <= case.estate.at;
+    let is_old = old.plus_days(days) <= case.estate.at;
     let since = format!("holds something of {}", day(old));
     let (line, note) = match kept {
         Kept::Days(n, rule) if n < days => {

@@ -139,7 +139,7 @@ fn unexplained(case: &Case<'_>) -> Vec<Judged> {
 /// How often each policy was let through for the system.
 pub(super) fn not_habitual(case: &Case<'_>) -> Vec<Judged> {
     let days = case.catalogue.defaults.habit_days;
-    let from = case.estate.at.plus_seconds(-86_400 * days);
+    let from = case.estate.at.plus_days(-days);
     let runs = applied(case);
     let mut found: BTreeMap<&str, Vec<(u64, &Seen<Run>)>> = BTreeMap::new();
     for (facts, run) in &runs {

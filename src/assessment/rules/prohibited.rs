@@ -1,7 +1,6 @@
 //! Whether anything of a system runs, or ran, that its owner calls prohibited.
 
 use super::super::coverage::Input;
-use super::super::dates::DAY;
 use super::super::estate::System;
 use super::super::facts::{Seen, States};
 use super::super::findings::Case;
@@ -21,7 +20,7 @@ pub(super) fn not_running(case: &Case<'_>) -> Vec<Judged> {
     let horizon = sources().map(|c| c.horizon).min().unwrap_or(case.estate.at);
     let first_look = sources().filter_map(|c| c.begin).min().unwrap_or(horizon);
     let since = applies_from(case, system).map_or(first_look, |from| from.max(first_look));
-    let spans = [("runs now", horizon.plus_seconds(-DAY).max(first_look)), ("ran since", since)];
+    let spans = [("runs now", horizon.plus_days(-1).max(first_look)), ("ran since", since)];
     let ours = Ours::of(case);
     spans.map(|(statement, from)| judge(case, system, &ours, statement, (from.min(horizon), horizon))).into()
 }
@@ -49,7 +48,7 @@ fn judge(case: &Case<'_>, system: &System, ours: &Ours<'_>, statement: &str, spa
         1
     } else if unread.is_some() {
         2
-    } else if known.is_none_or(|t| t > span.0.plus_seconds(DAY)) {
+    } else if known.is_none_or(|t| t > span.0.plus_days(1)) {
         3
     } else if blind {
         4

@@ -1,6 +1,6 @@
 //! Rules that read the register first.
 
-use super::super::dates::{DAY, is_later};
+use super::super::dates::is_later;
 use super::super::estate::System;
 use super::super::findings::{Case, Excepted};
 use super::super::level::decision;
@@ -45,7 +45,7 @@ pub(super) fn level_declared(case: &Case<'_>) -> Vec<Judged> {
         3
     } else if lacks || d.review_by.is_none() {
         4
-    } else if d.review_by.is_some_and(|r| r.plus_seconds(DAY) <= case.estate.at) {
+    } else if d.review_by.is_some_and(|r| r.plus_days(1) <= case.estate.at) {
         5
     } else if below && system.register.profiles_people == Some(true) {
         6
@@ -98,7 +98,7 @@ pub(super) fn level_consistent(case: &Case<'_>) -> Vec<Judged> {
         Judged::line(&system.id, line).note(uniq(said)).evidence(levels.stated.iter().map(|s| s.entry));
     if line == 2
         && let Some(d) = decision(case.facts, &system.id, case.estate.at)
-        && d.value.review_by.is_some_and(|r| case.estate.at < r.plus_seconds(DAY))
+        && d.value.review_by.is_some_and(|r| case.estate.at < r.plus_days(1))
     {
         judged.excepted = Some(Excepted { entry: d.seq, how: "decision", until: d.value.review_by });
     }

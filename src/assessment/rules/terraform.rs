@@ -4,8 +4,8 @@ use super::super::estate::ai_resource;
 use super::super::facts::{RunFacts, Seen};
 use super::super::findings::{Case, Excepted};
 use super::{Judged, many};
-use crate::evidence::Time;
 use crate::evidence::sentinel::{Encryption, Outcome, Override, PolicySet, Resource, Run};
+use crate::evidence::{DAY, Time};
 use crate::reperformance::{CostVerdict, cost, deployment_tags, is_model_resource, required_tags};
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ fn sets_of<'a>(case: &Case<'a>, run: &Seen<Run>, at: Time) -> Vec<&'a Seen<Polic
         sets.filter(|s| s.source == run.source).collect::<Vec<_>>()
     };
     let then = sets_at(at);
-    if then.is_empty() { sets_at(at.plus_seconds(86_400)) } else { then }
+    if then.is_empty() { sets_at(at.plus_days(1)) } else { then }
 }
 
 /// Whether a policy applied to the workspace of a run; none when nothing shows it.
@@ -392,7 +392,7 @@ fn accountable(case: &Case<'_>, run: &Seen<Run>, over: &Seen<Override>) -> (usiz
         s.value.what == "override_reason"
             && s.value.about == o.run
             && s.value.reason_chars >= pack.min_reason_chars
-            && recorded <= 86_400 * pack.override_reason_days
+            && recorded <= DAY * pack.override_reason_days
     });
     let reason = o.reason_chars >= pack.min_reason_chars || statement.is_some();
     let looked = |place: &str| o.looked_in.iter().any(|l| l == place);
@@ -417,7 +417,7 @@ fn accountable(case: &Case<'_>, run: &Seen<Run>, over: &Seen<Override>) -> (usiz
     let who = o.actor.as_ref().map_or_else(|| "nobody named".into(), |a| case.facts.alias(a));
     let why = match (statement, reason) {
         (Some(_), _) => "a reason recorded later in the register",
-        (None, true) => "a reason",
+        (None, true) => "a reason is given",
         (None, false) => "no reason found",
     };
     let same = if o.actor_is_author == Some(true) { ", who also started the run" } else { "" };

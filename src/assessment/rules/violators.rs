@@ -5,8 +5,8 @@ use super::super::findings::Case;
 use super::cluster::{was_read_whole, workloads};
 use super::gates::row;
 use super::{Judged, many, utc};
-use crate::evidence::Time;
 use crate::evidence::gatekeeper::{Constraint, Ending, Template, Verdict, Violation, Workload};
+use crate::evidence::{DAY, Time};
 use std::collections::BTreeSet;
 
 /// What a deny constraint says of a workload in its match scope.
@@ -168,7 +168,7 @@ pub(super) fn bypass(case: &Case<'_>) -> Vec<Judged> {
 
 /// Whether what a constraint found when it began to deny was put right in time.
 pub(super) fn aged(case: &Case<'_>) -> Vec<Judged> {
-    let grace = 86_400 * case.catalogue.defaults.grace_days;
+    let grace = DAY * case.catalogue.defaults.grace_days;
     let is_young = |d: &Denial<'_>| d.violates_and_is(Order::Before);
     let is_aged = |d: &Denial<'_>| is_young(d) && case.estate.at > d.began.plus_seconds(grace);
     let may_be_aged = |d: &Denial<'_>| d.earliest.is_some_and(|t| case.estate.at > t.plus_seconds(grace));

@@ -1,16 +1,15 @@
 //! Rule about gates that became weaker between two looks: each has a decision of somebody else, written down in time.
 
 use super::super::admission::IGNORE;
-use super::super::dates::DAY;
 use super::super::facts::{Seen, States};
 use super::super::findings::Case;
 use super::cluster::workloads;
 use super::terraform::{applies, in_window, is_open, reaches};
 use super::{Judged, utc};
-use crate::evidence::Time;
 use crate::evidence::gatekeeper::Constraint;
 use crate::evidence::register::Statement;
 use crate::evidence::sentinel::{Origin, Policy, PolicySet, strictness};
+use crate::evidence::{DAY, Time};
 use crate::reperformance::wildcard;
 use std::cmp::Reverse;
 use std::collections::btree_map::Entry;
@@ -61,7 +60,7 @@ impl Weakening {
 
 /// A decision speaks of one change: made since the change before, the best of those that no earlier change has.
 fn judged(case: &Case<'_>, w: &Weakening, before: Option<Time>, used: &mut BTreeSet<u64>) -> Judged {
-    let record = 86_400 * case.catalogue.defaults.record_days;
+    let record = DAY * case.catalogue.defaults.record_days;
     let line_of = |d: &Seen<Statement>| match d {
         d if lacks(&d.value) => 3,
         d if dated(d) > w.seen.plus_seconds(record) => 4,

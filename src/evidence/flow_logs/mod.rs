@@ -49,9 +49,9 @@ impl FlowObject {
         let (from, to) = match (begun, self.modified) {
             (Some(begun), _) => return (begun.plus_seconds(-600), begun.plus_seconds(600)),
             (None, Some(modified)) => (modified.plus_seconds(-2_700), modified),
-            (None, None) => (looked_at.plus_seconds(-86_400), looked_at),
+            (None, None) => (looked_at.plus_days(-1), looked_at),
         };
-        let (earliest, latest) = (from.plus_seconds(-86_400), to.plus_seconds(86_400));
+        let (earliest, latest) = (from.plus_days(-1), to.plus_days(1));
         let told = |(a, b): (Time, Time)| (from.min(a).max(earliest), to.max(b).min(latest));
         self.traffic.span.map_or((from, to), told)
     }

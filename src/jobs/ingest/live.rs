@@ -66,7 +66,7 @@ pub(super) fn live(
 
 fn start(desk: &Desk, source: &Source, cursor: Option<&str>) -> Start {
     let now = desk.clock.now();
-    let since = source.since_days().map(|d| now.plus_seconds(-86_400 * d));
+    let since = source.since_days().map(|d| now.plus_days(-d));
     let cursor = cursor.and_then(|look| look.parse().ok());
     let limit = Duration::from_secs(60 * desk.config.schedule.pass_minutes);
     Start { now, cursor, since, again: false, hash: false, limit }

@@ -26,7 +26,7 @@ pub(super) fn looks(
     };
     let cursor = cursor(store, source)?;
     let now = desk.clock.now();
-    let first = source.since_days().filter(|_| cursor.is_none()).map(|d| now.plus_seconds(-86_400 * d));
+    let first = source.since_days().filter(|_| cursor.is_none()).map(|d| now.plus_days(-d));
     let ahead = looks.iter().filter(|l| l.at.is_some_and(|t| t > now)).count();
     if ahead > 0 && desk.config.demo.is_none() {
         status.not_seen.push(format!("{ahead} looks are dated after the clock and wait"));

@@ -2,13 +2,12 @@
 
 use super::Failure;
 use crate::evidence::record::{Attempts, Mail};
-use crate::evidence::{Kind, Time};
+use crate::evidence::{DAY, Kind, Time};
 use crate::jobs::JobError;
 use crate::store::Store;
 use std::collections::BTreeMap;
 
 const MINUTE: i64 = 60;
-const DAY: i64 = 86_400;
 /// Attempts are at most so far apart.
 const LONGEST: i64 = 240 * MINUTE;
 /// A mail that failed is given up when it is so old (RFC 5321, 4.5.4.1 asks for four or five days).

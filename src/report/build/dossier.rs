@@ -3,9 +3,7 @@
 use super::super::model as m;
 use super::super::sentences::count;
 use super::Builder;
-use crate::assessment::facts::Seen;
 use crate::assessment::{Ran, System, dossier};
-use crate::evidence::gatekeeper::Constraint;
 
 /// Most versions that ran, and peers in each direction, that are shown.
 pub(super) const VERSIONS: usize = 10;
@@ -55,9 +53,12 @@ impl Builder<'_> {
             });
             std::iter::once(run).chain(overridden)
         });
-        let constraint = |(c, is_certain): &(&Seen<Constraint>, bool)| {
-            let asked = if *is_certain { "" } else { ", if the webhook's match conditions asked it" };
-            m::Gate { told: format!("{} (deny{asked})", c.value.name), entry: c.seq }
+        let constraint = |asked: &dossier::Asked<'_>| {
+            let conditions =
+                if asked.is_certain { "" } else { ", if the webhook's match conditions asked it" };
+            let broken = if asked.is_broken { ", and it breaks it" } else { "" };
+            let c = asked.constraint;
+            m::Gate { told: format!("{} (deny{conditions}{broken})", c.value.name), entry: c.seq }
         };
         run.chain(passed.constraints.iter().map(constraint)).collect()
     }

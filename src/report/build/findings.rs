@@ -79,7 +79,7 @@ impl<'a> Builder<'a> {
         let due = Due::of(self.s.facts, self.s.catalogue, f, at).filter(|_| !f.excepted)?;
         let team = self.team_of(f.system.as_deref());
         let owner = due.action.and_then(|a| a.value.owner.clone()).unwrap_or_else(|| team.to_owned());
-        let overdue = due.day().plus_seconds(86_400) <= at;
+        let overdue = due.day().plus_days(1) <= at;
         let said = if overdue { "overdue since" } else { "due" };
         let by = if due.action.is_some() { "corrective action" } else { "house number" };
         Some(m::Deadline {

@@ -18,7 +18,7 @@ use super::sentences::count;
 use crate::act::{Catalogue, Level, Status};
 use crate::assessment::{Assessment, Basis, Facts, Finding, System};
 use crate::evidence::record::{AssessmentRun, Metric};
-use crate::evidence::{Time, sha256_hex};
+use crate::evidence::{DAY, Time, sha256_hex};
 use crate::ledger::Hash;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -329,7 +329,7 @@ impl<'a> Builder<'a> {
 
     /// Mails of the last month that wait or were given up, in a sentence each; of reports on everything, which all lists read.
     fn mails(&self) -> Vec<String> {
-        const MONTH: i64 = 31 * 86_400;
+        const MONTH: i64 = 31 * DAY;
         let at = self.s.run.at;
         let waiting = self.s.facts.own.waiting.values().map(|w| &w.value);
         let recent = waiting.filter(|m| self.s.scope.is_whole() && at.seconds() - m.at.seconds() < MONTH);

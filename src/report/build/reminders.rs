@@ -4,9 +4,8 @@ use super::super::model as m;
 use super::Builder;
 use crate::act::Role;
 use crate::assessment::exceptions::{self, Standing};
-use crate::evidence::Time;
+use crate::evidence::{DAY, Time};
 
-const DAY: i64 = 86_400;
 /// Days before on which something is reminded of once, and those from which on it is told every night.
 const FIRST: i64 = 30;
 const EVERY_NIGHT: i64 = 14;
@@ -72,7 +71,7 @@ impl Builder<'_> {
             let system = self.system_of(Some(&i.system))?;
             system.role().filter(|role| role.covers(Role::Provider))?;
             let category = i.category.as_deref()?.trim().to_lowercase();
-            let by = i.aware?.plus_seconds(self.s.catalogue.defaults.incident_days.get(&category)? * DAY);
+            let by = i.aware?.plus_days(*self.s.catalogue.defaults.incident_days.get(&category)?);
             (days_left(by, self.s.run.at) >= 0).then(|| Reminder {
                 system: Some(&i.system),
                 control: "incident-report-deadline",
@@ -128,5 +127,5 @@ impl Builder<'_> {
 
 /// Whole days until the end of the last day; negative when it is over.
 fn days_left(end: Time, at: Time) -> i64 {
-    end.plus_seconds(DAY).since(at).as_secs().div_euclid(DAY)
+    end.plus_days(1).since(at).as_secs().div_euclid(DAY)
 }

@@ -7,7 +7,7 @@ use super::Session;
 use super::s3::{Bucket, Fetched, Listed, Unfetched};
 use crate::config::{Source, bucket};
 use crate::evidence::flow_logs::FlowObject;
-use crate::evidence::{Time, sha256_hex};
+use crate::evidence::{DAY, Time, sha256_hex};
 use crate::sources::flow_logs::{Parser, Place, is_delivered, is_organisation, service};
 use crate::sources::{Context, Record, Start, Step};
 use std::collections::VecDeque;
@@ -23,7 +23,6 @@ const AHEAD: usize = 8;
 const AHEAD_BYTES: u64 = 64 << 20;
 /// Days that are listed in one step, at most.
 const STEP_DAYS: usize = 31;
-const DAY: i64 = 86_400;
 /// An object that cannot be fetched is tried for a week; then its day is closed without it.
 const TRIED: i64 = 7 * DAY;
 /// AWS has had flow logs since June 2015.
@@ -184,7 +183,7 @@ impl<'a> Objects<'a> {
         let quiet =
             self.start.now.plus_seconds(-3600 * i64::from(self.context.source.quiet_hours.unwrap_or(24)));
         let new = objects.iter().any(|o| o.modified.is_none_or(|t| t > quiet));
-        if new || day.plus_seconds(DAY) > quiet {
+        if new || day.plus_days(1) > quiet {
             self.stays_open(day);
         }
         let (all, before) = (objects.len(), self.queue.len());
@@ -199,7 +198,7 @@ impl<'a> Objects<'a> {
         }
         let (date, new) = (&day.to_string()[..10], self.queue.len() - before);
         self.requests.push(format!("ListObjectsV2 day {date}: {all} objects, {new} to read"));
-        self.day = day.plus_seconds(DAY);
+        self.day = day.plus_days(1);
         Ok(())
     }
 

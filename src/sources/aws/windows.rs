@@ -172,7 +172,7 @@ async fn bounds(client: &Client, group: &str, now: Time) -> Result<(Time, Time),
     let found = reply.log_groups().iter().find(|g| g.log_group_name() == Some(group));
     let found = found.ok_or_else(|| format!("{asked}: there is no such log group"))?;
     let made = Time::from_millis(found.creation_time().unwrap_or(0));
-    let kept = found.retention_in_days().map(|d| now.plus_seconds(-86_400 * i64::from(d)));
+    let kept = found.retention_in_days().map(|d| now.plus_days(-i64::from(d)));
     let window = |t: Time| Time::from_seconds(t.seconds().div_euclid(WINDOW) * WINDOW);
     Ok((window(made), kept.map_or(Time::from_seconds(0), |k| window(k).plus_seconds(WINDOW))))
 }

@@ -16,7 +16,7 @@ pub(super) use overrides::{is_override, named_run};
 
 use super::{Gathered, Notice};
 use crate::config::Source;
-use crate::evidence::{Kind, Time};
+use crate::evidence::{DAY, Kind, Time};
 use docs::{Docs, is_own, path_part};
 use plan::Plan;
 use serde_json::Value;
@@ -25,7 +25,7 @@ use std::collections::btree_map::Entry;
 use std::io::Read;
 
 /// Seconds that HCP Terraform keeps its audit trail.
-const TRAIL: i64 = 14 * 86_400;
+const TRAIL: i64 = 14 * DAY;
 
 /// Parser of one look.
 pub struct Parser<'a> {

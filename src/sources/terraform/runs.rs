@@ -4,15 +4,15 @@ use super::details;
 use super::look::Look;
 use super::session::documents;
 use super::{PAGE, Pass};
-use crate::evidence::Time;
 use crate::evidence::sentinel::is_final;
+use crate::evidence::{DAY, Time};
 use crate::sources::http::Refusal;
 use crate::sources::live::{Record, Step};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Seconds for which a run that cannot be read holds the audit trail back, so that it is read beside.
-const HOLDS: i64 = 7 * 86_400;
+const HOLDS: i64 = 7 * DAY;
 
 impl Pass<'_> {
     /// Runs that are read by their id, a page of them at a time.

@@ -2,14 +2,14 @@
 
 use super::session::{Reply, Session, documents};
 use super::{PAGE, Pass, WORKSPACES};
-use crate::evidence::Time;
+use crate::evidence::{DAY, Time};
 use crate::sources::http::Refusal;
 use crate::sources::live::{Record, Step};
 use serde_json::{Value, json};
 
 /// Pages of one workspace's list that are read, and how far back: as far as runs are listed.
 const PAGES: usize = 20;
-const YEAR: i64 = 365 * 86_400;
+const YEAR: i64 = 365 * DAY;
 
 /// Workspaces of a list whose current state is not in the record.
 pub(super) fn changed(replies: &[Reply], record: &dyn Record) -> Result<Vec<Value>, String> {

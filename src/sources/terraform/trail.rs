@@ -4,13 +4,13 @@ use super::Refusal;
 use super::cursor::Cursor;
 use super::look::Look;
 use super::session::{Reply, Session};
-use crate::evidence::Time;
+use crate::evidence::{DAY, Time};
 use crate::sources::sentinel::{is_override, named_run};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Seconds that events stay, and in which one may come late.
-const KEPT: i64 = 14 * 86_400;
+const KEPT: i64 = 14 * DAY;
 const OVERLAP: i64 = 3_600;
 
 /// What the trail tells of overrides.

@@ -11,7 +11,7 @@ mod tally;
 use super::{Session, s3};
 use crate::config::bucket;
 use crate::evidence::artifacts::place;
-use crate::evidence::{Evidence, Kind, Time};
+use crate::evidence::{DAY, Evidence, Kind, Time};
 use crate::sources::live::{Record, Start, Step};
 use crate::sources::{Context, Gathered};
 use compare::Span;
@@ -25,7 +25,7 @@ use tally::Tally;
 const STEP: usize = 10_000;
 const LONGEST: Duration = Duration::from_secs(300);
 /// A listing that another pass left is taken up for so long, in seconds; then one begins anew.
-const TAKEN_UP: i64 = 86_400;
+const TAKEN_UP: i64 = DAY;
 /// Versions that are known in one part of a listing.
 const PART: usize = 20_000;
 /// Requests of a pass for what a listing does not say, where the config does not say it.
