@@ -17,8 +17,16 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Bytes of data that the process may take, five times what it takes for the largest report.
 const MEMORY: u64 = 1 << 30;
 
-/// Keeps this process from more than [`MEMORY`], or from less where less is allowed already.
+/// Keeps this process from more than [`MEMORY`], or from less where less is allowed already. What panics ends it at once: a
+/// backtrace for which no memory is left would wait for its own lock.
+///
+/// # Errors
+/// The limit is refused.
 pub fn confine() -> std::io::Result<()> {
+    std::panic::set_hook(Box::new(|panic| {
+        let _ = writeln!(std::io::stderr(), "{panic}");
+        std::process::abort();
+    }));
     let (_, allowed) = getrlimit(Resource::RLIMIT_DATA)?;
     let most = allowed.min(MEMORY);
     Ok(setrlimit(Resource::RLIMIT_DATA, most, most)?)
@@ -34,8 +42,6 @@ pub(super) fn set(desk: &Desk, report: &Report) -> Result<Vec<u8>, JobError> {
     let manuscript = serde_json::to_vec(&manuscript).map_err(|e| failed(&e))?;
     let mut child = Command::new(program)
         .arg(SUBCOMMAND)
-        // A backtrace that finds no memory waits for its own lock.
-        .env("RUST_BACKTRACE", "0")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -52,7 +58,13 @@ pub(super) fn set(desk: &Desk, report: &Report) -> Result<Vec<u8>, JobError> {
     let status = end(&mut child, told.is_err()).map_err(|e| failed(&e))?;
     match told {
         Ok((Ok(bytes), _)) if status.success() => Ok(bytes),
-        Ok((_, Ok(errors))) => Err(failed(&String::from_utf8_lossy(&errors).trim())),
+        Ok((_, Ok(errors))) => {
+            let (limit, why) = (MEMORY >> 20, String::from_utf8_lossy(&errors));
+            Err(failed(&format!(
+                "with at most {limit} MiB of memory its process ended, {status}: {}",
+                why.trim()
+            )))
+        }
         Ok((_, Err(e))) => Err(failed(&e)),
         Err(_) => Err(failed(&format!("it took more than {} seconds", PATIENCE.as_secs()))),
     }
