@@ -39,9 +39,10 @@ impl<'a> AdmissionControl<'a> {
         all.filter(|c| c.source == source).max_by_key(|c| c.seq)
     }
 
-    /// The namespace of a workload, as it was when the workload was seen if that came later.
+    /// The namespace of a workload; of one that came later with the workload, as it was seen first.
     fn namespace(self, w: &Seen<Workload>) -> Option<&'a Seen<Namespace>> {
-        self.facts.cluster.namespace(&w.source, &w.value.namespace, self.at.max(w.at))
+        let at = |time| self.facts.cluster.namespace(&w.source, &w.value.namespace, time);
+        at(self.at).or_else(|| at(w.at).filter(|_| w.at > self.at))
     }
 
     /// Why a namespace is exempt, where it is.
@@ -50,14 +51,19 @@ impl<'a> AdmissionControl<'a> {
         if labels.get(IGNORE).is_some() {
             return Some(format!("namespace {name} is exempt: it carries the label {IGNORE}"));
         }
-        let excluded = self.config(source).map(|c| c.value.excluded.as_slice()).unwrap_or_default();
-        if excluded.iter().any(|p| wildcard(p, name)) {
+        if self.is_excluded(source, name) {
             return Some(format!("namespace {name} is exempt: Gatekeeper's Config leaves it out"));
         }
         let hook = self.webhook(source)?;
         let selected = selector_matches(&hook.value.namespace_selector, labels);
         (!selected)
             .then(|| format!("namespace {name} is exempt: the webhook's namespaceSelector leaves it out"))
+    }
+
+    /// Whether Gatekeeper's Config keeps a namespace from the webhook.
+    fn is_excluded(self, source: &str, name: &str) -> bool {
+        let excluded = self.config(source).map(|c| c.value.excluded.as_slice()).unwrap_or_default();
+        excluded.iter().any(|p| wildcard(p, name))
     }
 
     /// Whether a constraint has a workload in its match scope; none when labels of a namespace decide that were not read.
@@ -76,15 +82,18 @@ impl<'a> AdmissionControl<'a> {
         covered_by_webhook(&self.webhook(&w.source)?.value, &object(w, labels))
     }
 
-    /// Constraints that denied a workload's admission if it broke them, each with whether it is certain that they were asked.
+    /// Constraints that were set to deny a workload that breaks them, each with whether it is certain that the webhook was set to
+    /// ask them.
     pub(super) fn denying(self, w: &Seen<Workload>) -> Vec<(&'a Seen<Constraint>, bool)> {
-        let reached = self.reaches(w);
-        let is_exempt = self.namespace(w).is_some_and(|n| self.exempt(&w.source, n).is_some());
-        if self.webhook(&w.source).is_none() || is_exempt || reached == Some(false) {
+        let (source, space, reached) = (w.source.as_str(), self.namespace(w), self.reaches(w));
+        let is_exempt = self.is_excluded(source, &w.value.namespace)
+            || space.is_some_and(|space| self.exempt(source, space).is_some());
+        if self.webhook(source).is_none() || is_exempt || reached == Some(false) {
             return Vec::new();
         }
-        let all = self.constraints(&w.source).filter(|c| c.value.effective_action == "deny");
-        all.filter(|c| self.selects(&c.value, w)).map(|c| (c, reached.is_some())).collect()
+        let is_certain = space.is_some() && self.config(source).is_some() && reached == Some(true);
+        let all = self.constraints(source).filter(|c| c.value.effective_action == "deny");
+        all.filter(|c| self.selects(&c.value, w)).map(|c| (c, is_certain)).collect()
     }
 
     /// Whether Gatekeeper's Config keeps a workload from the audit.
@@ -134,6 +143,10 @@ mod tests {
         state(Kind::KubernetesWebhook, "hook", at, &hook)
     }
 
+    fn config(at: i64) -> Evidence {
+        state(Kind::GatekeeperConfig, "config", at, &Config::default())
+    }
+
     fn constraint(at: i64, action: &str) -> Evidence {
         let effective_action = action.to_owned();
         let constraint = Constraint { name: "labels".into(), effective_action, ..Constraint::default() };
@@ -156,6 +169,7 @@ mod tests {
     fn a_constraint_stood_in_the_way_when_it_denied_the_webhook_asked_it_and_nothing_was_exempt() {
         let facts = folded(vec![
             constraint(0, "dryrun"),
+            config(0),
             namespace(0, &[]),
             workload(0),
             constraint(1, "deny"),
@@ -172,9 +186,17 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_certain_where_no_config_was_read() {
+        let facts =
+            folded(vec![constraint(0, "deny"), webhook(0, Value::Null), namespace(0, &[]), workload(0)]);
+        assert_eq!(denied(&facts, 1), [false]);
+    }
+
+    #[test]
     fn a_namespace_that_came_with_its_workload_is_taken_as_it_was_seen_first() {
         let facts = folded(vec![
             constraint(0, "deny"),
+            config(0),
             webhook(0, Value::Null),
             namespace(3, &[IGNORE]),
             workload(3),

@@ -37,21 +37,41 @@ pub struct Ran {
     pub workload: String,
     /// When.
     pub span: Deployment,
+    /// Whether the cluster states its start; else it is the first look that shows it.
+    pub is_stated: bool,
+    /// When the version started first, as the cluster states it: before this span, where it came back.
+    first: Option<Time>,
 }
 
-/// Versions with what lies between their earliest start and their latest end, on whichever workload.
+impl Ran {
+    /// When it ran at the latest.
+    pub fn begin(&self) -> Time {
+        self.span.start.unwrap_or(self.span.seen)
+    }
+}
+
+/// Versions with what lies between their first start and their last end, on whichever workload.
 pub(super) fn by_version(ran: &[Ran]) -> BTreeMap<String, Deployment> {
+    let mut of_workloads: BTreeMap<(&str, &str), Deployment> = BTreeMap::new();
+    for Ran { version, workload, span, first, .. } in ran {
+        let start = first.or(span.start);
+        let one = of_workloads.entry((version, workload));
+        let d = one.or_insert_with(|| Deployment { start, entries: Vec::new(), ..span.clone() });
+        d.start = d.start.or(*first);
+        d.end = span.end;
+        d.entries.extend(&span.entries);
+    }
     let mut found: BTreeMap<String, Deployment> = BTreeMap::new();
-    for Ran { version, span, .. } in ran {
+    for ((version, _), one) in of_workloads {
         match found.get_mut(version) {
             None => {
-                found.insert(version.clone(), span.clone());
+                found.insert(version.to_owned(), one);
             }
             Some(d) => {
-                d.start = d.start.zip(span.start).map(|(a, b)| a.min(b));
-                d.seen = d.seen.min(span.seen);
-                d.end = d.end.zip(span.end).map(|(a, b)| a.max(b));
-                d.entries.extend(&span.entries);
+                d.start = d.start.zip(one.start).map(|(a, b)| a.min(b));
+                d.seen = d.seen.min(one.seen);
+                d.end = d.end.zip(one.end).map(|(a, b)| a.max(b));
+                d.entries.extend(one.entries);
             }
         }
     }
@@ -97,26 +117,33 @@ impl<'a> Production<'a> {
         histories.filter_map(span).collect()
     }
 
-    /// What ran in production of some workloads, by its start.
+    /// What ran in production on some workloads, by its start; of one workload one after the other.
     pub(super) fn ran(&self, workloads: &BTreeSet<String>) -> Vec<Ran> {
         let all = workloads.iter().filter_map(|w| Some((w, self.facts.cluster.workloads.get(w)?)));
         let mut ran: Vec<Ran> = all.flat_map(|(subject, history)| self.of_one(subject, history)).collect();
-        ran.sort_by_key(|r| (r.span.start.unwrap_or(r.span.seen), r.span.seen));
+        ran.sort_by_key(|r| (r.begin(), r.span.seen));
         ran
     }
 
-    /// What one workload ran, one version after the other.
     fn of_one(&self, workload: &str, history: &'a [Seen<Workload>]) -> Vec<Ran> {
         let mut ran: Vec<Ran> = Vec::new();
-        let first = history.first().map(|s| s.seq);
+        let mut before: Option<Time> = None;
         for state in history.iter().filter(|s| s.at <= self.at) {
             let version = self.running_version(state);
             let running = ran.last_mut().filter(|r| r.span.end.is_none());
-            let stated = version.and_then(|v| state.value.version_starts.get(v)).copied();
+            // What is stated to start after it was seen is another start.
+            let stated = |seen: Time, version: &str| {
+                state.value.version_starts.get(version).copied().filter(|start| *start <= seen)
+            };
+            let last = before.replace(state.at);
             match (running, version) {
                 (Some(r), Some(version)) if r.version == version => {
                     // One that ran at the first look already has no start but one that the cluster states.
-                    r.span.start = r.span.start.or(stated);
+                    let stated = stated(r.span.seen, version);
+                    r.first = r.first.or(stated);
+                    if r.span.start.is_none() {
+                        (r.span.start, r.is_stated) = (stated, stated.is_some());
+                    }
                     r.span.entries.push(state.seq);
                     continue;
                 }
@@ -124,12 +151,13 @@ impl<'a> Production<'a> {
                 _ => {}
             }
             let Some(version) = version else { continue };
-            // Of a version that came back, the cluster states when it ran first.
-            let before = ran.iter().filter(|r| r.version == version).filter_map(|r| r.span.end).max();
-            let stated = stated.filter(|start| before.is_none_or(|end| *start >= end));
-            let start = stated.or((Some(state.seq) != first).then_some(state.at));
+            let first = stated(state.at, version);
+            // A version that came back, or that ran elsewhere first, started before this workload was seen without it.
+            let own = first.filter(|start| last.is_none_or(|last| *start >= last));
+            let start = own.or(last.map(|_| state.at));
             let span = Deployment { start, seen: state.at, end: None, entries: vec![state.seq] };
-            ran.push(Ran { version: version.to_owned(), workload: workload.to_owned(), span });
+            let (version, workload) = (version.to_owned(), workload.to_owned());
+            ran.push(Ran { version, workload, span, is_stated: own.is_some(), first });
         }
         ran
     }
@@ -189,8 +217,18 @@ mod tests {
             ("v1", Some(hour(9)), None),
         ];
         assert_eq!(told(&ran), expected);
+        assert_eq!(ran.iter().map(|r| r.is_stated).collect::<Vec<_>>(), [true, true, false]);
         let whole = by_version(&ran);
         assert_eq!((whole["v1"].start, whole["v1"].end), (Some(hour(1)), None));
+    }
+
+    #[test]
+    fn a_version_of_before_our_time_that_comes_back_runs_from_the_look_that_shows_it() {
+        let starts = [("v0", -9), ("v1", 1)];
+        let ran = ran(vec![shown("api", "v1", 2, &starts), shown("api", "v0", 5, &starts)]);
+        let expected = [("v1", Some(hour(1)), Some(hour(5))), ("v0", Some(hour(5)), None)];
+        assert_eq!(told(&ran), expected);
+        assert_eq!(by_version(&ran)["v0"].start, Some(hour(-9)), "the version is older than this span");
     }
 
     #[test]

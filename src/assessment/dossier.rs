@@ -8,7 +8,7 @@ use super::findings::Case;
 use super::rules::Ours;
 use crate::act::Catalogue;
 use crate::evidence::Time;
-use crate::evidence::gatekeeper::{Constraint, Workload};
+use crate::evidence::gatekeeper::{Constraint, Violation, Workload};
 use crate::evidence::sentinel::Run;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,10 +62,10 @@ pub fn peers(facts: &Facts, catalogue: &Catalogue, estate: &Estate, system: &Sys
 #[derive(Clone, Debug)]
 pub struct Passed<'f> {
     /// The state of the workload that showed the version first.
-    pub workload: Option<&'f Seen<Workload>>,
+    pub workload: &'f Seen<Workload>,
     /// The last run that had been applied in the workspaces of the system, with what it found.
     pub run: Option<(&'f RunFacts, &'f Seen<Run>)>,
-    /// Constraints that denied at admission then and had the workload in their match scope.
+    /// Constraints that were set to deny and had the workload in their match scope.
     pub constraints: Vec<Asked<'f>>,
 }
 
@@ -74,29 +74,36 @@ pub struct Passed<'f> {
 pub struct Asked<'f> {
     /// It.
     pub constraint: &'f Seen<Constraint>,
-    /// Whether it is certain that the webhook asked it.
+    /// Whether it is certain that the webhook was set to ask it.
     pub is_certain: bool,
-    /// Whether an audit found that the workload broke it while it ran.
-    pub is_broken: bool,
+    /// What an audit found, where the workload broke it while this ran.
+    pub broken: Option<&'f Seen<Violation>>,
 }
 
-/// What let through a version that a workload of the system ran.
-pub fn passed<'f>(facts: &'f Facts, system: &'f System, ran: &Ran) -> Passed<'f> {
-    let start = ran.span.start.unwrap_or(Time::from_seconds(0));
-    let mut states = facts.cluster.workloads.get(&ran.workload).into_iter().flatten();
-    let workload = states.find(|w| ran.span.entries.first() == Some(&w.seq));
-    let before = |(_, r): &(&RunFacts, &Seen<Run>)| r.value.applied.unwrap_or(r.at) <= start;
+/// What let through a version that a workload of the system ran. Where no more is known of its start than the look that shows it,
+/// those constraints count that stood before that look.
+pub fn passed<'f>(facts: &'f Facts, system: &'f System, ran: &Ran) -> Option<Passed<'f>> {
+    let begin = ran.begin();
+    let mut states = facts.cluster.workloads.get(&ran.workload)?.iter();
+    let workload = states.find(|w| ran.span.entries.first() == Some(&w.seq))?;
+    let before = |(_, r): &(&RunFacts, &Seen<Run>)| r.value.applied.unwrap_or(r.at) <= begin;
     let run = facts.terraform.applied(&system.workspaces).into_iter().rev().find(before);
-    let is_broken = |c: &Constraint| {
-        let violated = format!("{}#{}/{}", ran.workload, c.kind, c.name);
-        let mut found = facts.cluster.violations.get(&violated).into_iter().flatten();
-        found.any(|v| !v.gone && v.at >= ran.span.seen && ran.span.end.is_none_or(|end| v.at < end))
-    };
-    let denying = workload.map(|w| AdmissionControl { facts, at: start }.denying(w)).unwrap_or_default();
+    let at = if ran.is_stated { begin } else { begin.plus_millis(-1) };
     let asked = |(constraint, is_certain): (&'f Seen<Constraint>, bool)| Asked {
         constraint,
         is_certain,
-        is_broken: is_broken(&constraint.value),
+        broken: broken(facts, ran, &constraint.value),
     };
-    Passed { workload, run, constraints: denying.into_iter().map(asked).collect() }
+    let constraints = AdmissionControl { facts, at }.denying(workload).into_iter().map(asked).collect();
+    Some(Passed { workload, run, constraints })
+}
+
+/// A violation that was found while a version ran, or that had not ended when it began.
+fn broken<'f>(facts: &'f Facts, ran: &Ran, c: &Constraint) -> Option<&'f Seen<Violation>> {
+    let history = facts.cluster.violations.get(&format!("{}#{}/{}", ran.workload, c.kind, c.name))?;
+    let before_end = history.iter().rev().filter(|v| ran.span.end.is_none_or(|end| v.at < end));
+    let mut while_it_ran = before_end.clone().take_while(|v| v.at >= ran.span.seen);
+    while_it_ran
+        .find(|v| !v.gone)
+        .or_else(|| before_end.clone().find(|v| v.at < ran.span.seen).filter(|v| !v.gone))
 }

@@ -40,7 +40,7 @@ impl Time {
     }
     /// This many milliseconds later.
     pub fn plus_millis(self, ms: i64) -> Time {
-        Time::from_millis(self.millis() + ms)
+        Time::from_millis(self.millis().saturating_add(ms))
     }
     /// The same day and time this many years later, in UTC; 29 February becomes 28 February where there is none.
     pub fn plus_years(self, years: i64) -> Time {

@@ -5,6 +5,7 @@ use super::{Desk, JobError};
 use crate::report::{Report, pdf};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -14,11 +15,14 @@ pub const SUBCOMMAND: &str = "set-pdf";
 /// A report that is not set by then is not set at all.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Bytes of data that the process may take, five times what it takes for the largest report.
+/// Bytes of data that the process may take, five times what it takes for the largest report. Where mapped memory is no data
+/// (macOS), it is no limit.
 const MEMORY: u64 = 1 << 30;
+/// Its threads, each with a stack of its own.
+const THREADS: &str = "4";
 
-/// Keeps this process from more than [`MEMORY`], or from less where less is allowed already. What panics ends it at once: a
-/// backtrace for which no memory is left would wait for its own lock.
+/// Keeps this process from more than [`MEMORY`], or from less where less is allowed already. What panics ends it at once, as a
+/// backtrace for which no memory is left would wait for its own lock; it leaves no core file, which would hold the report.
 ///
 /// # Errors
 /// The limit is refused.
@@ -27,8 +31,9 @@ pub fn confine() -> std::io::Result<()> {
         let _ = writeln!(std::io::stderr(), "{panic}");
         std::process::abort();
     }));
-    let (_, allowed) = getrlimit(Resource::RLIMIT_DATA)?;
-    let most = allowed.min(MEMORY);
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    let (now, allowed) = getrlimit(Resource::RLIMIT_DATA)?;
+    let most = now.min(allowed).min(MEMORY);
     Ok(setrlimit(Resource::RLIMIT_DATA, most, most)?)
 }
 
@@ -42,6 +47,7 @@ pub(super) fn set(desk: &Desk, report: &Report) -> Result<Vec<u8>, JobError> {
     let manuscript = serde_json::to_vec(&manuscript).map_err(|e| failed(&e))?;
     let mut child = Command::new(program)
         .arg(SUBCOMMAND)
+        .env("RAYON_NUM_THREADS", THREADS)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -59,11 +65,11 @@ pub(super) fn set(desk: &Desk, report: &Report) -> Result<Vec<u8>, JobError> {
     match told {
         Ok((Ok(bytes), _)) if status.success() => Ok(bytes),
         Ok((_, Ok(errors))) => {
-            let (limit, why) = (MEMORY >> 20, String::from_utf8_lossy(&errors));
-            Err(failed(&format!(
-                "with at most {limit} MiB of memory its process ended, {status}: {}",
-                why.trim()
-            )))
+            let why = String::from_utf8_lossy(&errors);
+            let limit =
+                format!("its process, which may take {} MiB of memory, ended, {status}: ", MEMORY >> 20);
+            let ended = status.signal().map_or("", |_| limit.as_str());
+            Err(failed(&format!("{ended}{}", why.trim())))
         }
         Ok((_, Err(e))) => Err(failed(&e)),
         Err(_) => Err(failed(&format!("it took more than {} seconds", PATIENCE.as_secs()))),

@@ -141,7 +141,7 @@ pub fn report(r: &Report, note: &str, files: &Files, url: Option<&str>) -> Resul
     let month = r.law.dates.iter().filter(|(day, ..)| within_a_month(r, &zone, day)).collect();
     let said = Said {
         r,
-        about: r.partial().then(|| format!("Only {}.", r.about)),
+        about: r.is_partial().then(|| format!("Only {}.", r.about)),
         estate: estate_line(r),
         quiet,
         sections: sections(r),

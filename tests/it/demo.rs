@@ -175,7 +175,10 @@ fn a_dossier_tells_what_ran_when_what_let_it_through_and_whom_it_talked_with() {
     let gates: Vec<&str> =
         ran[0]["gates"].as_array().unwrap().iter().map(|g| g["told"].as_str().unwrap()).collect();
     assert!(gates[0].starts_with("run-") && gates[0].ends_with("applied 23 Oct 2026 13:00"), "{gates:?}");
-    assert!(gates.contains(&"ml-model-governance (deny)"), "{gates:?}");
+    assert!(gates.contains(&"K8sRequiredLabels/ml-model-governance (deny)"), "{gates:?}");
+    let other = systems.iter().find(|s| s["registered"] == false).unwrap();
+    let found = other["ran"][0]["gates"][1]["told"].as_str().unwrap();
+    assert!(found.starts_with("which an audit found broken, "), "{found}");
     let peers = &of("footfall-analytics")["network"]["peers"];
     let told =
         |p: &Value| (p["direction"].clone(), p["peer"].clone(), p["port"].clone(), p["records"].clone());
@@ -220,7 +223,7 @@ fn the_process_that_sets_a_pdf_has_a_limit_of_memory_and_one_that_runs_into_it_s
         jobs::render(&desk, &store, &judged, &Scope::default(), &["pdf".into(), "csv".into()]).unwrap();
     assert_eq!(made.files.keys().collect::<Vec<_>>(), ["report.csv"], "the others are not held up");
     let told = &made.lacks[0];
-    let why = "the PDF could not be set: with at most 1024 MiB of memory its process ended, signal: 6";
+    let why = "the PDF could not be set: its process, which may take 1024 MiB of memory, ended, signal: 6";
     assert!(told.starts_with(why), "{told}");
 }
 

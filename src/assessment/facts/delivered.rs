@@ -121,7 +121,6 @@ pub struct Delivered {
     sought: BTreeMap<String, Time>,
     /// Interfaces that held an address of a node.
     holders: BTreeMap<String, Vec<Holder>>,
-    is_settled: bool,
 }
 
 impl Delivered {
@@ -146,9 +145,6 @@ impl Delivered {
         unread: Option<(Time, Time)>,
         traffic: Traffic,
     ) {
-        if self.is_settled {
-            return;
-        }
         let new = Arrival::of(seq, came, &traffic);
         let next = u32::try_from(self.arrivals.len()).unwrap_or(u32::MAX);
         let arrival = *self.numbers.entry(short_digest([subject])).or_insert(next);
@@ -172,9 +168,8 @@ impl Delivered {
         self.count(arrival, traffic);
     }
 
-    /// Gives up what only verdicts are worked out from: how hours were seen. Rows stay, and what comes later is left out.
+    /// Gives up what only verdicts are worked out from: how hours were seen. Rows stay.
     pub(super) fn settle(&mut self) {
-        self.is_settled = true;
         (self.numbers, self.hours, self.views) = Default::default();
     }
 

@@ -197,7 +197,7 @@ fn push_tight<T>(list: &mut Vec<T>, item: T) {
 
 impl Facts {
     /// Gives up what only verdicts are worked out from, most of what flow logs take: for reports of an assessment that is made.
-    /// Flow logs that come later are left out: no verdict knows them.
+    /// What comes of the network later is left out: no verdict knows it.
     pub fn settle(&mut self) {
         self.network.settle();
     }

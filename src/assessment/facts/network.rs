@@ -20,10 +20,14 @@ pub struct NetworkFacts {
     sources: BTreeMap<String, Delivered>,
     /// What was delivered of a source that nothing tells of.
     nothing: Delivered,
+    is_settled: bool,
 }
 
 impl NetworkFacts {
     pub(super) fn fold(&mut self, placed: &Placed) {
+        if self.is_settled {
+            return;
+        }
         match placed.entry.kind {
             Kind::FlowLogConfiguration => push(&mut self.configurations, placed),
             Kind::NetworkInterface => push(&mut self.interfaces, placed),
@@ -50,6 +54,7 @@ impl NetworkFacts {
     }
 
     pub(super) fn settle(&mut self) {
+        self.is_settled = true;
         self.sources.values_mut().for_each(Delivered::settle);
     }
 

@@ -2,12 +2,12 @@
 
 use super::super::model as m;
 use super::super::sentences::name;
-use super::dossier::VERSIONS;
 use super::{Builder, anchor, rank};
 use crate::act::{Level, Status};
 use crate::assessment::estate::model_version;
 use crate::assessment::facts::{Seen, Version};
-use crate::assessment::{Counts, Deployment, System};
+use crate::assessment::{Counts, System};
+use crate::evidence::Time;
 use crate::evidence::artifacts::Detail;
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ impl<'a> Builder<'a> {
         let mut counts = Counts::default();
         findings.iter().for_each(|f| counts.add(f.status));
         let not_stated = || "not stated".to_owned();
-        let timeline = self.timeline(x);
+        let (timeline, (ran, more_ran)) = (self.timeline(x), self.ran(x));
         let not = |f: &&m::Finding| f.status == Status::NotSatisfied;
         m::System {
             id: x.id.clone(),
@@ -39,8 +39,8 @@ impl<'a> Builder<'a> {
             annex: x.annex().map_or_else(not_stated, str::to_owned),
             in_use: x.register.put_into_service.map_or_else(|| "not stated".into(), |t| self.zone.day(t)),
             risk_level: self.risk_level(x),
-            ran: self.ran(x),
-            more_ran: x.ran.len().saturating_sub(VERSIONS) as u64,
+            ran,
+            more_ran,
             network: self.network(x, &timeline),
             timeline,
             counts,
@@ -89,11 +89,15 @@ impl<'a> Builder<'a> {
         let ours = present.filter(|(subject, _)| x.workloads.contains(*subject)).map(|(_, w)| w);
         ours.map(|w| {
             let version = model_version(&w.value).unwrap_or("-").to_owned();
-            let since = w.value.version_starts.get(&version).or(w.value.created.as_ref());
+            let ran = x.ran.iter().rfind(|r| r.span.entries.contains(&w.seq));
+            let stated = w.value.version_starts.get(&version).map(|t| self.zone.minute(*t));
             m::Workload {
                 name: format!("{}/{}", w.value.namespace, w.value.name),
                 cluster: w.source.clone(),
-                since: since.map_or_else(|| "-".into(), |t| self.zone.minute(*t)),
+                since: ran
+                    .map(|r| self.since(r.span.start, r.span.seen))
+                    .or(stated)
+                    .unwrap_or_else(|| "-".into()),
                 image: w.value.images.first().cloned().unwrap_or_default(),
                 version,
                 entry: w.seq,
@@ -144,7 +148,7 @@ impl<'a> Builder<'a> {
             m::ArtifactSet {
                 version: version.clone(),
                 ran: x.deployed.contains_key(version),
-                in_production: self.in_production(x.deployed.get(version)),
+                in_production: self.in_production(x, version),
                 files: files.into_iter().filter_map(|history| self.file(history)).collect(),
                 more: (count - count.min(FILES)) as u64,
             }
@@ -156,11 +160,22 @@ impl<'a> Builder<'a> {
         self.s.facts.versions.below(&format!("s3:{bucket}/{prefix}")).map(|(_, history)| history).collect()
     }
 
-    fn in_production(&self, deployed: Option<&Deployment>) -> String {
-        let Some(deployed) = deployed else { return "never seen in production".into() };
-        let from = deployed.start.map_or_else(|| "before our first look".into(), |t| self.zone.minute(t));
-        let to = deployed.end.map_or_else(|| "now".into(), |t| self.zone.minute(t));
-        format!("in production from {from} to {to}")
+    /// When a version of a system was in production, from its first start to its last end.
+    fn in_production(&self, x: &System, version: &str) -> String {
+        let Some(d) = x.deployed.get(version) else { return "never seen in production".into() };
+        let to = d.end.map_or_else(|| "now".into(), |t| self.zone.minute(t));
+        let mut until = d.start.unwrap_or(d.seen);
+        let has_break = x.ran.iter().filter(|r| r.version == version).any(|r| {
+            let is_late = r.begin() > until;
+            until = until.max(r.span.end.unwrap_or(self.s.run.at));
+            is_late && r.begin() > d.seen
+        });
+        let breaks = if has_break { ", with breaks" } else { "" };
+        format!("in production from {} to {to}{breaks}", self.since(d.start, d.seen))
+    }
+
+    fn since(&self, start: Option<Time>, seen: Time) -> String {
+        start.map_or_else(|| format!("before {}", self.zone.minute(seen)), |t| self.zone.minute(t))
     }
 
     fn file(&self, history: &[Seen<Version>]) -> Option<m::File> {

@@ -4,12 +4,15 @@ use super::super::model as m;
 use super::super::sentences::count;
 use super::Builder;
 use crate::act::SourceKind;
-use crate::assessment::System;
+use crate::assessment::{Ran, System};
 use crate::evidence::Time;
 use std::collections::BTreeSet;
 
 /// Gaps of a plane that are drawn.
 const GAPS: usize = 50;
+
+/// Spans of versions that are drawn, the last ones.
+const BARS: usize = 50;
 
 /// Versions that are named one after the other.
 const NAMES: usize = 6;
@@ -46,24 +49,28 @@ impl Builder<'_> {
     fn production(&self, x: &System, (from, to): (Time, Time)) -> m::Lane {
         let mut bars: Vec<m::Bar> = Vec::new();
         for r in x.ran.iter().filter(|r| r.span.is_recent(from)) {
-            let (start, end) = (r.span.start.unwrap_or(from).max(from), r.span.end.unwrap_or(to));
+            // A look shows the end late: it is there when the workload begins with another version.
+            let then = x.ran.iter().filter(|n| n.workload == r.workload && n.begin() > r.begin());
+            let end = then.map(Ran::begin).chain(r.span.end).min().unwrap_or(to);
+            let start = r.begin().max(from);
             // Several workloads that run one version at a time are one bar.
             match bars.iter_mut().find(|b| b.label == r.version && start <= b.to) {
                 Some(bar) => bar.to = bar.to.max(end),
                 None => bars.push(m::Bar { from: start, to: end, label: r.version.clone() }),
             }
         }
+        bars.sort_by_key(|b| b.from);
+        let is_aside = bars.windows(2).any(|pair| pair[1].from < pair[0].to);
         let mut names: Vec<&str> = bars.iter().map(|b| b.label.as_str()).collect();
         names.dedup();
-        let starts = names.len();
-        let told = match starts {
+        let each = BTreeSet::from_iter(&names).into_iter().copied().collect::<Vec<_>>().join(", ");
+        let told = match names.len() {
             0 => "nothing was seen to run".into(),
+            _ if is_aside => format!("{each}, some side by side"),
             1..=NAMES => names.join(", then "),
-            _ => {
-                let each: Vec<&str> = BTreeSet::from_iter(names).into_iter().collect();
-                format!("{} by turns, {starts} spans", each.join(", "))
-            }
+            _ => format!("{each} by turns, {}", count(bars.len() as u64, "span", "spans")),
         };
+        bars.drain(..bars.len().saturating_sub(BARS));
         lane("in production", told, bars, Vec::new())
     }
 

@@ -94,7 +94,7 @@ impl Report {
     }
 
     /// Whether it is of some systems only.
-    pub fn partial(&self) -> bool {
+    pub fn is_partial(&self) -> bool {
         self.about != WHOLE
     }
 

@@ -50,7 +50,7 @@ pub struct System {
     pub exceptions: Vec<Exception>,
     /// What was in production when, and what let it through.
     pub ran: Vec<Ran>,
-    /// Earlier ones that are not told.
+    /// Further spans that are not told.
     pub more_ran: u64,
     /// With whom it talked.
     pub network: Network,
@@ -159,7 +159,7 @@ pub struct Ran {
     pub files: u64,
     /// Why no gate can be named; empty where some are.
     pub let_through: String,
-    /// What let it through: the last applied run before with its overrides, and constraints that denied then.
+    /// What let it through: the last applied run before with its overrides, and constraints that were set to deny then.
     pub gates: Vec<Gate>,
     /// The entry that showed it first.
     pub entry: u64,
