@@ -21,7 +21,7 @@ const MEMORY: u64 = 1 << 30;
 /// Its threads, each with a stack of its own.
 const THREADS: &str = "4";
 
-/// Keeps this process from more than [`MEMORY`], or from less where less is allowed already. What panics ends it at once, as a
+/// Keeps this process from more than 1 GiB of data, or from less where less is allowed already. What panics ends it at once, as a
 /// backtrace for which no memory is left would wait for its own lock; it leaves no core file, which would hold the report.
 ///
 /// # Errors
