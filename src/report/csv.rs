@@ -10,6 +10,12 @@ pub fn render(report: &Report) -> String {
     of(report, |_| true, usize::MAX).0
 }
 
+/// The rows of some findings.
+pub fn findings<'f>(findings: impl IntoIterator<Item = &'f Finding>) -> String {
+    let rows = findings.into_iter().flat_map(|f| f.units.iter().map(move |u| row(f, u)));
+    std::iter::once(HEADER.to_owned()).chain(rows).collect()
+}
+
 /// The rows of some systems and of the estate, up to a number of bytes; and how many there are beyond it.
 pub fn of(report: &Report, asks: impl Fn(&System) -> bool, limit: usize) -> (String, usize) {
     let (mut out, mut left_out) = (HEADER.to_owned(), 0);

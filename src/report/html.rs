@@ -1,9 +1,10 @@
 //! HTML pages. Templates place what the view model says.
 
 use super::charts::{self, Chart};
+use super::listing::{self, Listing, Query};
 use super::local::Zone;
-use super::model::{Control, Coverage, Finding, Report, System};
-use crate::act::{ControlKind, Status, Tested};
+use super::model::{Control, Coverage, Finding, NO_TEAM, Report, System};
+use crate::act::{ControlKind, Level, Status, Tested};
 use crate::evidence::Time;
 use askama::Template;
 use base64::Engine;
@@ -113,6 +114,21 @@ impl Links {
     fn source(self, name: &str) -> String {
         self.to(&format!("sources/{name}"), &format!("source-{name}"))
     }
+    /// A count of findings, as a link to them where there is a list of them: `name=value` and a status.
+    fn counted(self, n: &u64, name: &str, value: &str, status: &str) -> String {
+        if !self.site() {
+            return n.to_string();
+        }
+        let mut q = Query { status: status.to_owned(), ..Query::default() };
+        match name {
+            "system" => value.clone_into(&mut q.system),
+            "control" => value.clone_into(&mut q.control),
+            "team" => value.clone_into(&mut q.team),
+            _ => value.clone_into(&mut q.level),
+        }
+        let address = q.address("/findings", None).replace('&', "&amp;");
+        format!("<a href=\"{address}\">{n}</a>")
+    }
     /// A reference to an entry: a link where there are entry pages.
     fn entry(self, seq: &u64) -> String {
         if self.site() {
@@ -144,6 +160,7 @@ page!(Sources "sources.html" { r: &'a Report, calendar: Option<Chart> });
 page!(SourcePage "source.html" { s: &'a Coverage });
 page!(Exceptions "exceptions.html" { r: &'a Report });
 page!(Integrity "integrity.html" { r: &'a Report });
+page!(FindingsPage "findings.html" { r: &'a Report, q: &'a Query, page: &'a Listing<'a> });
 page!(StatusPage "status.html" { r: &'a Report, ingest: &'a str, report: &'a str });
 page!(EntryPage "entry.html" { r: &'a Report, seq: u64, kind: &'a str, subject: &'a str, source: &'a str, occurred: &'a str, recorded: &'a str, canonical: &'a str, blobs: &'a [(String, String)], leaf: &'a str, proof: &'a [String], used: Vec<&'a Finding> });
 
@@ -155,6 +172,24 @@ struct BrokenPage<'a> {
     intact: u64,
 }
 
+impl FindingsPage<'_> {
+    fn levels(&self) -> [&'static str; 5] {
+        Level::ALL.map(Level::name)
+    }
+    fn states(&self) -> [&'static str; 6] {
+        listing::STATES
+    }
+    fn sorts(&self) -> Vec<String> {
+        listing::SORTS.into_iter().flat_map(|s| [s.to_owned(), format!("-{s}")]).collect()
+    }
+    fn all(&self) -> usize {
+        self.r.findings().count()
+    }
+    /// What is asked for with a row of the table of teams.
+    fn team<'t>(&self, name: &'t str) -> &'t str {
+        if name == NO_TEAM { "-" } else { name }
+    }
+}
 impl SystemPage<'_> {
     fn finding(&self, f: &Finding) -> String {
         part(f, self.links, self.zone)
@@ -317,6 +352,16 @@ pub fn entry(r: &Report, e: &EntryView<'_>) -> Result<String, askama::Error> {
     .render()?;
     let title = format!("Entry {seq} · {}", r.organization);
     Document { links, r, title: &title, body: &body }.render()
+}
+
+/// The page of the list of findings.
+///
+/// # Errors
+/// The template's reason.
+pub fn findings(r: &Report, q: &Query) -> Result<String, askama::Error> {
+    let links = Links { form: Form::Site };
+    let body = FindingsPage { links, r, q, page: &q.page(r) }.render()?;
+    Document { links, r, title: &format!("Findings · {}", r.organization), body: &body }.render()
 }
 
 /// The page that says whether the service works, and when it does what next.

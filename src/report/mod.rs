@@ -5,6 +5,7 @@ pub mod charts;
 pub mod csv;
 pub mod html;
 pub mod json;
+pub mod listing;
 mod local;
 pub mod mail;
 pub mod model;

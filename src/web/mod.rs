@@ -1,6 +1,7 @@
 //! The pages: read-only, from the last assessment of a record that was checked. No script, nothing from outside. What comes in
 //! is a notification at most, which makes a pass due.
 
+mod answers;
 mod auth;
 mod pages;
 mod webhooks;
@@ -9,7 +10,8 @@ pub use auth::{mac, token_sha256};
 pub use pages::{Snapshot, load};
 pub use webhooks::Webhooks;
 
-use axum::extract::{Path, State};
+use answers::Form;
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -76,25 +78,46 @@ impl Site {
     }
 }
 
-/// All routes.
+/// The page of a thing with an id.
+type PageOf = fn(String) -> Page;
+
+/// All routes. Every page is JSON too: with `.json` after its path, or where `Accept` asks for that.
 pub fn router(site: Site) -> Router {
-    Router::new()
-        .route("/", get(|s: State<Site>| page(s, Page::First)))
-        .route("/decisions", get(|s: State<Site>| page(s, Page::Decisions)))
-        .route("/systems", get(|s: State<Site>| page(s, Page::Systems)))
-        .route("/systems/{id}", get(|s: State<Site>, Path(id): Path<String>| page(s, Page::System(id))))
-        .route("/controls", get(|s: State<Site>| page(s, Page::Controls)))
-        .route("/controls/{id}", get(|s: State<Site>, Path(id): Path<String>| page(s, Page::Control(id))))
-        .route("/sources", get(|s: State<Site>| page(s, Page::Sources)))
-        .route("/sources/{id}", get(|s: State<Site>, Path(id): Path<String>| page(s, Page::Source(id))))
-        .route("/exceptions", get(|s: State<Site>| page(s, Page::Exceptions)))
-        .route("/integrity", get(|s: State<Site>| page(s, Page::Integrity)))
+    let pages = [
+        ("/", Page::First),
+        ("/decisions", Page::Decisions),
+        ("/systems", Page::Systems),
+        ("/controls", Page::Controls),
+        ("/sources", Page::Sources),
+        ("/exceptions", Page::Exceptions),
+        ("/integrity", Page::Integrity),
+    ];
+    let one: [(&str, PageOf); 3] =
+        [("/systems/{id}", Page::System), ("/controls/{id}", Page::Control), ("/sources/{id}", Page::Source)];
+    let mut routes = Router::new();
+    for (path, page) in pages {
+        let name = if path == "/" { "/first.json".to_owned() } else { format!("{path}.json") };
+        let as_json = page.clone();
+        routes = routes
+            .route(path, get(move |s: State<Site>, form: Form| answers::page(s, page.clone(), form)))
+            .route(&name, get(move |s: State<Site>| answers::page(s, as_json.clone(), Form::Json)));
+    }
+    for (path, page) in one {
+        let answer =
+            move |s: State<Site>, Path(id): Path<String>, form: Form| answers::one(s, page, id, form);
+        routes = routes.route(path, get(answer));
+    }
+    routes
+        .route("/findings", get(answers::findings))
+        .route("/findings.json", get(|s: State<Site>, q: RawQuery| answers::findings(s, q, Form::Json)))
+        .route("/findings.csv", get(answers::findings_csv))
         .route("/status", get(status))
         .route("/entries/{seq}", get(entry))
         .route("/pages/{name}", get(beside))
         .route("/report.html", get(|s: State<Site>| file(s, "report.html", "text/html; charset=utf-8")))
         .route("/report.pdf", get(|s: State<Site>| file(s, "report.pdf", "application/pdf")))
         .route("/report.json", get(|s: State<Site>| file(s, "report.json", "application/json")))
+        .layer(middleware::from_fn_with_state(site.clone(), answers::unchanged))
         .layer(middleware::from_fn_with_state(site.clone(), auth::guard))
         .route("/healthz", get(health))
         .route("/webhooks/terraform/{source}", post(webhooks::receive))
@@ -104,31 +127,17 @@ pub fn router(site: Site) -> Router {
 
 /// Nothing but our own inline style may be loaded, no page may be framed.
 async fn headers(mut response: Response) -> Response {
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
     let set = [
         (header::CONTENT_SECURITY_POLICY, policy),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-store"),
+        (header::CACHE_CONTROL, "private, no-cache"),
     ];
     for (name, value) in set {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
-}
-
-async fn page(State(site): State<Site>, page: Page) -> Response {
-    match &*site.get() {
-        Snapshot::Broken { page, .. } => {
-            (StatusCode::SERVICE_UNAVAILABLE, Html(page.clone())).into_response()
-        }
-        Snapshot::Empty => (StatusCode::SERVICE_UNAVAILABLE, "No assessment was made yet.\n").into_response(),
-        Snapshot::Ready { report, .. } => match html::page(report, &page) {
-            Ok(Some(text)) => Html(text).into_response(),
-            Ok(None) => not_found(),
-            Err(e) => failed(&e),
-        },
-    }
 }
 
 /// Whether the service works, and when it does what next.
@@ -144,7 +153,7 @@ async fn status(State(site): State<Site>) -> Response {
             Ok(text) => Html(text).into_response(),
             Err(e) => failed(&e),
         },
-        _ => page(State(site), Page::First).await,
+        _ => answers::page(State(site), Page::First, Form::Html).await,
     }
 }
 

@@ -107,6 +107,118 @@ fn an_auditor_walks_from_the_first_page_to_the_evidence() {
     assert!(!served.get("/", "").to_lowercase().contains("<script"));
 }
 
+/// The body of a reply, as JSON.
+fn said(reply: &str) -> serde_json::Value {
+    let body = reply.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
+    serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: {reply}"))
+}
+
+#[test]
+fn every_page_is_json_too_and_what_is_known_is_not_sent_again() {
+    let world = lived_copy();
+    let served = Served::start(&world, "");
+    let first = said(&served.get("/first.json", ""));
+    let report = said(&served.get("/report.json", ""));
+    for member in ["as_of", "totals", "levels", "wanted", "not_seen", "integrity"] {
+        assert_eq!(first[member], report[member], "{member}");
+    }
+    let systems = said(&served.get("/systems.json", ""));
+    assert_eq!(systems["systems"].as_array().unwrap().len(), report["systems"].as_array().unwrap().len());
+    for s in systems["systems"].as_array().unwrap() {
+        let one = said(&served.get(&format!("/systems/{}.json", s["anchor"].as_str().unwrap()), ""));
+        let whole = report["systems"].as_array().unwrap().iter().find(|x| x["id"] == s["id"]).unwrap();
+        assert_eq!(one["system"], *whole);
+    }
+    for path in
+        ["/decisions", "/controls", "/controls/ml-port-segmentation", "/sources/vpc-ml", "/exceptions"]
+    {
+        let asked = served.get(path, "Accept: application/json\r\n");
+        assert!(asked.contains("content-type: application/json"), "{asked}");
+        assert_eq!(said(&asked)["as_of"], report["as_of"], "{path}");
+        assert_eq!(said(&asked), said(&served.get(&format!("{path}.json"), "")), "{path}");
+    }
+    let header = |reply: &str, name: &str| {
+        let line = reply.lines().find(|l| l.to_lowercase().starts_with(name)).unwrap_or_default().to_owned();
+        line.split_once(": ").map(|(_, value)| value.to_owned()).unwrap_or_default()
+    };
+    let tag = header(&served.get("/systems", ""), "etag");
+    assert!(tag.len() == 34, "{tag}");
+    let known = format!("If-None-Match: {tag}\r\n");
+    assert!(served.get("/systems", &known).starts_with("HTTP/1.1 304"));
+    for (path, more) in
+        [("/controls", ""), ("/systems?x=1", ""), ("/systems", "Accept: application/json\r\n")]
+    {
+        let reply = served.get(path, &format!("{known}{more}"));
+        assert!(!reply.starts_with("HTTP/1.1 304"), "{path} {more}");
+    }
+    assert!(served.get("/nobody.json", "").starts_with("HTTP/1.1 404"));
+    assert!(served.get("/systems/nobody.json", "").starts_with("HTTP/1.1 404"));
+}
+
+#[test]
+fn findings_are_asked_for_by_an_address_and_every_count_leads_to_what_it_counts() {
+    let world = lived_copy();
+    let served = Served::start(&world, "");
+    let report = said(&served.get("/report.json", ""));
+    let all = |query: &str| {
+        let (mut found, mut next) = (Vec::new(), String::new());
+        loop {
+            let after =
+                if next.is_empty() { String::new() } else { format!("&after={}", next.replace(' ', "%20")) };
+            let page = said(&served.get(&format!("/findings.json?{query}{after}"), ""));
+            found.extend(page["findings"].as_array().unwrap().clone());
+            match page["next"].as_str() {
+                Some(cursor) => cursor.clone_into(&mut next),
+                None => {
+                    assert_eq!(page["count"].as_u64().unwrap() as usize, found.len(), "{query}");
+                    return found;
+                }
+            }
+        }
+    };
+    let everything = all("");
+    assert_eq!(everything.len() as u64, report["totals"]["checks"].as_u64().unwrap());
+    assert_eq!(all("status=open").len() as u64, report["totals"]["open"].as_u64().unwrap());
+    let text = all("text=shady%20registry");
+    assert!(text.len() < 5 && text.iter().any(|f| f["control"] == "model-registry-approved"), "{text:?}");
+    let mut names: Vec<String> = all("sort=-system").iter().map(|f| f["system"].to_string()).collect();
+    names.dedup();
+    assert_eq!(names.len(), report["systems"].as_array().unwrap().len() + 1, "systems stand together");
+    // Every count of the tables of systems and controls is a link to as many findings.
+    for path in ["/systems", "/controls"] {
+        let page = served.get(path, "");
+        let links: Vec<&str> = page.split("<a href=\"/findings?").skip(1).collect();
+        assert!(links.len() > 30, "{path}");
+        for link in links.iter().step_by(7) {
+            let (query, rest) = link.split_once("\">").unwrap();
+            let count: usize = rest.split('<').next().unwrap().parse().unwrap();
+            assert_eq!(all(&query.replace("&amp;", "&")).len(), count, "{path} {query}");
+        }
+    }
+    let csv = served.get("/findings.csv?status=not-assessed&sort=control", "");
+    assert!(csv.contains("text/csv") && csv.contains("\r\nnumber,system,control,status"), "{csv}");
+    let page = served.browse("/findings?level=high&status=open");
+    assert!(
+        page.contains("<option selected=\"\">high</option>") && page.contains("footfall-analytics"),
+        "{page}"
+    );
+    for (query, why) in [
+        ("status=bad", "status is one of open"),
+        ("level=x", "level is one of prohibited"),
+        ("sort=a", "sort is one of number"),
+        ("nonsense=1", "team, level, status"),
+        ("team=a&team=b", "each once"),
+        ("text=%ff%00", "HTTP/1.1 200"),
+        ("text=%3Cscript%3Ealert(1)%3C%2Fscript%3E", "HTTP/1.1 200"),
+    ] {
+        let reply = served.get(&format!("/findings?{query}"), "");
+        assert!(reply.contains(why) && !reply.contains("<script"), "{query}: {reply}");
+    }
+    let long = format!("/findings?text={}", "a".repeat(100_000));
+    let reply = served.get(&long, "");
+    assert!(reply.starts_with("HTTP/1.1 4"), "{}", &reply[..reply.len().min(200)]);
+}
+
 #[test]
 fn a_token_is_asked_for_and_a_forged_one_is_not_believed() {
     let world = lived_copy();
@@ -189,6 +301,7 @@ fn axe_finds_nothing_and_each_page_has_one_first_heading_and_leaves_out_no_level
         "integrity",
         "status",
         "entries/17",
+        "findings?status=open",
         "controls/ml-port-segmentation",
     ];
     let paths = paths.into_iter().map(str::to_owned).chain([format!("systems/{system}")]);

@@ -315,7 +315,7 @@ impl<'a> Builder<'a> {
             let told: Vec<Metric> = nights.iter().map(then).collect();
             m::Trend {
                 of: metric.of.clone(),
-                name: if metric.name == "-" { "no team".into() } else { metric.name.clone() },
+                name: if metric.name == "-" { m::NO_TEAM.into() } else { metric.name.clone() },
                 open: told.iter().map(|m| m.not_satisfied - m.accepted).collect(),
                 not_assessed: told.iter().map(|m| m.not_assessed).collect(),
             }
@@ -433,7 +433,7 @@ impl<'a> Builder<'a> {
 fn teams(systems: &[m::System]) -> Vec<m::TeamRow> {
     let mut teams: BTreeMap<&str, m::TeamRow> = BTreeMap::new();
     for s in systems {
-        let team = if s.team == "-" { "no team" } else { &s.team };
+        let team = if s.team == "-" { m::NO_TEAM } else { &s.team };
         let row =
             teams.entry(team).or_insert_with(|| m::TeamRow { team: team.into(), ..m::TeamRow::default() });
         row.systems += 1;

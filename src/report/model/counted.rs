@@ -48,10 +48,13 @@ pub struct LevelRow {
     pub first_date: String,
 }
 
+/// In the place of a team where there is none.
+pub const NO_TEAM: &str = "no team";
+
 /// One team.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct TeamRow {
-    /// The team; `no team`.
+    /// The team, or [`NO_TEAM`].
     pub team: String,
     /// Its systems.
     pub systems: u64,

@@ -7,7 +7,7 @@ mod finding;
 mod integrity;
 mod system;
 
-pub use counted::{LevelRow, TeamRow, Totals, Trend, Trends};
+pub use counted::{LevelRow, NO_TEAM, TeamRow, Totals, Trend, Trends};
 pub use coverage::{Coverage, Day, Gap, Look, Missing, OutsideLayout, Stray};
 pub use decided::{CHANGE_KINDS, Change, ChangeKind, Decision, Exception, Wanted};
 pub use finding::{

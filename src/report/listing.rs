@@ -1,0 +1,177 @@
+//! Findings of all systems as one list: which are asked for, in what order, page by page.
+
+use super::model::{Finding, Report, System};
+use crate::act::{Level, Status};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
+
+/// Rows of a page.
+pub const ROWS: usize = 100;
+
+/// What is asked for, as it stands in an address. What is empty asks for everything.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Query {
+    /// Team that answers for the system.
+    pub team: String,
+    /// Effective level of the system.
+    pub level: String,
+    /// Status; `open` is not satisfied and not accepted, `accepted` the rest of what is not satisfied.
+    pub status: String,
+    /// Id of a control.
+    pub control: String,
+    /// Id of a system; `estate` for what is of none.
+    pub system: String,
+    /// Words that stand in the summary, the title, the system or a unit, in any case.
+    pub text: String,
+    /// `number` (as without), `system`, `control`, `level` or `status`; with `-` before it the other way round.
+    pub sort: String,
+    /// The last row of the page before: `SYSTEM CONTROL`.
+    pub after: String,
+}
+
+/// Orders that can be asked for.
+pub const SORTS: [&str; 5] = ["number", "system", "control", "level", "status"];
+
+/// States that can be asked for.
+pub const STATES: [&str; 6] =
+    ["open", "accepted", "not-satisfied", "not-assessed", "not-applicable", "satisfied"];
+
+/// A finding with its system; none for the estate.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Row<'r> {
+    /// The system.
+    #[serde(skip)]
+    pub system: Option<&'r System>,
+    /// The finding.
+    #[serde(flatten)]
+    pub finding: &'r Finding,
+}
+
+impl Row<'_> {
+    /// Its team.
+    pub fn team(&self) -> &str {
+        self.system.map_or("-", |s| &s.team)
+    }
+    /// Its level.
+    pub fn level(&self) -> &str {
+        self.system.map_or("-", |s| s.risk_level.effective)
+    }
+    /// The id of its system, `estate` for none.
+    pub fn of(&self) -> &str {
+        self.system.map_or("estate", |s| &s.id)
+    }
+    /// What the page after it is asked for with.
+    fn cursor(&self) -> String {
+        format!("{} {}", self.of(), self.finding.control)
+    }
+}
+
+/// A page of the list.
+#[derive(Debug, Serialize)]
+pub struct Listing<'r> {
+    /// How many are asked for in all.
+    pub count: usize,
+    /// What the next page is asked for with; none on the last one.
+    pub next: Option<String>,
+    /// The rows.
+    pub findings: Vec<Row<'r>>,
+}
+
+impl Query {
+    /// Why it cannot be answered.
+    pub fn fault(&self) -> Option<String> {
+        let unknown = |what: &str, value: &str, known: &[&str]| {
+            let is_known = value.is_empty() || known.contains(&value);
+            (!is_known).then(|| format!("{what} is one of {}", known.join(", ")))
+        };
+        let levels = Level::ALL.map(Level::name);
+        unknown("status", &self.status, &STATES)
+            .or_else(|| unknown("level", &self.level, &levels))
+            .or_else(|| unknown("sort", self.sort.trim_start_matches('-'), &SORTS))
+    }
+
+    /// The address of a path with what is asked for, from a row on.
+    pub fn address(&self, path: &str, after: Option<&str>) -> String {
+        let parts = [
+            ("team", self.team.as_str()),
+            ("level", &self.level),
+            ("status", &self.status),
+            ("control", &self.control),
+            ("system", &self.system),
+            ("text", &self.text),
+            ("sort", &self.sort),
+            ("after", after.unwrap_or_default()),
+        ];
+        let said = parts.into_iter().filter(|(_, value)| !value.is_empty());
+        let pairs =
+            said.map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
+        let query = pairs.collect::<Vec<_>>().join("&");
+        if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+    }
+
+    fn asks(&self, row: &Row<'_>) -> bool {
+        let is = |asked: &str, value: &str| asked.is_empty() || asked == value;
+        let f = row.finding;
+        let status = match self.status.as_str() {
+            "open" => f.open(),
+            "accepted" => f.status == Status::NotSatisfied && f.excepted,
+            other => is(other, f.status.name()),
+        };
+        status
+            && is(&self.team, row.team())
+            && is(&self.level, row.level())
+            && is(&self.control, &f.control)
+            && is(&self.system, row.of())
+            && self.finds(row)
+    }
+
+    fn finds(&self, row: &Row<'_>) -> bool {
+        let has = |word: &str| {
+            let f = row.finding;
+            let places = [f.summary.as_str(), &f.title, row.of(), &f.control];
+            let units = f.units.iter().flat_map(|u| [u.id.as_str(), &u.note]);
+            places.into_iter().chain(units).any(|place| place.to_lowercase().contains(word))
+        };
+        self.text.to_lowercase().split_whitespace().all(has)
+    }
+
+    fn order(&self, a: &Row<'_>, b: &Row<'_>) -> Ordering {
+        let number = |r: &Row<'_>| r.finding.number.unwrap_or(u64::MAX);
+        let level = |r: &Row<'_>| Level::ALL.iter().position(|l| l.name() == r.level());
+        let name = |r: &Row<'_>| (r.of().to_owned(), r.finding.control.clone());
+        let by = match self.sort.trim_start_matches('-') {
+            "system" => Ordering::Equal,
+            "control" => a.finding.control.cmp(&b.finding.control),
+            "level" => level(a).cmp(&level(b)),
+            "status" => a.finding.status.cmp(&b.finding.status),
+            _ => number(a).cmp(&number(b)),
+        };
+        let order = by.then_with(|| name(a).cmp(&name(b)));
+        if self.sort.starts_with('-') { order.reverse() } else { order }
+    }
+
+    /// All rows that are asked for, in order.
+    pub fn rows<'r>(&self, report: &'r Report) -> Vec<Row<'r>> {
+        let of_systems = report
+            .systems
+            .iter()
+            .flat_map(|s| s.findings.iter().map(move |finding| Row { system: Some(s), finding }));
+        let own = report.estate_findings.iter().map(|finding| Row { system: None, finding });
+        let mut rows: Vec<Row<'r>> = of_systems.chain(own).filter(|row| self.asks(row)).collect();
+        rows.sort_by(|a, b| self.order(a, b));
+        rows
+    }
+
+    /// The page after [`Query::after`]; the first one where that row is no longer there.
+    pub fn page<'r>(&self, report: &'r Report) -> Listing<'r> {
+        let rows = self.rows(report);
+        let after = rows.iter().position(|row| row.cursor() == self.after).map_or(0, |n| n + 1);
+        let count = rows.len();
+        let findings: Vec<Row<'r>> = rows.into_iter().skip(after).take(ROWS).collect();
+        let is_last = after + findings.len() >= count;
+        let next = findings.last().filter(|_| !is_last).map(Row::cursor);
+        Listing { count, next, findings }
+    }
+}
