@@ -101,9 +101,7 @@ pub fn passed<'f>(facts: &'f Facts, system: &'f System, ran: &Ran) -> Option<Pas
 /// A violation that was found while a version ran, or that had not ended when it began.
 fn broken<'f>(facts: &'f Facts, ran: &Ran, c: &Constraint) -> Option<&'f Seen<Violation>> {
     let history = facts.cluster.violations.get(&format!("{}#{}/{}", ran.workload, c.kind, c.name))?;
-    let before_end = history.iter().rev().filter(|v| ran.span.end.is_none_or(|end| v.at < end));
-    let mut while_it_ran = before_end.clone().take_while(|v| v.at >= ran.span.seen);
-    while_it_ran
-        .find(|v| !v.gone)
-        .or_else(|| before_end.clone().find(|v| v.at < ran.span.seen).filter(|v| !v.gone))
+    let of_before = history.iter().rposition(|v| v.at < ran.span.seen).unwrap_or(0);
+    let before_end = |v: &&Seen<Violation>| ran.span.end.is_none_or(|end| v.at < end);
+    history[of_before..].iter().rev().find(|v| !v.gone && before_end(v))
 }

@@ -182,9 +182,6 @@ impl FindingsPage<'_> {
     fn sorts(&self) -> Vec<String> {
         listing::SORTS.into_iter().flat_map(|s| [s.to_owned(), format!("-{s}")]).collect()
     }
-    fn all(&self) -> usize {
-        self.r.findings().count()
-    }
     /// What is asked for with a row of the table of teams.
     fn team<'t>(&self, name: &'t str) -> &'t str {
         if name == NO_TEAM { "-" } else { name }

@@ -140,7 +140,6 @@ impl Query {
     fn order(&self, a: &Row<'_>, b: &Row<'_>) -> Ordering {
         let number = |r: &Row<'_>| r.finding.number.unwrap_or(u64::MAX);
         let level = |r: &Row<'_>| Level::ALL.iter().position(|l| l.name() == r.level());
-        let name = |r: &Row<'_>| (r.of().to_owned(), r.finding.control.clone());
         let by = match self.sort.trim_start_matches('-') {
             "system" => Ordering::Equal,
             "control" => a.finding.control.cmp(&b.finding.control),
@@ -148,7 +147,8 @@ impl Query {
             "status" => a.finding.status.cmp(&b.finding.status),
             _ => number(a).cmp(&number(b)),
         };
-        let order = by.then_with(|| name(a).cmp(&name(b)));
+        let name = || a.of().cmp(b.of()).then_with(|| a.finding.control.cmp(&b.finding.control));
+        let order = by.then_with(name);
         if self.sort.starts_with('-') { order.reverse() } else { order }
     }
 
@@ -167,11 +167,13 @@ impl Query {
     /// The page after [`Query::after`]; the first one where that row is no longer there.
     pub fn page<'r>(&self, report: &'r Report) -> Listing<'r> {
         let rows = self.rows(report);
-        let after = rows.iter().position(|row| row.cursor() == self.after).map_or(0, |n| n + 1);
+        let last = self.after.rsplit_once(' ');
+        let is_last = |row: &Row<'_>| last.is_some_and(|last| last == (row.of(), &row.finding.control));
+        let after = rows.iter().position(is_last).map_or(0, |n| n + 1);
         let count = rows.len();
         let findings: Vec<Row<'r>> = rows.into_iter().skip(after).take(ROWS).collect();
-        let is_last = after + findings.len() >= count;
-        let next = findings.last().filter(|_| !is_last).map(Row::cursor);
+        let more = after + findings.len() < count;
+        let next = findings.last().filter(|_| more).map(Row::cursor);
         Listing { count, next, findings }
     }
 }
