@@ -165,12 +165,32 @@ pub(super) enum Mail {
     Test,
 }
 
+/// Roles of tokens.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum RoleName {
+    /// Reads everything, and exports.
+    Auditor,
+    /// Reads of the systems of one team.
+    Team,
+    /// Runs jobs, and sees how the service is.
+    Operator,
+}
+
 #[derive(Subcommand)]
 pub(super) enum Token {
     /// Make a token; it is shown once.
     Add {
         /// Whose it is.
         name: String,
+        /// What it lets do: read everything and export, read of one team's systems, or run jobs.
+        #[arg(long, value_enum, default_value = "auditor")]
+        role: RoleName,
+        /// Of `--role team`: which.
+        #[arg(long)]
+        team: Option<String>,
+        /// Days until it ends, 366 at most.
+        #[arg(long, default_value_t = 90)]
+        days: i64,
     },
     /// Names of all tokens.
     List,

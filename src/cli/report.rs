@@ -165,8 +165,14 @@ pub(super) fn export(desk: &Desk, o: &Export) -> Result<Ended, CliError> {
         }
     };
     let (from, to) = span(desk, o.from.as_ref(), o.to.as_ref())?;
-    let request =
-        Request { from, to, systems: o.systems.clone(), controls: o.controls.clone(), redact: o.redact };
+    let request = Request {
+        from,
+        to,
+        systems: o.systems.clone(),
+        controls: o.controls.clone(),
+        redact: o.redact,
+        viewer: None,
+    };
     let size = jobs::resolve(desk, &store, &question)?;
     let scope = Scope { systems: o.systems.clone(), ..Scope::default() };
     if !scope.is_whole() {
@@ -175,7 +181,7 @@ pub(super) fn export(desk: &Desk, o: &Export) -> Result<Ended, CliError> {
     if let Some(id) = o.controls.iter().find(|id| desk.catalogue.control(id).is_none()) {
         return Err(CliError::Usage(format!("no control is named {id:?}")));
     }
-    let exported = jobs::export(desk, &mut store, &question, &request)?;
+    let exported = jobs::export(desk, &mut store, &question, &request, &|_| {})?;
     jobs::put(&o.out, &exported.bytes).with_context(|| format!("cannot write {}", o.out.display()))?;
     output::line(format!("{}  {}", sha256_hex(&exported.bytes), o.out.display()));
     output::line(format!(

@@ -345,6 +345,13 @@ pub struct Web {
     pub url: Option<String>,
 }
 
+impl Web {
+    /// Whether who comes is asked who they are.
+    pub fn asks(&self) -> bool {
+        self.auth != WebAuth::None
+    }
+}
+
 /// Who may see the pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -4,7 +4,6 @@ mod tick;
 
 pub use tick::{LastPass, due_jobs};
 
-use crate::config::WebAuth;
 use crate::evidence::{Evidence, Kind, Time, sha256_hex};
 use crate::jobs::{self, Desk, JobError, Trouble, demo_nights};
 use crate::sources::kubernetes::Watches;
@@ -83,7 +82,8 @@ pub async fn serve(desk: Arc<Desk>, ready: impl FnOnce(std::net::SocketAddr)) ->
     let stop = Arc::new(Notify::new());
     let work = if desk.config.demo.is_none() { Some(wake(&desk, &site, &stop).await?) } else { None };
     let stopping = Arc::clone(&stop);
-    let served = axum::serve(listener, web::router(site)).with_graceful_shutdown(async move {
+    let router = web::router(site.clone()).into_make_service_with_connect_info::<std::net::SocketAddr>();
+    let served = axum::serve(listener, router).with_graceful_shutdown(async move {
         signal().await;
         stopping.notify_waiters();
     });
@@ -92,8 +92,17 @@ pub async fn serve(desk: Arc<Desk>, ready: impl FnOnce(std::net::SocketAddr)) ->
         // A job that runs is let finish: its transaction is the commit point.
         work.join_all().await;
     }
+    blocking(move || write_down(&desk, &site)).await?;
     drop(lock);
     Ok(())
+}
+
+/// What was looked at and is not written down yet, at the end.
+fn write_down(desk: &Desk, site: &web::Site) {
+    let written = desk.store().and_then(|mut store| site.write_down(&mut store, None));
+    if let Err(e) = written {
+        tracing::error!(error = &e as &dyn std::error::Error, "what was looked at last is not written down");
+    }
 }
 
 async fn blocking<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> Result<T, DaemonError> {
@@ -101,7 +110,7 @@ async fn blocking<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> 
 }
 
 /// Starts. A service that cannot start makes no report: that is told too.
-fn start_or_tell(desk: &Desk) -> Result<web::Site, JobError> {
+fn start_or_tell(desk: &Arc<Desk>) -> Result<web::Site, JobError> {
     start(desk).inspect_err(|e| {
         if desk.config.demo.is_none() && !matches!(e, JobError::Locked(_)) && is_due(desk) {
             tell(desk, Trouble::Failed(&format!("the service could not start: {}", told(e))));
@@ -110,7 +119,7 @@ fn start_or_tell(desk: &Desk) -> Result<web::Site, JobError> {
 }
 
 /// Opens the ledger, writes down the start, checks everything, makes the pages.
-fn start(desk: &Desk) -> Result<web::Site, JobError> {
+fn start(desk: &Arc<Desk>) -> Result<web::Site, JobError> {
     let mut store = desk.store()?;
     let snapshot = web::load(desk, &store)?;
     let broken = matches!(snapshot, web::Snapshot::Broken { .. });
@@ -128,24 +137,7 @@ fn start(desk: &Desk) -> Result<web::Site, JobError> {
         );
         store.append(&desk.writer(), vec![entry])?;
     }
-    let tokens = match desk.config.web.auth {
-        WebAuth::None => None,
-        WebAuth::Token => {
-            let secret = desk.signer.secret();
-            let rows = store.state().tokens()?;
-            let ours = rows.into_iter().filter(|[n, s, c, m]| web::mac(secret, n, s, c) == *m);
-            Some(ours.map(|[_, sha256, _, _]| sha256).collect())
-        }
-    };
-    let webhooks = web::Webhooks::of(&desk.config, desk.hints.clone()).map_err(JobError::Render)?;
-    let site = web::Site::new(snapshot, desk.config.ledger.path.clone(), tokens).with_webhooks(webhooks);
-    if desk.config.demo.is_some() {
-        // A demonstration has lived through its nights, and runs nothing more.
-        return Ok(site);
-    }
-    let (c, clock) = (&desk.config, desk.clock.clone());
-    let (ingest, report) = (c.schedule.ingest.clone(), c.schedule.report.clone());
-    Ok(site.with_plan(web::Plan { ingest, report, timezone: c.timezone.clone(), clock }))
+    web::Site::new(Arc::clone(desk), snapshot)
 }
 
 /// Starts the waker and the one task that does jobs.

@@ -3,7 +3,6 @@
 use crate::evidence::Time;
 use crate::jobs::{self, Desk, JobError, Judged, Trouble, Which};
 use crate::mail::Transport;
-use crate::report::html;
 use crate::sources::told;
 use crate::store::{Store, StoreError};
 use crate::{schedule, web};
@@ -15,6 +14,13 @@ pub(super) fn tick(desk: &Desk, site: &web::Site, last: &LastPass, failed: &Fail
         return;
     }
     let done = due_jobs(desk, last);
+    if !matches!(done, Err(JobError::Broken(_))) {
+        let now = desk.clock.now();
+        let written = desk.store().and_then(|mut store| site.write_down(&mut store, Some(now)));
+        if let Err(e) = written {
+            tracing::error!(error = &e as &dyn std::error::Error, "what was looked at is written down later");
+        }
+    }
     failed.note(&done, desk.clock.now());
     match done {
         Ok(Some(judged)) => match desk.store().and_then(|s| web::Snapshot::of(desk, &s, &judged)) {
@@ -25,8 +31,8 @@ pub(super) fn tick(desk: &Desk, site: &web::Site, last: &LastPass, failed: &Fail
         Err(JobError::Broken(broken)) => {
             tracing::error!(%broken, "the record does not verify; collection has stopped");
             tell(desk, Trouble::Broken(&broken));
-            if let Ok(page) = html::broken(&broken.0.first_bad, &broken.0.what, broken.0.intact_up_to) {
-                site.replace(web::Snapshot::Broken { first_bad: broken.0.first_bad, page });
+            if let Ok(snapshot) = web::Snapshot::broken(&broken) {
+                site.replace(snapshot);
             }
         }
         Err(e) => {

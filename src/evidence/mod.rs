@@ -143,6 +143,7 @@ kinds! {
     MailQueued "mail.queued" Event,
     MailSent "mail.sent" Event,
     ExportMade "export.made" Event,
+    AccessViewed "access.viewed" Event,
 }
 
 /// One fact that a source stated, or one act of our own, before it is written down.

@@ -1,6 +1,6 @@
 //! Acts of our own: collections, assessments, reports, mails.
 
-use super::Time;
+use super::{Private, Time};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -479,4 +479,27 @@ pub struct ExportMade {
     pub redacted: bool,
     /// SHA-256 of the manifest.
     pub manifest: String,
+    /// Who asked for it on the pages; none for the command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub viewer: Option<Private>,
+    /// Systems, controls and times that were asked for; none for everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
+}
+
+/// What somebody looked at in an hour.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AccessViewed {
+    /// Who: the name of a token, or what the provider calls a person; null on a service that asks nobody.
+    pub viewer: Option<Private>,
+    /// With what right: `auditor`, `team NAME`, `operator`.
+    pub roles: Vec<String>,
+    /// The session, or the token: the beginning of a digest.
+    pub session: String,
+    /// `pages`, `entries`, `private values`, `files` or `exports`.
+    pub class: String,
+    /// When the hour began.
+    pub hour: Time,
+    /// How often.
+    pub count: u64,
 }

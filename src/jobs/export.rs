@@ -3,7 +3,7 @@
 use super::report::{Rendered, render};
 use super::{AsOf, Desk, JobError, Judged, resolve};
 use crate::evidence::record::{AnchorMade, ExportMade};
-use crate::evidence::{Evidence, Kind, Time};
+use crate::evidence::{Evidence, Kind, Private, Time};
 use crate::export::bundle::{self, Contents, Inclusion, Kept, KeyChange, Proofs, Stamp, base64_all};
 use crate::ledger::header::{Header, sealed_in};
 use crate::ledger::private::Erasures;
@@ -27,6 +27,21 @@ pub struct Request {
     pub controls: Vec<String>,
     /// Private values withheld.
     pub redact: bool,
+    /// Who asks on the pages; none on the command line.
+    pub viewer: Option<String>,
+}
+
+impl Request {
+    /// What is asked for, as it is written down; none for everything.
+    fn told(&self) -> Option<String> {
+        let time = |word: &str, t: Option<Time>| t.map(|t| format!("{word} {t}"));
+        let named =
+            |what: &str, all: &[String]| all.iter().map(|x| format!("{what} {x}")).collect::<Vec<_>>();
+        let mut parts = named("system", &self.systems);
+        parts.extend(named("control", &self.controls));
+        parts.extend(time("from", self.from).into_iter().chain(time("to", self.to)));
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
 }
 
 /// What was handed out.
@@ -40,22 +55,39 @@ pub struct Exported {
     pub entries: u64,
 }
 
-/// Makes a bundle, and writes down that it was made.
+/// Makes a bundle, and writes down that it was made. `step` hears what is done next.
 ///
 /// # Errors
 /// The record does not verify; no assessment by then; the store's reason.
-pub fn export(desk: &Desk, store: &mut Store, as_of: &AsOf, request: &Request) -> Result<Exported, JobError> {
+pub fn export(
+    desk: &Desk,
+    store: &mut Store,
+    as_of: &AsOf,
+    request: &Request,
+    step: &dyn Fn(&'static str),
+) -> Result<Exported, JobError> {
+    step("the record is checked");
     let size = resolve(desk, store, as_of)?;
     let formats = ["html", "pdf", "json", "csv"].map(str::to_owned);
     let scope = Scope { systems: request.systems.clone(), from: request.from, team: None };
     let judged = Judged::of(desk, store, size)?;
+    step("the report is made");
     let rendered = render(desk, store, &judged, &scope, &formats)?;
+    step("entries and their proofs are read");
     let chosen = choose(store, &rendered.report, size, request)?;
     let contents = contents(&store.reader(), rendered, &chosen, request)?;
     let entries = contents.entries.len() as u64;
+    step("it is packed and signed");
     let (bytes, manifest) =
         bundle::write(contents, &desk.signer).map_err(|e| JobError::Render(e.to_string()))?;
-    let payload = ExportMade { as_of: size, entries, redacted: request.redact, manifest: manifest.clone() };
+    let payload = ExportMade {
+        as_of: size,
+        entries,
+        redacted: request.redact,
+        manifest: manifest.clone(),
+        viewer: request.viewer.clone().map(Private::of),
+        asked: request.told(),
+    };
     let (key, now) = (format!("{manifest} {}", desk.clock.now()), desk.clock.now());
     let entry = Evidence::event(Kind::ExportMade, "actledger", key, "export".into(), now, &payload);
     store.append(&desk.writer(), vec![entry])?;

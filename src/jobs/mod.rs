@@ -30,7 +30,8 @@ pub use outbox::{MailStatus, Which, flush};
 pub use press::{SUBCOMMAND as SET_PDF, confine};
 pub use refetch::{Refetched, refetch};
 pub use report::{
-    AsIssued, AsOf, Issued, Rendered, ReportStatus, as_issued, files, nightly, render, resolve, view,
+    AsIssued, AsOf, Forms, Issued, Rendered, ReportStatus, as_issued, format_of, forms, nightly, render,
+    resolve, view,
 };
 
 pub use trouble::{Trouble, tell};

@@ -37,6 +37,9 @@ pub struct Rendered {
     pub lacks: Vec<String>,
 }
 
+/// File name to bytes, and what is missing.
+pub type Forms = (BTreeMap<String, Vec<u8>>, Vec<String>);
+
 /// A report that was issued and kept.
 #[derive(Clone, Debug)]
 pub struct Issued {
@@ -104,7 +107,25 @@ pub fn view(desk: &Desk, store: &Store, size: u64, scope: &Scope) -> Result<Repo
     Judged::of(desk, store, size)?.report(store, scope)
 }
 
-/// Makes the asked forms of a report: html, pdf, json, csv.
+/// Forms of a report, each with the name of its file.
+const FORMS: [(&str, &str); 6] = [
+    ("html", "report.html"),
+    ("pdf", "report.pdf"),
+    ("json", "report.json"),
+    ("csv", "report.csv"),
+    ("oscal", "report.oscal.json"),
+    ("ocsf", "report.ocsf.json"),
+];
+
+/// The form that a file of a report is of; that of `html` for the pages beside it.
+pub fn format_of(file: &str) -> Option<&'static str> {
+    if file.starts_with(html::PAGES) {
+        return Some("html");
+    }
+    FORMS.iter().find(|(_, name)| *name == file).map(|(format, _)| *format)
+}
+
+/// Makes the asked forms of a report: html, pdf, json, csv, oscal, ocsf.
 ///
 /// # Errors
 /// The store's reason; a form that cannot be made.
@@ -117,17 +138,26 @@ pub fn render(
 ) -> Result<Rendered, JobError> {
     let report = judged.report(store, scope)?;
     let note = report.integrity.checkpoint.clone();
+    let (files, lacks) = forms(desk, &report, formats)?;
+    Ok(Rendered { report, note, files, lacks })
+}
+
+/// The asked forms of a view model, by file name, and why some that were asked for are not among them.
+///
+/// # Errors
+/// A form that cannot be made.
+pub fn forms(desk: &Desk, report: &Report, formats: &[String]) -> Result<Forms, JobError> {
     let (mut files, mut lacks) = (BTreeMap::new(), Vec::new());
     for format in formats {
         let bytes = match format.as_str() {
             "html" => {
-                let pages = html::document(&report).map_err(|e| JobError::Render(e.to_string()))?;
+                let pages = html::document(report).map_err(|e| JobError::Render(e.to_string()))?;
                 files.extend(pages.into_iter().map(|(name, page)| (name, page.into_bytes())));
                 files.extend(pages::sums(&files));
                 continue;
             }
             // A PDF that cannot be set holds up no report and no mail.
-            "pdf" => match press::set(desk, &report) {
+            "pdf" => match press::set(desk, report) {
                 Ok(bytes) => bytes,
                 Err(e) => {
                     tracing::error!(error = &e as &dyn std::error::Error, "there is no PDF of this report");
@@ -135,20 +165,17 @@ pub fn render(
                     continue;
                 }
             },
-            "json" => json::bytes(&report),
-            "csv" => csv::render(&report).into_bytes(),
-            "oscal" => crate::export::oscal::render(&report).into_bytes(),
-            "ocsf" => crate::export::ocsf::render(&report).into_bytes(),
-            other => return Err(JobError::Render(format!("no such format: {other}"))),
+            "json" => json::bytes(report),
+            "csv" => csv::render(report).into_bytes(),
+            "oscal" => crate::export::oscal::render(report).into_bytes(),
+            "ocsf" => crate::export::ocsf::render(report).into_bytes(),
+            _ => Vec::new(),
         };
-        let ending = match format.as_str() {
-            "oscal" => "oscal.json",
-            "ocsf" => "ocsf.json",
-            f => f,
-        };
-        files.insert(format!("report.{ending}"), bytes);
+        let name = FORMS.iter().find(|(form, _)| form == format).map(|(_, name)| (*name).to_owned());
+        let name = name.ok_or_else(|| JobError::Render(format!("no such format: {format}")))?;
+        files.insert(name, bytes);
     }
-    Ok(Rendered { report, note, files, lacks })
+    Ok((files, lacks))
 }
 
 /// The nightly job: ingest, assess, report, queue mail.
@@ -179,7 +206,7 @@ pub fn nightly(
 ///
 /// # Errors
 /// See [`render`].
-pub fn files(
+pub(super) fn files(
     desk: &Desk,
     store: &Store,
     judged: &Judged,

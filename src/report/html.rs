@@ -9,6 +9,8 @@ use crate::evidence::Time;
 use askama::Template;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
@@ -32,15 +34,48 @@ enum Form {
     Beside,
 }
 
+/// Who reads a page of the site.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reader {
+    /// Everything.
+    Auditor,
+    /// What is of one team.
+    Team,
+    /// How the service is.
+    Operator,
+}
+
+/// How a page of the site is seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    /// Size of the as-of, where it is not the last one: links stay in it.
+    pub as_of: Option<u64>,
+    /// By whom.
+    pub reader: Reader,
+}
+
 /// How pages refer to each other.
 #[derive(Clone, Copy, Debug)]
 pub struct Links {
     form: Form,
+    seen: Seen,
 }
 
 impl Links {
+    fn site_of(seen: Seen) -> Links {
+        Links { form: Form::Site, seen }
+    }
+    fn document(form: Form) -> Links {
+        Links { form, seen: Seen { as_of: None, reader: Reader::Auditor } }
+    }
     fn to(self, page: &str, anchor: &str) -> String {
-        match self.form {
+        match (self.form, self.seen.as_of) {
+            (Form::Site, Some(size)) => format!("/{page}?as_of={size}"),
+            (form, _) => Links::present(form, page, anchor),
+        }
+    }
+    fn present(form: Form, page: &str, anchor: &str) -> String {
+        match form {
             Form::Site => format!("/{page}"),
             Form::One | Form::Front => format!("#{anchor}"),
             Form::Beside => format!("../report.html#{anchor}"),
@@ -56,6 +91,19 @@ impl Links {
     }
     fn site(self) -> bool {
         self.form == Form::Site
+    }
+    /// Another page or file of the site.
+    fn page(self, name: &str) -> String {
+        self.to(name, name)
+    }
+    fn past(self) -> bool {
+        self.seen.as_of.is_some()
+    }
+    fn for_auditor(self) -> bool {
+        self.seen.reader == Reader::Auditor
+    }
+    fn for_operator(self) -> bool {
+        self.seen.reader == Reader::Operator
     }
     /// Whether systems and controls are found by a search, as there are many.
     fn front(self) -> bool {
@@ -119,7 +167,8 @@ impl Links {
         if !self.site() {
             return n.to_string();
         }
-        let mut q = Query { status: status.to_owned(), ..Query::default() };
+        let as_of = self.seen.as_of.map(|size| size.to_string()).unwrap_or_default();
+        let mut q = Query { status: status.to_owned(), as_of, ..Query::default() };
         match name {
             "system" => value.clone_into(&mut q.system),
             "control" => value.clone_into(&mut q.control),
@@ -129,10 +178,16 @@ impl Links {
         let address = q.address("/findings", None).replace('&', "&amp;");
         format!("<a href=\"{address}\">{n}</a>")
     }
+    /// Where evidence of a system or a control is taken away.
+    fn export(self, name: &str, value: &str) -> String {
+        let value = utf8_percent_encode(value, NON_ALPHANUMERIC);
+        let as_of = self.seen.as_of.map(|size| format!("&as_of={size}")).unwrap_or_default();
+        format!("/exports?{name}={value}{as_of}")
+    }
     /// A reference to an entry: a link where there are entry pages.
     fn entry(self, seq: &u64) -> String {
         if self.site() {
-            format!("<a href=\"/entries/{seq}\">entry {seq}</a>")
+            format!("<a href=\"{}\">entry {seq}</a>", self.page(&format!("entries/{seq}")))
         } else {
             format!("entry {seq}")
         }
@@ -160,9 +215,26 @@ page!(Sources "sources.html" { r: &'a Report, calendar: Option<Chart> });
 page!(SourcePage "source.html" { s: &'a Coverage });
 page!(Exceptions "exceptions.html" { r: &'a Report });
 page!(Integrity "integrity.html" { r: &'a Report });
+page!(Changes "changes.html" { r: &'a Report });
+page!(ExportsPage "exports.html" { r: &'a Report, wish: &'a Wish, rows: &'a [ExportRow] });
+page!(ExportPage "export.html" { row: &'a ExportRow, open: bool });
 page!(FindingsPage "findings.html" { r: &'a Report, q: &'a Query, page: &'a Listing<'a> });
 page!(StatusPage "status.html" { r: &'a Report, ingest: &'a str, report: &'a str });
 page!(EntryPage "entry.html" { r: &'a Report, seq: u64, kind: &'a str, subject: &'a str, source: &'a str, occurred: &'a str, recorded: &'a str, canonical: &'a str, blobs: &'a [(String, String)], leaf: &'a str, proof: &'a [String], used: Vec<&'a Finding> });
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LoginPage<'a> {
+    organization: &'a str,
+    next: &'a str,
+    wrong: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "notice.html")]
+struct NoticePage<'a> {
+    text: &'a str,
+}
 
 #[derive(Template)]
 #[template(path = "broken.html")]
@@ -185,6 +257,18 @@ impl FindingsPage<'_> {
     /// What is asked for with a row of the table of teams.
     fn team<'t>(&self, name: &'t str) -> &'t str {
         if name == NO_TEAM { "-" } else { name }
+    }
+}
+impl Changes<'_> {
+    fn day(&self, t: Time) -> String {
+        let zone = Zone::named(&self.r.timezone);
+        zone.iso_day(t)
+    }
+    fn from(&self) -> String {
+        if self.r.period.asked { self.day(self.r.period.from) } else { String::new() }
+    }
+    fn to(&self) -> String {
+        self.day(self.r.as_of.at)
     }
 }
 impl SystemPage<'_> {
@@ -248,6 +332,8 @@ pub enum Page {
     Exceptions,
     /// Integrity.
     Integrity,
+    /// What changed between two dates.
+    Changes,
 }
 
 /// What an entry's page shows.
@@ -278,8 +364,8 @@ pub struct EntryView<'a> {
 ///
 /// # Errors
 /// The template's reason.
-pub fn page(r: &Report, page: &Page) -> Result<Option<String>, askama::Error> {
-    let links = Links { form: Form::Site };
+pub fn page(r: &Report, page: &Page, seen: Seen) -> Result<Option<String>, askama::Error> {
+    let links = Links::site_of(seen);
     let zone = Zone::named(&r.timezone);
     let (title, body) = match page {
         Page::First => {
@@ -293,6 +379,7 @@ pub fn page(r: &Report, page: &Page) -> Result<Option<String>, askama::Error> {
         }
         Page::Exceptions => ("Exceptions".to_owned(), Exceptions { links, r }.render()?),
         Page::Integrity => ("Integrity".to_owned(), Integrity { r, links }.render()?),
+        Page::Changes => ("Changes".to_owned(), Changes { links, r }.render()?),
         Page::System(anchor) => match r.systems.iter().find(|s| s.anchor == *anchor) {
             Some(s) => (
                 s.name.clone(),
@@ -322,8 +409,8 @@ fn control(r: &Report, c: &Control, links: Links, zone: &Zone) -> Result<String,
 ///
 /// # Errors
 /// The template's reason.
-pub fn entry(r: &Report, e: &EntryView<'_>) -> Result<String, askama::Error> {
-    let links = Links { form: Form::Site };
+pub fn entry(r: &Report, e: &EntryView<'_>, seen: Seen) -> Result<String, askama::Error> {
+    let links = Links::site_of(seen);
     let zone = Zone::named(&r.timezone);
     let cites = |f: &&Finding| f.units.iter().any(|u| u.evidence.iter().any(|x| x.seq == e.seq));
     let used = r.findings().filter(cites).collect();
@@ -355,18 +442,91 @@ pub fn entry(r: &Report, e: &EntryView<'_>) -> Result<String, askama::Error> {
 ///
 /// # Errors
 /// The template's reason.
-pub fn findings(r: &Report, q: &Query) -> Result<String, askama::Error> {
-    let links = Links { form: Form::Site };
+pub fn findings(r: &Report, q: &Query, seen: Seen) -> Result<String, askama::Error> {
+    let links = Links::site_of(seen);
     let body = FindingsPage { links, r, q, page: &q.page(r) }.render()?;
     Document { links, r, title: &format!("Findings · {}", r.organization), body: &body }.render()
+}
+
+/// What somebody wishes to export, as a form tells it. What is empty asks for everything.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Wish {
+    /// Id of a system.
+    pub system: String,
+    /// Id of a control.
+    pub control: String,
+    /// First day.
+    pub from: String,
+    /// Last day.
+    pub to: String,
+    /// `no` where private values are wanted.
+    pub redact: String,
+    /// Size, time or day.
+    pub as_of: String,
+}
+
+impl Wish {
+    /// Whether private values are withheld.
+    pub fn is_redacted(&self) -> bool {
+        self.redact != "no"
+    }
+
+    /// In words.
+    pub fn told(&self) -> String {
+        let parts =
+            [("system", &self.system), ("control", &self.control), ("from", &self.from), ("to", &self.to)];
+        let said = parts.into_iter().filter(|(_, value)| !value.trim().is_empty());
+        let said: Vec<String> = said.map(|(name, value)| format!("{name} {value}")).collect();
+        let what = if said.is_empty() { "The whole record".to_owned() } else { said.join(", ") };
+        let private = if self.is_redacted() { "private values withheld" } else { "with private values" };
+        format!("{what}, {private}")
+    }
+}
+
+/// A bundle that was asked for.
+#[derive(Clone, Debug, Serialize)]
+pub struct ExportRow {
+    /// Its id.
+    pub id: String,
+    /// Of what.
+    pub asked: String,
+    /// When it was asked for.
+    pub at: String,
+    /// Until when it is kept.
+    pub ends: String,
+    /// How far it is.
+    pub state: String,
+    /// SHA-256, hex, when it is made.
+    pub sha256: Option<String>,
+}
+
+/// The page on which a bundle is asked for.
+///
+/// # Errors
+/// The template's reason.
+pub fn exports(r: &Report, wish: &Wish, rows: &[ExportRow], seen: Seen) -> Result<String, askama::Error> {
+    let links = Links::site_of(seen);
+    let body = ExportsPage { links, r, wish, rows }.render()?;
+    Document { links, r, title: &format!("Evidence to take away · {}", r.organization), body: &body }.render()
+}
+
+/// How far a bundle is.
+///
+/// # Errors
+/// The template's reason.
+pub fn export(r: &Report, row: &ExportRow, open: bool, seen: Seen) -> Result<String, askama::Error> {
+    let links = Links::site_of(seen);
+    let body = ExportPage { links, row, open }.render()?;
+    Document { links, r, title: &format!("{} · {}", row.asked, r.organization), body: &body }.render()
 }
 
 /// The page that says whether the service works, and when it does what next.
 ///
 /// # Errors
 /// The template's reason.
-pub fn status(r: &Report, ingest: &str, report: &str) -> Result<String, askama::Error> {
-    let links = Links { form: Form::Site };
+pub fn status(r: &Report, ingest: &str, report: &str, seen: Seen) -> Result<String, askama::Error> {
+    let links = Links::site_of(seen);
     let body = StatusPage { links, r, ingest, report }.render()?;
     Document { links, r, title: &format!("Status · {}", r.organization), body: &body }.render()
 }
@@ -379,6 +539,22 @@ pub fn broken(first_bad: &str, what: &str, intact: u64) -> Result<String, askama
     BrokenPage { first_bad, what, intact }.render()
 }
 
+/// The page on which a token is typed.
+///
+/// # Errors
+/// The template's reason.
+pub fn login(organization: &str, next: &str, wrong: &str) -> Result<String, askama::Error> {
+    LoginPage { organization, next, wrong }.render()
+}
+
+/// A sentence in place of a page.
+///
+/// # Errors
+/// The template's reason.
+pub fn notice(text: &str) -> Result<String, askama::Error> {
+    NoticePage { text }.render()
+}
+
 /// The whole report as files that ask for nothing from outside: `report.html` alone, or, for a large estate, with a page for each
 /// system and each control in the folder [`PAGES`], and an index and a search in `report.html`.
 ///
@@ -386,13 +562,13 @@ pub fn broken(first_bad: &str, what: &str, intact: u64) -> Result<String, askama
 /// The template's reason.
 pub fn document(r: &Report) -> Result<BTreeMap<String, String>, askama::Error> {
     let is_large = r.systems.len() > ONE_FILE;
-    let links = Links { form: if is_large { Form::Front } else { Form::One } };
+    let links = Links::document(if is_large { Form::Front } else { Form::One });
     let zone = Zone::named(&r.timezone);
     let mut files = BTreeMap::new();
     let mut body = First { links, r, trend: charts::trend(r) }.render()?;
     body += &Decisions { links, r }.render()?;
     body += &Systems { links, r }.render()?;
-    let own = Links { form: if is_large { Form::Beside } else { Form::One } };
+    let own = Links::document(if is_large { Form::Beside } else { Form::One });
     let mut page = |body: &mut String, anchor: String, title: &str, part: String| {
         if is_large {
             let title = format!("{title} · {}", r.organization);

@@ -45,6 +45,7 @@ pub fn page(r: &Report, page: &Page) -> Option<Value> {
         Page::Sources => json!({"coverage": r.coverage, "missing": r.missing}),
         Page::Source(name) => json!({"source": r.coverage.iter().find(|c| c.source == *name)?}),
         Page::Exceptions => json!({"exceptions": r.exceptions, "decisions": r.decisions}),
+        Page::Changes => json!({"period": r.period, "changes": r.changes, "restated": r.restated}),
         Page::Integrity => json!({"integrity": r.integrity}),
     };
     Some(as_of(r, said))

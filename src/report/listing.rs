@@ -29,6 +29,8 @@ pub struct Query {
     pub sort: String,
     /// The last row of the page before: `SYSTEM CONTROL`.
     pub after: String,
+    /// Of which earlier assessment; the report that is asked is already of it.
+    pub as_of: String,
 }
 
 /// Orders that can be asked for.
@@ -103,6 +105,7 @@ impl Query {
             ("text", &self.text),
             ("sort", &self.sort),
             ("after", after.unwrap_or_default()),
+            ("as_of", &self.as_of),
         ];
         let said = parts.into_iter().filter(|(_, value)| !value.is_empty());
         let pairs =

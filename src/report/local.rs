@@ -62,6 +62,10 @@ impl Zone {
     pub fn day(&self, t: Time) -> String {
         self.format(t, "%-d %b %Y")
     }
+    /// `2026-11-22`
+    pub fn iso_day(&self, t: Time) -> String {
+        self.format(t, "%Y-%m-%d")
+    }
     /// `22 Nov`
     pub fn short_day(&self, t: Time) -> String {
         self.format(t, "%-d %b")

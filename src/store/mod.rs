@@ -2,6 +2,7 @@
 //!
 //! The commit point is one transaction of `ledger.db` with entries, openings, blobs, tiles and the signed checkpoint.
 
+mod access;
 mod append;
 mod backup;
 mod check;
@@ -11,6 +12,7 @@ mod read;
 mod schema;
 mod state;
 
+pub use access::{Access, Pass};
 pub use append::{Appended, Writer};
 pub use backup::BackupError;
 pub use check::Fold;

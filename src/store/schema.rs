@@ -86,6 +86,13 @@ static STATE: LazyLock<Migrations<'static>> = LazyLock::new(|| {
             "DELETE FROM seen; DELETE FROM own; DELETE FROM latest; DELETE FROM cursor; DELETE FROM delivered; DELETE FROM finding;
              UPDATE folded SET upto = 0;",
         ),
+        // Tokens have roles and an end, and sessions begin with them: those made before have neither, and are made anew.
+        M::up(
+            "DROP TABLE token;
+             CREATE TABLE pass (sha256 TEXT PRIMARY KEY, session_of TEXT, name TEXT NOT NULL, roles TEXT NOT NULL,
+                                created INTEGER NOT NULL, expires INTEGER NOT NULL, mac TEXT NOT NULL) STRICT, WITHOUT ROWID;
+             CREATE UNIQUE INDEX token_name ON pass (name) WHERE session_of IS NULL;",
+        ),
     ])
 });
 

@@ -338,41 +338,6 @@ impl State {
         });
         rows.map_err(failed())?.collect::<Result<_, _>>().map_err(failed())
     }
-
-    /// Access tokens: name, SHA-256 of the token, when made, and a keyed hash over the three.
-    ///
-    /// # Errors
-    /// SQLite's reason.
-    pub fn tokens(&self) -> Result<Vec<[String; 4]>, StoreError> {
-        let failed = || sql("reading tokens");
-        let query = "SELECT name, sha256, created, mac FROM token ORDER BY name";
-        let mut statement = self.0.prepare(query).map_err(failed())?;
-        let rows =
-            statement.query_map([], |r| Ok([r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?])).map_err(failed())?;
-        rows.collect::<Result<_, _>>().map_err(failed())
-    }
-
-    /// Adds or replaces a token.
-    ///
-    /// # Errors
-    /// SQLite's reason.
-    pub fn add_token(&self, row: &[String; 4]) -> Result<(), StoreError> {
-        let query = "INSERT OR REPLACE INTO token (name, sha256, created, mac) VALUES (?1, ?2, ?3, ?4)";
-        self.0
-            .execute(query, (&row[0], &row[1], &row[2], &row[3]))
-            .map(|_| ())
-            .map_err(sql("writing a token"))
-    }
-
-    /// Takes a token away. Whether it was there.
-    ///
-    /// # Errors
-    /// SQLite's reason.
-    pub fn revoke_token(&self, name: &str) -> Result<bool, StoreError> {
-        let gone =
-            self.0.execute("DELETE FROM token WHERE name = ?1", [name]).map_err(sql("revoking a token"))?;
-        Ok(gone > 0)
-    }
 }
 
 fn values(row: Option<&Row<'_>>) -> rusqlite::Result<Option<Vec<Value>>> {

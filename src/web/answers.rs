@@ -1,18 +1,24 @@
-//! Answers from the view model: each page as HTML or JSON, the list of findings also as CSV, and what did not change once.
+//! Answers from the view model: each page as HTML or JSON, lists also as CSV, files, and what did not change once.
 
-use super::{Site, Snapshot, failed, not_found};
+use super::access::{Class, Viewer};
+use super::past::{self, Missing};
+use super::snapshot::View;
+use super::{Site, Snapshot, failed};
 use crate::assessment::RULES;
 use crate::evidence::sha256_hex;
-use crate::report::html::{self, Page};
+use crate::jobs::JobError;
+use crate::report::html::{self, Page, Reader, Seen};
 use crate::report::listing::Query;
-use crate::report::{Report, csv, json};
+use crate::report::{Zone, csv, json};
 use axum::Json;
-use axum::extract::{FromRequestParts, RawQuery, Request, State};
+use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
+use percent_encoding::percent_decode_str;
 use std::convert::Infallible;
+use std::sync::Arc;
 
 /// The form of a page that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,7 +29,7 @@ pub(super) enum Form {
 
 impl Form {
     /// JSON where it stands before HTML among what is accepted; HTML where neither is named.
-    fn accepted(headers: &HeaderMap) -> Form {
+    pub(super) fn accepted(headers: &HeaderMap) -> Form {
         let accepted = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
         let place = |what: &str| accepted.find(what).unwrap_or(usize::MAX);
         if place("application/json") < place("text/html") { Form::Json } else { Form::Html }
@@ -37,102 +43,246 @@ impl<S: Send + Sync> FromRequestParts<S> for Form {
     }
 }
 
-/// Answers from the last assessment, or says why there is none.
-fn ready(site: &Site, answer: impl FnOnce(&Report) -> Response) -> Response {
-    match &*site.get() {
-        Snapshot::Broken { page, .. } => {
-            (StatusCode::SERVICE_UNAVAILABLE, Html(page.clone())).into_response()
-        }
-        Snapshot::Empty => (StatusCode::SERVICE_UNAVAILABLE, "No assessment was made yet.\n").into_response(),
-        Snapshot::Ready { report, .. } => answer(report),
-    }
+/// A sentence in place of a page: who asked gets it in the form they read.
+#[derive(Clone)]
+pub(super) struct Said(pub String);
+
+pub(super) fn said(status: StatusCode, text: &str) -> Response {
+    let mut response = (status, format!("{text}\n")).into_response();
+    response.extensions_mut().insert(Said(text.to_owned()));
+    response
 }
 
-pub(super) async fn page(State(site): State<Site>, page: Page, form: Form) -> Response {
-    ready(&site, |report| match form {
-        Form::Json => json::page(report, &page).map_or_else(not_found, |said| Json(said).into_response()),
-        Form::Html => match html::page(report, &page) {
-            Ok(Some(text)) => Html(text).into_response(),
-            Ok(None) => not_found(),
-            Err(e) => failed(&e),
-        },
-    })
-}
-
-/// The page of one thing, by its id; `.json` after it asks for that form.
-pub(super) async fn one(site: State<Site>, of: super::PageOf, id: String, form: Form) -> Response {
-    match id.strip_suffix(".json") {
-        Some(id) => page(site, of(id.to_owned()), Form::Json).await,
-        None => page(site, of(id), form).await,
-    }
-}
-
-/// What a query asks for, or why that cannot be answered.
-fn asked(query: RawQuery) -> Result<Query, String> {
-    let uri =
-        format!("/?{}", query.0.unwrap_or_default()).parse().map_err(|_| "it is no address".to_owned())?;
-    let known = "team, level, status, control, system, text, sort and after can be told, each once";
-    let axum::extract::Query(asked): axum::extract::Query<Query> =
-        axum::extract::Query::try_from_uri(&uri).map_err(|_| known.to_owned())?;
-    asked.fault().map_or(Ok(asked), Err)
+pub(super) fn not_found() -> Response {
+    said(StatusCode::NOT_FOUND, "There is no such page in this report.")
 }
 
 fn refused(why: &str) -> Response {
-    (StatusCode::BAD_REQUEST, format!("This cannot be asked: {why}.\n")).into_response()
+    said(StatusCode::BAD_REQUEST, &format!("This cannot be asked: {why}."))
 }
 
-pub(super) async fn findings(State(site): State<Site>, query: RawQuery, form: Form) -> Response {
-    let asked = match asked(query) {
-        Ok(asked) => asked,
-        Err(why) => return refused(&why),
+/// A part of a query, decoded; none when it is not there.
+pub(super) fn asked_for(uri: &Uri, name: &str) -> Option<String> {
+    let pairs = uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    let value = pairs.filter(|(n, _)| *n == name).map(|(_, value)| value.replace('+', " ")).next()?;
+    Some(percent_decode_str(&value).decode_utf8_lossy().into_owned()).filter(|v| !v.is_empty())
+}
+
+/// The report that answers, as who asks may see it: of the last assessment, or of the one that `as_of` names.
+pub(super) struct Shown {
+    pub view: Arc<View>,
+    pub seen: Seen,
+}
+
+impl FromRequestParts<Site> for Shown {
+    type Rejection = Response;
+    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Shown, Response> {
+        let viewer = parts.extensions.get::<Viewer>().cloned().ok_or_else(not_found)?;
+        let zone = Zone::named(&site.desk.config.timezone);
+        let time =
+            |name, end| asked_for(&parts.uri, name).map(|text| past::time(&text, &zone, end)).transpose();
+        let as_of = asked_for(&parts.uri, "as_of").map(|text| past::as_of(&text, &zone)).transpose();
+        let as_of = as_of.map_err(|why| refused(&format!("as_of {why}")))?;
+        let from = time("from", false).map_err(|why| refused(&format!("from {why}")))?;
+        let to = time("to", true).map_err(|why| refused(&format!("to {why}")))?;
+        if from.zip(to).is_some_and(|(from, to)| from >= to) {
+            return Err(refused("from is not before to"));
+        }
+        let spans = parts.uri.path().starts_with("/changes").then_some(from).flatten();
+        let asked = as_of.or_else(|| to.map(crate::jobs::AsOf::Time));
+        shown(site, &viewer, asked, spans).await
+    }
+}
+
+async fn shown(
+    site: &Site,
+    viewer: &Viewer,
+    asked: Option<crate::jobs::AsOf>,
+    from: Option<crate::evidence::Time>,
+) -> Result<Shown, Response> {
+    let reader = if viewer.team().is_some() { Reader::Team } else { Reader::Auditor };
+    let present = site.get();
+    let ready = match &*present {
+        Snapshot::Ready(ready) => ready,
+        other => return Err(unready(other)),
     };
-    ready(&site, |report| match form {
-        Form::Json => Json(json::findings(report, &asked)).into_response(),
-        Form::Html => match html::findings(report, &asked) {
-            Ok(text) => Html(text).into_response(),
+    let none = || {
+        let team = viewer.team().unwrap_or_default();
+        said(StatusCode::NOT_FOUND, &format!("Team {team} has no system in this report."))
+    };
+    if asked.is_none() && from.is_none() {
+        let view = ready.seen_by(viewer.team()).ok_or_else(none)?;
+        return Ok(Shown { view, seen: Seen { as_of: None, reader } });
+    }
+    let asked = asked.unwrap_or(crate::jobs::AsOf::Size(ready.whole.report.as_of.size));
+    let (size, made) = site.past.get(&site.desk, asked, from).await.map_err(missing)?;
+    let view = made.seen_by(viewer.team()).ok_or_else(none)?;
+    let as_of = (size != ready.whole.report.as_of.size).then_some(size);
+    Ok(Shown { view, seen: Seen { as_of, reader } })
+}
+
+/// Why there is no report.
+pub(super) fn unready(snapshot: &Snapshot) -> Response {
+    match snapshot {
+        Snapshot::Broken { page, .. } => {
+            (StatusCode::SERVICE_UNAVAILABLE, Html(page.clone())).into_response()
+        }
+        _ => said(StatusCode::SERVICE_UNAVAILABLE, "No assessment was made yet."),
+    }
+}
+
+fn missing(why: Missing) -> Response {
+    match why {
+        Missing::Later => {
+            let text = "This report is being made from the record, which is checked again for it. The page asks again by itself.";
+            let mut response = said(StatusCode::ACCEPTED, text);
+            response.headers_mut().insert("refresh", HeaderValue::from_static("5"));
+            response
+        }
+        Missing::NoSuch(why) => said(StatusCode::NOT_FOUND, &format!("There is no such report: {why}.")),
+        Missing::Failed(why) => failed(&why),
+    }
+}
+
+pub(super) fn made(page: Result<String, askama::Error>) -> Response {
+    page.map_or_else(|e| failed(&e), |text| Html(text).into_response())
+}
+
+pub(super) async fn page(shown: Shown, page: Page, form: Form) -> Response {
+    let report = &shown.view.report;
+    match form {
+        Form::Json => json::page(report, &page).map_or_else(not_found, |said| Json(said).into_response()),
+        Form::Html => match html::page(report, &page, shown.seen) {
+            Ok(None) => not_found(),
+            Ok(Some(text)) => made(Ok(text)),
             Err(e) => failed(&e),
         },
-    })
+    }
+}
+
+/// The page of one thing, by its id; `.json` after it asks for that form.
+pub(super) async fn one(shown: Shown, of: super::PageOf, id: String, form: Form) -> Response {
+    match id.strip_suffix(".json") {
+        Some(id) => page(shown, of(id.to_owned()), Form::Json).await,
+        None => page(shown, of(id), form).await,
+    }
+}
+
+/// What a query asks for.
+pub(super) struct Asked(Query);
+
+impl<S: Send + Sync> FromRequestParts<S> for Asked {
+    type Rejection = Response;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Asked, Response> {
+        let known = "team, level, status, control, system, source, text, sort, after and as_of can be told, each once";
+        let asked: Result<axum::extract::Query<Query>, _> = axum::extract::Query::try_from_uri(&parts.uri);
+        let axum::extract::Query(asked) = asked.map_err(|_| refused(known))?;
+        match asked.fault() {
+            Some(why) => Err(refused(&why)),
+            None => Ok(Asked(asked)),
+        }
+    }
+}
+
+pub(super) async fn findings(shown: Shown, Asked(query): Asked, form: Form) -> Response {
+    let report = &shown.view.report;
+    match form {
+        Form::Json => Json(json::findings(report, &query)).into_response(),
+        Form::Html => made(html::findings(report, &query, shown.seen)),
+    }
 }
 
 /// All findings that are asked for, a row per unit.
-pub(super) async fn findings_csv(State(site): State<Site>, query: RawQuery) -> Response {
-    let asked = match asked(query) {
-        Ok(asked) => asked,
-        Err(why) => return refused(&why),
-    };
-    ready(&site, |report| {
-        let text = csv::findings(asked.rows(report).into_iter().map(|row| row.finding));
-        let head = [
-            (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
-            (header::CONTENT_DISPOSITION, "attachment; filename=\"findings.csv\""),
-        ];
-        (head, text).into_response()
-    })
+pub(super) async fn findings_csv(shown: Shown, Asked(query): Asked) -> Response {
+    let text = csv::findings(query.rows(&shown.view.report).into_iter().map(|row| row.finding));
+    attached("findings.csv", text.into())
 }
 
-/// Answers 304 to who has what is asked for already: the same as-of, address, form and version of the program (RFC 9110, 8.8.3).
+/// A file with its type, to be kept.
+pub(super) fn attached(name: &str, bytes: axum::body::Bytes) -> Response {
+    let head = [
+        (header::CONTENT_TYPE, media_type(name).to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+    ];
+    (head, bytes).into_response()
+}
+
+pub(super) fn media_type(name: &str) -> &'static str {
+    match name.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("html") => "text/html; charset=utf-8",
+        Some("pdf") => "application/pdf",
+        Some("csv") => "text/csv; charset=utf-8",
+        Some("json") => "application/json",
+        Some("zip") => "application/zip",
+        _ => "application/octet-stream",
+    }
+}
+
+/// A file of the report, or a page of the document of a large estate.
+pub(super) async fn file(State(site): State<Site>, shown: Shown, name: String) -> Response {
+    let (desk, view) = (Arc::clone(&site.desk), Arc::clone(&shown.view));
+    let asked = name.clone();
+    let found = tokio::task::spawn_blocking(move || view.file(&desk, &asked)).await;
+    let bytes = match found.map_err(|e| JobError::Render(e.to_string())) {
+        Ok(Ok(Some(bytes))) => bytes,
+        Ok(Ok(None)) => return not_found(),
+        Ok(Err(e)) | Err(e) => return failed(&e),
+    };
+    let mut response = ([(header::CONTENT_TYPE, media_type(&name))], bytes).into_response();
+    // The document of a large estate has a script: the search of its index.
+    let policy = format!("{}; frame-ancestors 'none'", html::search_policy());
+    if name.ends_with(".html")
+        && let Ok(policy) = HeaderValue::from_str(&policy)
+    {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+pub(super) async fn beside(site: State<Site>, shown: Shown, Path(name): Path<String>) -> Response {
+    if !name.ends_with(".html") {
+        return not_found();
+    }
+    file(site, shown, format!("{}/{name}", html::PAGES)).await
+}
+
+/// Answers 304 to who has what is asked for already: the same last as-of, address, form, rights and version of the program (RFC 9110,
+/// 8.8.3).
 pub(super) async fn unchanged(State(site): State<Site>, request: Request, next: Next) -> Response {
-    let Snapshot::Ready { report, .. } = &*site.get() else { return next.run(request).await };
+    let root = match &*site.get() {
+        Snapshot::Ready(ready) => ready.whole.report.as_of.root.clone(),
+        _ => return next.run(request).await,
+    };
     let form = Form::accepted(request.headers());
-    let digest =
-        sha256_hex(format!("{}\n{}\n{form:?}\n{RULES}", report.as_of.root, request.uri()).as_bytes());
+    let team = request.extensions().get::<Viewer>().and_then(Viewer::team).map(str::to_owned);
+    let digest = sha256_hex(format!("{root}\n{}\n{form:?}\n{team:?}\n{RULES}", request.uri()).as_bytes());
     let tag = format!("\"{}\"", &digest[..32]);
     let known = request.headers().get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok());
     let has_it =
         known.is_some_and(|known| known.split(',').any(|k| k.trim().trim_start_matches("W/") == tag));
-    // What the time of day changes is made anew.
-    let is_status = request.uri().path() == "/status";
-    if has_it && !is_status {
+    if has_it {
         return StatusCode::NOT_MODIFIED.into_response();
     }
     let mut response = next.run(request).await;
-    if response.status().is_success()
-        && !is_status
+    if response.status() == StatusCode::OK
         && let Ok(tag) = HeaderValue::from_str(&tag)
     {
         response.headers_mut().insert(header::ETAG, tag);
         response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
+    }
+    response
+}
+
+/// Notes that somebody looked, when they were shown what they asked for.
+pub(super) async fn noted(
+    State((site, class)): State<(Site, Class)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let viewer = request.extensions().get::<Viewer>().cloned();
+    let response = next.run(request).await;
+    if let Some(viewer) = viewer.filter(|_| response.status().is_success()) {
+        site.viewed.note(&viewer, class, site.desk.clock.now());
     }
     response
 }

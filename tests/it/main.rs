@@ -29,6 +29,7 @@ mod policies;
 mod properties;
 mod recordings;
 mod refusals;
+mod roles;
 mod samples;
 mod scenarios;
 mod seeds;

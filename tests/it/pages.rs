@@ -43,6 +43,15 @@ impl Served {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// The reply under another name of the host.
+    pub(crate) fn as_host(&self, host: &str, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
     /// What a browser makes of a page.
     fn browse(&self, path: &str) -> String {
         let profile = tempfile::tempdir().unwrap();
@@ -108,7 +117,7 @@ fn an_auditor_walks_from_the_first_page_to_the_evidence() {
 }
 
 /// The body of a reply, as JSON.
-fn said(reply: &str) -> serde_json::Value {
+pub(crate) fn said(reply: &str) -> serde_json::Value {
     let body = reply.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
     serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: {reply}"))
 }
@@ -223,7 +232,7 @@ fn findings_are_asked_for_by_an_address_and_every_count_leads_to_what_it_counts(
 fn a_token_is_asked_for_and_a_forged_one_is_not_believed() {
     let world = lived_copy();
     let token = stdout(&world.run(&["token", "add", "auditor"])).trim().to_owned();
-    let forged = "INSERT INTO token VALUES ('evil', 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad', '2026', 'x');";
+    let forged = "INSERT INTO pass VALUES ('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad', NULL, 'evil', '[\"auditor\"]', 0, 9000000000000, 'x');";
     world.sql("var/state.db", forged);
     let served = Served::start(&world, "auth = \"token\"\n");
     assert!(served.get("/", "").starts_with("HTTP/1.1 401"));

@@ -307,7 +307,8 @@ impl Facts {
             | Kind::ReportIssued
             | Kind::MailQueued
             | Kind::MailSent
-            | Kind::ExportMade => self.own.fold(placed),
+            | Kind::ExportMade
+            | Kind::AccessViewed => self.own.fold(placed),
         }
     }
 

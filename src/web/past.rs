@@ -1,0 +1,137 @@
+//! Assessments of the past that somebody asked for: the last few are kept. Each is made from a record that is checked again, one
+//! at a time, and goes on when nobody waits any more.
+
+use super::snapshot::{Assessed, assessed};
+use crate::evidence::Time;
+use crate::jobs::{AsOf, Desk, JobError, Judged, resolve};
+use crate::report::{Scope, Zone};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// How many are kept.
+const KEPT: usize = 4;
+/// How long an answer waits for one to be made.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Size of the as-of, and from when on changes are told.
+type Key = (u64, Option<Time>);
+type Made = Result<Arc<Assessed>, Missing>;
+
+/// Why there is none.
+#[derive(Clone, Debug)]
+pub(super) enum Missing {
+    /// It is being made.
+    Later,
+    /// What was asked for is no as-of; why.
+    NoSuch(String),
+    /// It cannot be made; why, for the log.
+    Failed(String),
+}
+
+impl Missing {
+    fn of(e: JobError) -> Missing {
+        match e {
+            JobError::AsOf(why) => Missing::NoSuch(why),
+            e => Missing::Failed(crate::sources::told(&e)),
+        }
+    }
+}
+
+/// One that is made once, whoever waits for it.
+#[derive(Default)]
+struct Cell {
+    made: OnceLock<Made>,
+    is_begun: AtomicBool,
+    done: Notify,
+}
+
+/// Those that are kept.
+#[derive(Default)]
+pub(super) struct Past(Mutex<VecDeque<(Key, Arc<Cell>)>>);
+
+/// One at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
+impl Past {
+    fn cell(&self, key: Key) -> Arc<Cell> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // What failed is tried again.
+        all.retain(|(_, cell)| !matches!(cell.made.get(), Some(Err(_))));
+        let held = all.iter().position(|(k, _)| *k == key).and_then(|i| all.remove(i));
+        let held = held.unwrap_or_else(|| (key, Arc::default()));
+        all.push_back(held.clone());
+        while all.len() > KEPT {
+            all.pop_front();
+        }
+        held.1
+    }
+
+    /// The assessment that answers, with the size of its as-of.
+    pub(super) async fn get(
+        &self,
+        desk: &Arc<Desk>,
+        as_of: AsOf,
+        from: Option<Time>,
+    ) -> Result<(u64, Arc<Assessed>), Missing> {
+        let resolving = Arc::clone(desk);
+        let found = blocking(move || resolve(&resolving, &resolving.store()?, &as_of));
+        let size = found.await?;
+        let (cell, desk) = (self.cell((size, from)), Arc::clone(desk));
+        if !cell.is_begun.swap(true, Ordering::SeqCst) {
+            let cell = Arc::clone(&cell);
+            tokio::task::spawn_blocking(move || {
+                let _ = cell.made.set(make(&desk, size, from).map_err(Missing::of));
+                cell.done.notify_waiters();
+            });
+        }
+        let done = cell.done.notified();
+        if cell.made.get().is_none() {
+            let _ = tokio::time::timeout(PATIENCE, done).await;
+        }
+        let made = cell.made.get().cloned().unwrap_or(Err(Missing::Later));
+        made.map(|made| (size, made))
+    }
+}
+
+fn make(desk: &Desk, size: u64, from: Option<Time>) -> Result<Arc<Assessed>, JobError> {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let store = desk.store()?;
+    let judged = Judged::of(desk, &store, size)?;
+    assessed(desk, &store, &judged, &Scope { from, ..Scope::default() }).map(Arc::new)
+}
+
+async fn blocking<T: Send + 'static>(
+    f: impl FnOnce() -> Result<T, JobError> + Send + 'static,
+) -> Result<T, Missing> {
+    match tokio::task::spawn_blocking(f).await {
+        Ok(done) => done.map_err(Missing::of),
+        Err(e) => Err(Missing::Failed(e.to_string())),
+    }
+}
+
+/// A size, a time, or a day, which means its end.
+///
+/// # Errors
+/// What it is not.
+pub(super) fn as_of(text: &str, zone: &Zone) -> Result<AsOf, String> {
+    if let Ok(size) = text.trim().parse() {
+        return Ok(AsOf::Size(size));
+    }
+    time(text, zone, true).map(AsOf::Time)
+}
+
+/// A time, or the beginning or end of a day.
+///
+/// # Errors
+/// What it is not.
+pub(super) fn time(text: &str, zone: &Zone, end: bool) -> Result<Time, String> {
+    match (zone.of_day(text), text.trim().parse::<Time>()) {
+        (Ok((_, next)), _) if end => Ok(next.plus_millis(-1)),
+        (Ok((begin, _)), _) => Ok(begin),
+        (_, Ok(time)) => Ok(time),
+        _ => Err(format!("{text:?} is no size, no day (2026-11-22) and no time (RFC 3339)")),
+    }
+}

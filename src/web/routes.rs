@@ -1,0 +1,166 @@
+//! All routes, each with what it needs of who asks: the router is made from this table, and so is the table of roles in the tests.
+
+use super::access::{self, Class, Need};
+use super::answers::{self, Asked, Form, Said, Shown};
+use super::{PageOf, Site, entry, exports, service, webhooks};
+use crate::report::html::{self, Page};
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use axum::{Json, Router};
+use serde_json::json;
+
+/// A route.
+struct Route {
+    method: &'static str,
+    path: String,
+    need: Need,
+    /// What looking at it counts as; none where nothing of the record is shown.
+    class: Option<Class>,
+    answer: MethodRouter<Site>,
+}
+
+fn shown(path: &str, need: Need, class: Class, answer: MethodRouter<Site>) -> Route {
+    Route { method: "GET", path: path.to_owned(), need, class: Some(class), answer }
+}
+
+fn open(method: &'static str, path: &str, need: Need, answer: MethodRouter<Site>) -> Route {
+    Route { method, path: path.to_owned(), need, class: None, answer }
+}
+
+/// Every page is JSON too: with `.json` after its path, or where `Accept` asks for that.
+fn pages() -> Vec<Route> {
+    let all = [
+        ("/", Page::First),
+        ("/decisions", Page::Decisions),
+        ("/systems", Page::Systems),
+        ("/controls", Page::Controls),
+        ("/sources", Page::Sources),
+        ("/exceptions", Page::Exceptions),
+        ("/integrity", Page::Integrity),
+        ("/changes", Page::Changes),
+    ];
+    let one: [(&str, PageOf); 3] =
+        [("/systems/{id}", Page::System), ("/controls/{id}", Page::Control), ("/sources/{id}", Page::Source)];
+    let mut routes = Vec::new();
+    for (path, page) in all {
+        let name = if path == "/" { "/first.json".to_owned() } else { format!("{path}.json") };
+        let as_json = page.clone();
+        let either = get(move |s: Shown, form: Form| answers::page(s, page.clone(), form));
+        routes.push(shown(path, Need::Read, Class::Pages, either));
+        let json = get(move |s: Shown| answers::page(s, as_json.clone(), Form::Json));
+        routes.push(shown(&name, Need::Read, Class::Pages, json));
+    }
+    for (path, page) in one {
+        let answer = get(move |s: Shown, Path(id): Path<String>, form: Form| answers::one(s, page, id, form));
+        routes.push(shown(path, Need::Read, Class::Pages, answer));
+    }
+    routes
+}
+
+fn files() -> Vec<Route> {
+    let names =
+        ["report.html", "report.pdf", "report.json", "report.csv", "report.oscal.json", "report.ocsf.json"];
+    let file = |name: &'static str| {
+        let answer = get(move |site: State<Site>, s: Shown| answers::file(site, s, name.to_owned()));
+        shown(&format!("/{name}"), Need::Read, Class::Files, answer)
+    };
+    names.into_iter().map(file).collect()
+}
+
+fn routes() -> Vec<Route> {
+    let json = get(|s: Shown, q: Asked| answers::findings(s, q, Form::Json));
+    let mut all = pages();
+    all.extend(files());
+    all.extend([
+        shown("/findings", Need::Read, Class::Pages, get(answers::findings)),
+        shown("/findings.json", Need::Read, Class::Pages, json),
+        shown("/findings.csv", Need::Read, Class::Files, get(answers::findings_csv)),
+        shown("/pages/{name}", Need::Read, Class::Files, get(answers::beside)),
+        shown("/entries/{seq}", Need::Read, Class::Entries, get(entry::page)),
+        open("GET", "/exports", Need::Whole, get(exports::list)),
+        open("POST", "/exports", Need::Whole, post(exports::wish)),
+        open("GET", "/exports/{id}", Need::Whole, get(exports::one)),
+        Route {
+            class: Some(Class::Exports),
+            ..open("GET", "/exports/{id}/bundle.zip", Need::Whole, get(exports::bundle))
+        },
+        open("GET", "/status", Need::Service, get(service::status)),
+        open("GET", "/healthz", Need::Nothing, get(service::health)),
+        open("GET", "/login", Need::Nothing, get(access::form)),
+        open("POST", "/login", Need::Nothing, post(access::begin)),
+        open("POST", "/logout", Need::Nothing, post(access::leave)),
+        open("POST", "/webhooks/terraform/{source}", Need::Nothing, post(webhooks::receive)),
+    ]);
+    all
+}
+
+/// Method, path and need of every route.
+pub fn table() -> Vec<(&'static str, String, Need)> {
+    routes().into_iter().map(|r| (r.method, r.path, r.need)).collect()
+}
+
+/// The router over a site.
+pub fn router(site: Site) -> Router {
+    let mut router = Router::new();
+    for Route { path, need, class, mut answer, .. } in routes() {
+        if let Some(class) = class {
+            answer = answer
+                .layer(middleware::from_fn_with_state(site.clone(), answers::unchanged))
+                .layer(middleware::from_fn_with_state((site.clone(), class), answers::noted));
+        }
+        let guard = middleware::from_fn_with_state((site.clone(), need), access::guard);
+        router = router.route(&path, answer.layer(guard));
+    }
+    router
+        .fallback(async || answers::not_found())
+        .method_not_allowed_fallback(async || {
+            answers::said(axum::http::StatusCode::METHOD_NOT_ALLOWED, "This is not done here.")
+        })
+        .layer(middleware::from_fn_with_state(site.clone(), access::limited))
+        .layer(middleware::from_fn(dressed))
+        .with_state(site)
+}
+
+/// Gives a sentence in place of a page the form that was asked for, and every reply its headers: nothing but our own inline style
+/// may be loaded, no page may be framed.
+async fn dressed(request: Request, next: Next) -> Response {
+    let form = Form::accepted(request.headers());
+    let path = request.uri().path().to_owned();
+    let accepts_html = request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|v| v.to_str().ok())
+        .is_some_and(|accepted| accepted.contains("text/html"));
+    let mut response = next.run(request).await;
+    if let Some(Said(text)) = response.extensions().get::<Said>().cloned() {
+        let (parts, plain) = response.into_parts();
+        let body = if form == Form::Json || path.ends_with(".json") {
+            Some(Json(json!({ "error": text })).into_response())
+        } else if accepts_html {
+            html::notice(&text).ok().map(|page| Html(page).into_response())
+        } else {
+            None
+        };
+        response = Response::from_parts(parts, plain);
+        if let Some(body) = body {
+            let content_type = body.headers().get(header::CONTENT_TYPE).cloned();
+            *response.body_mut() = body.into_body();
+            response.headers_mut().remove(header::CONTENT_LENGTH);
+            content_type.map(|value| response.headers_mut().insert(header::CONTENT_TYPE, value));
+        }
+    }
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+    let set = [
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "private, no-cache"),
+    ];
+    for (name, value) in set {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}

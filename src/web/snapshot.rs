@@ -1,0 +1,196 @@
+//! What pages are made from: the last assessment, or an earlier one, as everybody sees it who may.
+
+use crate::evidence::Kind;
+use crate::jobs::{self, AsOf, Desk, JobError, Judged, resolve};
+use crate::report::html;
+use crate::report::{Report, Scope};
+use crate::store::Store;
+use axum::body::Bytes;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Everything that pages are made from.
+pub enum Snapshot {
+    /// Nothing was assessed yet.
+    Empty,
+    /// The last assessment.
+    Ready(Assessed),
+    /// The record does not verify: one page stands for all.
+    Broken {
+        /// What does not hold.
+        first_bad: String,
+        /// The page.
+        page: String,
+    },
+}
+
+/// An assessment, as an auditor sees it and as each team does.
+pub struct Assessed {
+    /// Of the whole estate.
+    pub(super) whole: Arc<View>,
+    /// Of the systems of each team.
+    teams: BTreeMap<String, Arc<View>>,
+}
+
+/// A report that pages are made from.
+pub struct View {
+    /// The view model.
+    pub(super) report: Report,
+    /// Files as they are handed out; a form that is not among them is made when it is asked for.
+    files: Mutex<BTreeMap<String, Bytes>>,
+    /// Of a team: entries that its verdicts alone cite. None where everything is seen.
+    own: Option<BTreeSet<u64>>,
+}
+
+/// Kinds that speak of one thing of one system. Others name more: audits, flow logs, what a source was asked.
+const OF_ONE: [Kind; 24] = [
+    Kind::GatekeeperViolation,
+    Kind::KubernetesWorkload,
+    Kind::SentinelRun,
+    Kind::SentinelOutcome,
+    Kind::SentinelOverride,
+    Kind::TerraformResource,
+    Kind::ArtifactVersion,
+    Kind::ArtifactDeleteMarker,
+    Kind::ArtifactTags,
+    Kind::ArtifactDetail,
+    Kind::ArtifactHash,
+    Kind::ArtifactManifest,
+    Kind::RegisterSystem,
+    Kind::RegisterDecision,
+    Kind::RegisterRiskAssessment,
+    Kind::RegisterException,
+    Kind::RegisterStatement,
+    Kind::RegisterOversight,
+    Kind::RegisterChange,
+    Kind::RegisterCorrectiveAction,
+    Kind::RegisterIncident,
+    Kind::AssessmentRiskLevel,
+    Kind::AssessmentFinding,
+    Kind::GatekeeperAdmission,
+];
+
+impl View {
+    fn of(report: Report, own: Option<BTreeSet<u64>>) -> View {
+        View { report, files: Mutex::default(), own }
+    }
+
+    /// Whether an entry is shown: everything below the as-of, or, to a team, what is of its systems alone.
+    pub(super) fn shows(&self, seq: u64, kind: Kind) -> bool {
+        self.own.as_ref().is_none_or(|own| own.contains(&seq) && OF_ONE.contains(&kind))
+    }
+
+    /// A file of the report; none when there is no such form.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub(super) fn file(&self, desk: &Desk, name: &str) -> Result<Option<Bytes>, JobError> {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bytes) = files.get(name) {
+            return Ok(Some(bytes.clone()));
+        }
+        let Some(format) = jobs::format_of(name) else { return Ok(None) };
+        let (made, lacks) = jobs::forms(desk, &self.report, &[format.to_owned()])?;
+        files.extend(made.into_iter().map(|(name, bytes)| (name, Bytes::from(bytes))));
+        match files.get(name) {
+            Some(bytes) => Ok(Some(bytes.clone())),
+            None if lacks.is_empty() => Ok(None),
+            None => Err(JobError::Render(lacks.join("; "))),
+        }
+    }
+}
+
+impl Snapshot {
+    /// The pages of an assessment.
+    ///
+    /// # Errors
+    /// The store's reason; an output that cannot be made.
+    pub fn of(desk: &Desk, store: &Store, judged: &Judged) -> Result<Snapshot, JobError> {
+        assessed(desk, store, judged, &Scope::default()).map(Snapshot::Ready)
+    }
+
+    /// What stands in place of all pages over a record that does not verify.
+    ///
+    /// # Errors
+    /// The page cannot be made.
+    pub fn broken(broken: &jobs::BrokenRecord) -> Result<Snapshot, JobError> {
+        let b = &broken.0;
+        let page = html::broken(&b.first_bad, &b.what, b.intact_up_to)
+            .map_err(|e| JobError::Render(e.to_string()))?;
+        Ok(Snapshot::Broken { first_bad: b.first_bad.clone(), page })
+    }
+}
+
+/// The report of an assessment from a time on, for everybody who may see a part of it.
+pub(super) fn assessed(
+    desk: &Desk,
+    store: &Store,
+    judged: &Judged,
+    scope: &Scope,
+) -> Result<Assessed, JobError> {
+    let report = judged.report(store, scope)?;
+    let own = if desk.config.web.asks() { own(&report) } else { BTreeMap::new() };
+    let mut teams = BTreeMap::new();
+    for (team, entries) in own {
+        let scope = Scope { team: Some(team.clone()), ..scope.clone() };
+        let view = View::of(judged.report(store, &scope)?, Some(entries));
+        teams.insert(team, Arc::new(view));
+    }
+    let whole = View::of(report, None);
+    if scope.from.is_none() {
+        // As it was issued, where that was kept.
+        let formats = ["html", "pdf", "json"].map(str::to_owned);
+        if let Some(issued) = jobs::as_issued(desk, store, judged.size(), &formats)? {
+            let files = issued.files.into_iter().map(|(name, bytes)| (name, Bytes::from(bytes)));
+            *whole.files.lock().unwrap_or_else(PoisonError::into_inner) = files.collect();
+        }
+    }
+    Ok(Assessed { whole: Arc::new(whole), teams })
+}
+
+/// The entries that verdicts on the systems of one team alone cite, for each team.
+fn own(report: &Report) -> BTreeMap<String, BTreeSet<u64>> {
+    let cited = |finding: &crate::report::model::Finding| -> Vec<u64> {
+        finding.units.iter().flat_map(|u| u.evidence.iter().map(|e| e.seq)).collect()
+    };
+    let mut of: BTreeMap<u64, Option<&str>> =
+        report.estate_findings.iter().flat_map(cited).map(|seq| (seq, None)).collect();
+    for system in &report.systems {
+        for seq in system.findings.iter().flat_map(cited) {
+            let team = of.entry(seq).or_insert(Some(&system.team));
+            *team = team.filter(|team| *team == system.team);
+        }
+    }
+    let mut own: BTreeMap<String, BTreeSet<u64>> =
+        report.systems.iter().map(|s| (s.team.clone(), BTreeSet::new())).collect();
+    for (seq, team) in of {
+        if let Some(entries) = team.and_then(|team| own.get_mut(team)) {
+            entries.insert(seq);
+        }
+    }
+    own
+}
+
+impl Assessed {
+    /// What the systems of a team come to, or the whole estate; none for a team that has no system.
+    pub(super) fn seen_by(&self, team: Option<&str>) -> Option<Arc<View>> {
+        team.map_or_else(|| Some(&self.whole), |team| self.teams.get(team)).cloned()
+    }
+}
+
+/// Checks the record and makes the pages of its last assessment.
+///
+/// # Errors
+/// The store's reason; an output that cannot be made. A broken record is a snapshot.
+pub fn load(desk: &Desk, store: &Store) -> Result<Snapshot, JobError> {
+    let size = match resolve(desk, store, &AsOf::Latest) {
+        Ok(size) => size,
+        Err(JobError::AsOf(_)) => return Ok(Snapshot::Empty),
+        Err(e) => return Err(e),
+    };
+    match Judged::of(desk, store, size) {
+        Ok(judged) => Snapshot::of(desk, store, &judged),
+        Err(JobError::Broken(b)) => Snapshot::broken(&b),
+        Err(e) => Err(e),
+    }
+}
