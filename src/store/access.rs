@@ -64,7 +64,7 @@ impl Access {
     /// Writes a pass.
     ///
     /// # Errors
-    /// SQLite's reason; a token of that name is there.
+    /// SQLite's reason.
     pub fn add(&self, p: &Pass) -> Result<(), StoreError> {
         let query = format!("INSERT INTO pass ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
         let (created, expires) = (p.created.millis(), p.expires.millis());

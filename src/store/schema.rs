@@ -90,8 +90,7 @@ static STATE: LazyLock<Migrations<'static>> = LazyLock::new(|| {
         M::up(
             "DROP TABLE token;
              CREATE TABLE pass (sha256 TEXT PRIMARY KEY, session_of TEXT, name TEXT NOT NULL, roles TEXT NOT NULL,
-                                created INTEGER NOT NULL, expires INTEGER NOT NULL, mac TEXT NOT NULL) STRICT, WITHOUT ROWID;
-             CREATE UNIQUE INDEX token_name ON pass (name) WHERE session_of IS NULL;",
+                                created INTEGER NOT NULL, expires INTEGER NOT NULL, mac TEXT NOT NULL) STRICT, WITHOUT ROWID;",
         ),
     ])
 });
