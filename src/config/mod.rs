@@ -359,7 +359,7 @@ pub enum WebAuth {
     /// Everybody on this machine.
     #[default]
     None,
-    /// Holders of a token, as password of HTTP basic authentication or as bearer.
+    /// Holders of a token (`actledger token add`): typed once in a browser, or as bearer.
     Token,
 }
 

@@ -14,6 +14,7 @@ mod crash;
 mod declared;
 mod delivery;
 mod demo;
+mod exports;
 mod flow_logs;
 mod fuzz_corpus;
 mod gatekeeper;

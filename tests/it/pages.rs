@@ -43,6 +43,18 @@ impl Served {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// Head and body of a reply, the body as it came.
+    pub(crate) fn bytes(&self, path: &str, header: &str) -> (String, Vec<u8>) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let head = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
+        write!(stream, "{head}{header}\r\n").unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        let end = bytes.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
+        let body = bytes.split_off(end + 4);
+        (String::from_utf8_lossy(&bytes).into_owned(), body)
+    }
+
     /// The reply under another name of the host.
     pub(crate) fn as_host(&self, host: &str, path: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
