@@ -9,6 +9,7 @@ use crate::evidence::record::AssessmentRun;
 use crate::ledger::entry::Placed;
 use crate::ledger::tree::Frontier;
 use crate::ledger::{Intact, verify};
+use crate::report::exhibit::Aliases;
 use crate::report::{Report, Scope, Source, build};
 use crate::store::{Anew, Store};
 
@@ -94,6 +95,11 @@ impl Judged {
     /// Size of the as-of.
     pub fn size(&self) -> u64 {
         self.folded.edge.size()
+    }
+
+    /// Aliases of people.
+    pub fn aliases(&self) -> &Aliases {
+        &self.folded.facts.aliases
     }
 
     /// The view model of a part of it.

@@ -1,6 +1,7 @@
 //! HTML pages. Templates place what the view model says.
 
 use super::charts::{self, Chart};
+use super::exhibit::Exhibit;
 use super::listing::{self, Listing, Query};
 use super::local::Zone;
 use super::model::{Control, Coverage, Finding, NO_TEAM, Report, System};
@@ -220,7 +221,7 @@ page!(ExportsPage "exports.html" { r: &'a Report, wish: &'a Wish, rows: &'a [Exp
 page!(ExportPage "export.html" { row: &'a ExportRow, open: bool });
 page!(FindingsPage "findings.html" { r: &'a Report, q: &'a Query, page: &'a Listing<'a> });
 page!(StatusPage "status.html" { r: &'a Report, ingest: &'a str, report: &'a str });
-page!(EntryPage "entry.html" { r: &'a Report, seq: u64, kind: &'a str, subject: &'a str, source: &'a str, occurred: &'a str, recorded: &'a str, canonical: &'a str, blobs: &'a [(String, String)], leaf: &'a str, proof: &'a [String], used: Vec<&'a Finding> });
+page!(EntryPage "entry.html" { r: &'a Report, e: &'a Exhibit<'a>, opened: bool });
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -269,6 +270,21 @@ impl Changes<'_> {
     }
     fn to(&self) -> String {
         self.day(self.r.as_of.at)
+    }
+}
+impl EntryPage<'_> {
+    fn local(&self, t: &Time) -> String {
+        Zone::named(&self.r.timezone).minute(*t)
+    }
+    fn is_open(&self) -> bool {
+        self.opened
+    }
+    fn open(&self) -> String {
+        let page = self.links.page(&format!("entries/{}", self.e.seq));
+        format!("{page}{}private=open", if page.contains('?') { '&' } else { '?' })
+    }
+    fn json(&self) -> String {
+        self.links.page(&format!("entries/{}.json", self.e.seq))
     }
 }
 impl SystemPage<'_> {
@@ -336,30 +352,6 @@ pub enum Page {
     Changes,
 }
 
-/// What an entry's page shows.
-pub struct EntryView<'a> {
-    /// Sequence number.
-    pub seq: u64,
-    /// Kind.
-    pub kind: &'a str,
-    /// Subject.
-    pub subject: &'a str,
-    /// Source.
-    pub source: &'a str,
-    /// When it happened.
-    pub occurred: Time,
-    /// When it was recorded.
-    pub recorded: Time,
-    /// Canonical bytes as text.
-    pub canonical: &'a str,
-    /// Blobs that it names: digest and text.
-    pub blobs: &'a [(String, String)],
-    /// Leaf hash, hex.
-    pub leaf: &'a str,
-    /// Inclusion proof, hex.
-    pub proof: &'a [String],
-}
-
 /// One page of the site; none when there is no such thing.
 ///
 /// # Errors
@@ -405,37 +397,14 @@ fn control(r: &Report, c: &Control, links: Links, zone: &Zone) -> Result<String,
     ControlPage { links, c, estate, zone }.render()
 }
 
-/// The page of an entry.
+/// The page of an entry, with its private values or without.
 ///
 /// # Errors
 /// The template's reason.
-pub fn entry(r: &Report, e: &EntryView<'_>, seen: Seen) -> Result<String, askama::Error> {
+pub fn entry(r: &Report, e: &Exhibit<'_>, opened: bool, seen: Seen) -> Result<String, askama::Error> {
     let links = Links::site_of(seen);
-    let zone = Zone::named(&r.timezone);
-    let cites = |f: &&Finding| f.units.iter().any(|u| u.evidence.iter().any(|x| x.seq == e.seq));
-    let used = r.findings().filter(cites).collect();
-    let EntryView { seq, kind, subject, source, canonical, blobs, leaf, proof, .. } = *e;
-    let (occurred, recorded) =
-        (e.occurred.to_string(), format!("{} ({})", e.recorded, zone.minute(e.recorded)));
-    let (occurred, recorded) = (occurred.as_str(), recorded.as_str());
-    let body = EntryPage {
-        links,
-        r,
-        seq,
-        kind,
-        subject,
-        source,
-        occurred,
-        recorded,
-        canonical,
-        blobs,
-        leaf,
-        proof,
-        used,
-    }
-    .render()?;
-    let title = format!("Entry {seq} · {}", r.organization);
-    Document { links, r, title: &title, body: &body }.render()
+    let body = EntryPage { links, r, e, opened }.render()?;
+    Document { links, r, title: &format!("Entry {} · {}", e.seq, r.organization), body: &body }.render()
 }
 
 /// The page of the list of findings.

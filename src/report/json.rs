@@ -1,5 +1,6 @@
 //! The report as JSON.
 
+use super::exhibit::Exhibit;
 use super::html::Page;
 use super::listing::Query;
 use super::model::Report;
@@ -54,6 +55,11 @@ pub fn page(r: &Report, page: &Page) -> Option<Value> {
 /// A page of the list of findings.
 pub fn findings(r: &Report, q: &Query) -> Value {
     as_of(r, json!(q.page(r)))
+}
+
+/// The page of an entry.
+pub fn entry(r: &Report, e: &Exhibit<'_>) -> Value {
+    as_of(r, json!(e))
 }
 
 fn as_of(r: &Report, said: Value) -> Value {

@@ -3,6 +3,7 @@
 pub mod build;
 pub mod charts;
 pub mod csv;
+pub mod exhibit;
 pub mod html;
 pub mod json;
 pub mod listing;

@@ -280,6 +280,8 @@ pub(super) async fn noted(
     next: Next,
 ) -> Response {
     let viewer = request.extensions().get::<Viewer>().cloned();
+    let opens = class == Class::Entries && super::entry::opens(request.uri());
+    let class = if opens { Class::PrivateValues } else { class };
     let response = next.run(request).await;
     if let Some(viewer) = viewer.filter(|_| response.status().is_success()) {
         site.viewed.note(&viewer, class, site.desk.clock.now());

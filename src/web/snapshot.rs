@@ -1,9 +1,11 @@
 //! What pages are made from: the last assessment, or an earlier one, as everybody sees it who may.
 
 use crate::evidence::Kind;
+use crate::evidence::record::{AnchorMade, Mail};
 use crate::jobs::{self, AsOf, Desk, JobError, Judged, resolve};
+use crate::report::exhibit::Aliases;
 use crate::report::html;
-use crate::report::{Report, Scope};
+use crate::report::{Report, Scope, Zone};
 use crate::store::Store;
 use axum::body::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +42,41 @@ pub struct View {
     files: Mutex<BTreeMap<String, Bytes>>,
     /// Of a team: entries that its verdicts alone cite. None where everything is seen.
     own: Option<BTreeSet<u64>>,
+    /// Aliases of people, as reports number them.
+    pub(super) aliases: Arc<Aliases>,
+    /// Checkpoints that lie elsewhere.
+    pub(super) outside: Arc<Outside>,
+}
+
+/// Checkpoints that lie where we cannot change them: by size, where.
+#[derive(Default)]
+pub(super) struct Outside(BTreeMap<u64, BTreeSet<String>>);
+
+/// Outside copies of which the page of an entry tells: the earliest say most.
+const TOLD: usize = 3;
+
+impl Outside {
+    fn read(store: &Store, zone: &Zone, size: u64) -> Result<Outside, JobError> {
+        let mut all: BTreeMap<u64, BTreeSet<String>> = BTreeMap::new();
+        let below = |seq: &u64| *seq < size;
+        for (_, at, mail) in store.own::<Mail>(Kind::MailSent)?.into_iter().filter(|(seq, _, _)| below(seq)) {
+            all.entry(mail.as_of).or_default().insert(format!("in the mails of {}", zone.day(at)));
+        }
+        for (_, _, made) in
+            store.own::<AnchorMade>(Kind::AnchorMade)?.into_iter().filter(|(seq, _, _)| below(seq))
+        {
+            let place = if made.anchor == "timestamp" { "time-stamped by" } else { "in the archive" };
+            all.entry(made.size).or_default().insert(format!("{place} {}", made.location));
+        }
+        Ok(Outside(all))
+    }
+
+    /// The first of those over an entry.
+    pub(super) fn over(&self, seq: u64) -> Vec<(u64, String)> {
+        let over =
+            self.0.range(seq + 1..).flat_map(|(size, places)| places.iter().map(|p| (*size, p.clone())));
+        over.take(TOLD).collect()
+    }
 }
 
 /// Kinds that speak of one thing of one system. Others name more: audits, flow logs, what a source was asked.
@@ -71,8 +108,9 @@ const OF_ONE: [Kind; 24] = [
 ];
 
 impl View {
-    fn of(report: Report, own: Option<BTreeSet<u64>>) -> View {
-        View { report, files: Mutex::default(), own }
+    /// The same by the name of the kind.
+    pub(super) fn shows_named(&self, seq: u64, kind: &str) -> bool {
+        self.own.as_ref().is_none_or(|own| own.contains(&seq) && OF_ONE.iter().any(|k| k.name() == kind))
     }
 
     /// Whether an entry is shown: everything below the as-of, or, to a team, what is of its systems alone.
@@ -130,19 +168,26 @@ pub(super) fn assessed(
 ) -> Result<Assessed, JobError> {
     let report = judged.report(store, scope)?;
     let own = if desk.config.web.asks() { own(&report) } else { BTreeMap::new() };
+    let zone = Zone::named(&report.timezone);
+    let aliases = Arc::new(judged.aliases().clone());
+    let outside = Arc::new(Outside::read(store, &zone, judged.size())?);
+    let view = |report, own| {
+        let (aliases, outside) = (Arc::clone(&aliases), Arc::clone(&outside));
+        View { report, files: Mutex::default(), own, aliases, outside }
+    };
     let mut teams = BTreeMap::new();
     for (team, entries) in own {
         let scope = Scope { team: Some(team.clone()), ..scope.clone() };
-        let view = View::of(judged.report(store, &scope)?, Some(entries));
-        teams.insert(team, Arc::new(view));
+        teams.insert(team, Arc::new(view(judged.report(store, &scope)?, Some(entries))));
     }
-    let whole = View::of(report, None);
+    let whole = view(report, None);
     if scope.from.is_none() {
         // As it was issued, where that was kept.
-        let formats = ["html", "pdf", "json"].map(str::to_owned);
-        if let Some(issued) = jobs::as_issued(desk, store, judged.size(), &formats)? {
-            let files = issued.files.into_iter().map(|(name, bytes)| (name, Bytes::from(bytes)));
-            *whole.files.lock().unwrap_or_else(PoisonError::into_inner) = files.collect();
+        let mut files = whole.files.lock().unwrap_or_else(PoisonError::into_inner);
+        for format in ["html", "pdf", "json"] {
+            let issued = jobs::as_issued(desk, store, judged.size(), &[format.to_owned()])?;
+            let issued = issued.into_iter().flat_map(|issued| issued.files);
+            files.extend(issued.map(|(name, bytes)| (name, Bytes::from(bytes))));
         }
     }
     Ok(Assessed { whole: Arc::new(whole), teams })

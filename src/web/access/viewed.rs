@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 pub(crate) enum Class {
     Pages,
     Entries,
+    PrivateValues,
     Files,
     Exports,
 }
@@ -20,6 +21,7 @@ impl Class {
         match self {
             Class::Pages => "pages",
             Class::Entries => "entries",
+            Class::PrivateValues => "private values",
             Class::Files => "files",
             Class::Exports => "exports",
         }
