@@ -22,7 +22,7 @@ pub(super) fn run(desk: Desk) -> Result<Ended, CliError> {
         .build()
         .context("cannot start the runtime")?;
     let served = runtime.block_on(daemon::serve(Arc::new(desk), |address| {
-        output::line(format!("Pages at http://{address} (stop with Ctrl-C)"));
+        output::line(format!("Pages at {address} (stop with Ctrl-C)"));
     }));
     served.context("serve")?;
     Ok(Ended::Well)

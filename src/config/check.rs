@@ -172,6 +172,9 @@ impl Config {
             }
             Ok(_) => {}
         }
+        if self.web.certificate.is_some() != self.web.key.is_some() {
+            return refuse("web.certificate", "alone", "certificate and key, both or neither");
+        }
         if let Some(archive) = &self.archive {
             if archive.place().is_none() {
                 return refuse("archive.location", &archive.location, "\"s3://BUCKET/PREFIX\"");
@@ -256,6 +259,8 @@ impl Config {
             .for_each(join);
         }
         self.base = dir.to_owned();
+        self.web.certificate.iter_mut().for_each(join);
+        self.web.key.iter_mut().for_each(join);
         self.timestamp.iter_mut().for_each(|t| join(&mut t.ca_file));
         if let Some(smtp) = &mut self.smtp {
             if let Some(folder) = smtp.url.strip_prefix("folder:") {

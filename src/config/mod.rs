@@ -341,8 +341,12 @@ pub struct Web {
     pub listen: String,
     /// `none` (loopback only) or `token`.
     pub auth: WebAuth,
-    /// Address under which people reach the pages, for links in mails.
+    /// Address under which people reach the pages, for links in mails; with `https://` cookies go over TLS alone.
     pub url: Option<String>,
+    /// File with the certificate of the pages and those between it and an authority (PEM): with `key` they are served over TLS.
+    pub certificate: Option<PathBuf>,
+    /// File with its private key (PEM).
+    pub key: Option<PathBuf>,
 }
 
 impl Web {
@@ -429,7 +433,7 @@ impl Default for Schedule {
 }
 impl Default for Web {
     fn default() -> Web {
-        Web { listen: "127.0.0.1:8080".into(), auth: WebAuth::None, url: None }
+        Web { listen: "127.0.0.1:8080".into(), auth: WebAuth::None, url: None, certificate: None, key: None }
     }
 }
 impl Default for PrivateValues {

@@ -1,5 +1,6 @@
 //! The composition root of `serve`: open, verify, serve pages, wake when the cron says so, drain at the end.
 
+mod listen;
 mod tick;
 
 pub use tick::{LastPass, due_jobs};
@@ -10,9 +11,9 @@ use crate::sources::kubernetes::Watches;
 use crate::sources::told;
 use crate::store::Reader;
 use crate::{schedule, web};
+use listen::Listener;
 use std::sync::Arc;
 use tick::{Failed, is_due, send, tell, tick};
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_cron_scheduler::{Job, JobScheduler};
@@ -26,12 +27,27 @@ pub enum DaemonError {
     /// The address of the pages.
     #[error("cannot listen on {0}")]
     Listen(String, #[source] std::io::Error),
+    /// The certificate of the pages.
+    #[error("the certificate {0} or its key cannot be used")]
+    Certificate(std::path::PathBuf, #[source] std::io::Error),
     /// The pages.
     #[error("the pages stopped")]
     Serve(#[source] std::io::Error),
     /// The waker.
     #[error("the schedule cannot be started: {0}")]
     Schedule(String),
+}
+
+/// Where the pages are.
+pub struct Address {
+    at: std::net::SocketAddr,
+    is_tls: bool,
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}://{}", if self.is_tls { "https" } else { "http" }, self.at)
+    }
 }
 
 /// What is told while a demonstration lives through its nights: night, of how many, the time.
@@ -72,22 +88,26 @@ pub fn live_through(desk: &Desk, told: Told<'_>) -> Result<(), JobError> {
 ///
 /// # Errors
 /// See [`DaemonError`]. A broken record does not stop it: pages and mail say so.
-pub async fn serve(desk: Arc<Desk>, ready: impl FnOnce(std::net::SocketAddr)) -> Result<(), DaemonError> {
+pub async fn serve(desk: Arc<Desk>, ready: impl FnOnce(&Address)) -> Result<(), DaemonError> {
     let lock = desk.lock("daemon")?;
     let started = Arc::clone(&desk);
     let site = blocking(move || start_or_tell(&started)).await??;
-    let listen = desk.config.web.listen.clone();
-    let listener = TcpListener::bind(&listen).await.map_err(|e| DaemonError::Listen(listen.clone(), e))?;
-    ready(listener.local_addr().map_err(|e| DaemonError::Listen(listen, e))?);
+    let listener = Listener::open(&desk.config.web).await?;
+    ready(&Address { at: listener.address, is_tls: listener.is_tls() });
     let stop = Arc::new(Notify::new());
     let work = if desk.config.demo.is_none() { Some(wake(&desk, &site, &stop).await?) } else { None };
-    let stopping = Arc::clone(&stop);
-    let router = web::router(site.clone()).into_make_service_with_connect_info::<std::net::SocketAddr>();
-    let served = axum::serve(listener, router).with_graceful_shutdown(async move {
+    let handle = axum_server::Handle::new();
+    let serving = listener.serve(web::router(site.clone()), handle.clone());
+    let stopping = async {
         signal().await;
-        stopping.notify_waiters();
-    });
-    served.await.map_err(DaemonError::Serve)?;
+        listen::drain(&handle);
+        stop.notify_waiters();
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        served = serving => served.map_err(DaemonError::Serve)?,
+        () = stopping => {}
+    }
     if let Some(work) = work {
         // A job that runs is let finish: its transaction is the commit point.
         work.join_all().await;

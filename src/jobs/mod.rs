@@ -15,6 +15,7 @@ mod pages;
 mod press;
 mod refetch;
 mod report;
+mod service;
 mod trouble;
 mod whole;
 
@@ -34,6 +35,7 @@ pub use report::{
     resolve, view,
 };
 
+pub use service::{Service, SourceNow, service};
 pub use trouble::{Trouble, tell};
 pub use whole::put;
 

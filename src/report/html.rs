@@ -53,6 +53,8 @@ pub struct Seen {
     pub as_of: Option<u64>,
     /// By whom.
     pub reader: Reader,
+    /// Whether they signed in, and can sign out.
+    pub is_signed_in: bool,
 }
 
 /// How pages refer to each other.
@@ -67,7 +69,7 @@ impl Links {
         Links { form: Form::Site, seen }
     }
     fn document(form: Form) -> Links {
-        Links { form, seen: Seen { as_of: None, reader: Reader::Auditor } }
+        Links { form, seen: Seen { as_of: None, reader: Reader::Auditor, is_signed_in: false } }
     }
     fn to(self, page: &str, anchor: &str) -> String {
         match (self.form, self.seen.as_of) {
@@ -96,6 +98,9 @@ impl Links {
     /// Another page or file of the site.
     fn page(self, name: &str) -> String {
         self.to(name, name)
+    }
+    fn signed_in(self) -> bool {
+        self.seen.is_signed_in
     }
     fn past(self) -> bool {
         self.seen.as_of.is_some()
@@ -220,7 +225,8 @@ page!(Changes "changes.html" { r: &'a Report });
 page!(ExportsPage "exports.html" { r: &'a Report, wish: &'a Wish, rows: &'a [ExportRow] });
 page!(ExportPage "export.html" { row: &'a ExportRow, open: bool });
 page!(FindingsPage "findings.html" { r: &'a Report, q: &'a Query, page: &'a Listing<'a> });
-page!(StatusPage "status.html" { r: &'a Report, ingest: &'a str, report: &'a str });
+page!(StatusPage "status.html" { r: &'a Report, s: &'a HowItIs });
+page!(ArchivePage "archive.html" { r: &'a Report, rows: &'a [IssuedRow] });
 page!(EntryPage "entry.html" { r: &'a Report, e: &'a Exhibit<'a>, opened: bool });
 
 #[derive(Template)]
@@ -490,14 +496,73 @@ pub fn export(r: &Report, row: &ExportRow, open: bool, seen: Seen) -> Result<Str
     Document { links, r, title: &format!("{} · {}", row.asked, r.organization), body: &body }.render()
 }
 
+/// How the service is.
+#[derive(Clone, Debug)]
+pub struct HowItIs {
+    /// Next pass.
+    pub ingest: String,
+    /// Next report.
+    pub report: String,
+    /// Entries of the record.
+    pub size: u64,
+    /// When the last report was issued.
+    pub issued: String,
+    /// Mails that wait.
+    pub waiting: u64,
+    /// The night of the oldest.
+    pub oldest: Option<String>,
+    /// Sources as they were last read.
+    pub sources: Vec<SourceRow>,
+    /// Whether the reader may begin a pass.
+    pub may_begin: bool,
+}
+
+/// A source as it was last read.
+#[derive(Clone, Debug)]
+pub struct SourceRow {
+    /// Name.
+    pub name: String,
+    /// When.
+    pub read: String,
+    /// What was read.
+    pub what: String,
+    /// New entries.
+    pub entries: u64,
+    /// What it came to.
+    pub state: String,
+}
+
+/// A report that was issued.
+#[derive(Clone, Debug, Serialize)]
+pub struct IssuedRow {
+    /// The entry that says so.
+    pub seq: u64,
+    /// Size of its as-of.
+    pub as_of: u64,
+    /// The time judged from.
+    pub at: String,
+    /// Files with their SHA-256, hex.
+    pub files: Vec<(String, String)>,
+}
+
 /// The page that says whether the service works, and when it does what next.
 ///
 /// # Errors
 /// The template's reason.
-pub fn status(r: &Report, ingest: &str, report: &str, seen: Seen) -> Result<String, askama::Error> {
+pub fn status(r: &Report, s: &HowItIs, seen: Seen) -> Result<String, askama::Error> {
     let links = Links::site_of(seen);
-    let body = StatusPage { links, r, ingest, report }.render()?;
+    let body = StatusPage { links, r, s }.render()?;
     Document { links, r, title: &format!("Status · {}", r.organization), body: &body }.render()
+}
+
+/// Reports as they were issued.
+///
+/// # Errors
+/// The template's reason.
+pub fn archive(r: &Report, rows: &[IssuedRow], seen: Seen) -> Result<String, askama::Error> {
+    let links = Links::site_of(seen);
+    let body = ArchivePage { links, r, rows }.render()?;
+    Document { links, r, title: &format!("Reports as issued · {}", r.organization), body: &body }.render()
 }
 
 /// The page that stands in place of all others when the record does not verify.

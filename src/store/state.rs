@@ -245,6 +245,15 @@ impl State {
         row.optional().map_err(sql("reading state.db"))
     }
 
+    /// The entry of the last look at a source.
+    ///
+    /// # Errors
+    /// SQLite's reason.
+    pub fn last_look(&self, source: &str) -> Result<Option<u64>, StoreError> {
+        let row = self.0.query_row("SELECT seq FROM cursor WHERE source = ?1", [source], |r| r.get(0));
+        row.optional().map_err(sql("reading state.db"))
+    }
+
     /// A flow-log object or window as it was last read.
     ///
     /// # Errors

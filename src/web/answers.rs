@@ -101,6 +101,7 @@ async fn shown(
     from: Option<crate::evidence::Time>,
 ) -> Result<Shown, Response> {
     let reader = if viewer.team().is_some() { Reader::Team } else { Reader::Auditor };
+    let is_signed_in = viewer.is_session;
     let present = site.get();
     let ready = match &*present {
         Snapshot::Ready(ready) => ready,
@@ -112,13 +113,13 @@ async fn shown(
     };
     if asked.is_none() && from.is_none() {
         let view = ready.seen_by(viewer.team()).ok_or_else(none)?;
-        return Ok(Shown { view, seen: Seen { as_of: None, reader } });
+        return Ok(Shown { view, seen: Seen { as_of: None, reader, is_signed_in } });
     }
     let asked = asked.unwrap_or(crate::jobs::AsOf::Size(ready.whole.report.as_of.size));
     let (size, made) = site.past.get(&site.desk, asked, from).await.map_err(missing)?;
     let view = made.seen_by(viewer.team()).ok_or_else(none)?;
     let as_of = (size != ready.whole.report.as_of.size).then_some(size);
-    Ok(Shown { view, seen: Seen { as_of, reader } })
+    Ok(Shown { view, seen: Seen { as_of, reader, is_signed_in } })
 }
 
 /// Why there is no report.

@@ -3,9 +3,11 @@
 
 mod access;
 mod answers;
+mod archive;
 mod entry;
 mod exports;
 mod limits;
+mod metrics;
 mod past;
 mod routes;
 mod service;
@@ -22,6 +24,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use exports::Exports;
 use limits::Limits;
+use metrics::Answered;
 use past::Past;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Mutex;
@@ -45,6 +48,7 @@ pub struct Site {
     viewed: Arc<Viewed>,
     limits: Arc<Limits>,
     exports: Arc<Exports>,
+    answered: Arc<Answered>,
 }
 
 impl Site {
@@ -68,6 +72,7 @@ impl Site {
             viewed: Arc::default(),
             limits: Arc::default(),
             exports,
+            answered: Arc::new(Answered::begin()?),
         })
     }
 
@@ -94,7 +99,8 @@ impl Site {
 
     /// Whether browsers come over TLS: from the certificate or the address that the config names.
     fn is_secure(&self) -> bool {
-        self.desk.config.web.url.as_deref().is_some_and(|url| url.starts_with("https://"))
+        let web = &self.desk.config.web;
+        web.certificate.is_some() || web.url.as_deref().is_some_and(|url| url.starts_with("https://"))
     }
 
     /// Name of the cookie of sessions; the prefix ties it to this host (RFC 6265bis, 4.1.3).

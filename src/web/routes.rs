@@ -2,15 +2,23 @@
 
 use super::access::{self, Class, Need};
 use super::answers::{self, Asked, Form, Said, Shown};
-use super::{PageOf, Site, entry, exports, service, webhooks};
+use super::{PageOf, Site, archive, entry, exports, metrics, service, webhooks};
 use crate::report::html::{self, Page};
-use axum::extract::{Path, Request, State};
-use axum::http::{HeaderValue, header};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use tower_http::timeout::TimeoutLayer;
+
+/// Bytes of what is sent to us, at most.
+const BODY: usize = 1 << 20;
+/// Time for an answer to begin.
+const ANSWER: Duration = Duration::from_secs(60);
 
 /// A route.
 struct Route {
@@ -87,8 +95,19 @@ fn routes() -> Vec<Route> {
             class: Some(Class::Exports),
             ..open("GET", "/exports/{id}/bundle.zip", Need::Whole, get(exports::bundle))
         },
+        shown("/reports", Need::Whole, Class::Pages, get(archive::list)),
+        shown(
+            "/reports.json",
+            Need::Whole,
+            Class::Pages,
+            get(|site: State<Site>, s: Shown| archive::list(site, s, Form::Json)),
+        ),
+        shown("/reports/{as_of}/{*name}", Need::Whole, Class::Files, get(archive::file)),
         open("GET", "/status", Need::Service, get(service::status)),
         open("GET", "/healthz", Need::Nothing, get(service::health)),
+        open("GET", "/readyz", Need::Nothing, get(service::ready)),
+        open("GET", "/metrics", Need::Service, get(metrics::page)),
+        open("POST", "/jobs/ingest", Need::Operate, post(service::ingest)),
         open("GET", "/login", Need::Nothing, get(access::form)),
         open("POST", "/login", Need::Nothing, post(access::begin)),
         open("POST", "/logout", Need::Nothing, post(access::leave)),
@@ -112,21 +131,25 @@ pub fn router(site: Site) -> Router {
                 .layer(middleware::from_fn_with_state((site.clone(), class), answers::noted));
         }
         let guard = middleware::from_fn_with_state((site.clone(), need), access::guard);
-        router = router.route(&path, answer.layer(guard));
+        let route: Arc<str> = path.as_str().into();
+        let counted = middleware::from_fn_with_state((site.clone(), route), metrics::counted);
+        router = router.route(&path, answer.layer(guard).layer(counted));
     }
     router
         .fallback(async || answers::not_found())
         .method_not_allowed_fallback(async || {
-            answers::said(axum::http::StatusCode::METHOD_NOT_ALLOWED, "This is not done here.")
+            answers::said(StatusCode::METHOD_NOT_ALLOWED, "This is not done here.")
         })
+        .layer(DefaultBodyLimit::max(BODY))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, ANSWER))
         .layer(middleware::from_fn_with_state(site.clone(), access::limited))
-        .layer(middleware::from_fn(dressed))
+        .layer(middleware::from_fn_with_state(site.clone(), dressed))
         .with_state(site)
 }
 
 /// Gives a sentence in place of a page the form that was asked for, and every reply its headers: nothing but our own inline style
 /// may be loaded, no page may be framed.
-async fn dressed(request: Request, next: Next) -> Response {
+async fn dressed(State(site): State<Site>, request: Request, next: Next) -> Response {
     let form = Form::accepted(request.headers());
     let path = request.uri().path().to_owned();
     let accepts_html = request
@@ -159,6 +182,11 @@ async fn dressed(request: Request, next: Next) -> Response {
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CACHE_CONTROL, "private, no-cache"),
     ];
+    if site.is_secure() {
+        // Browsers ask over TLS alone for a year from then on (RFC 6797).
+        let year = HeaderValue::from_static("max-age=31536000");
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
     for (name, value) in set {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }

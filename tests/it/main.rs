@@ -34,6 +34,7 @@ mod roles;
 mod samples;
 mod scenarios;
 mod seeds;
+mod service;
 #[path = "../support/mod.rs"]
 mod support;
 mod tamper;

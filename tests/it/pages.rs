@@ -15,6 +15,11 @@ impl Served {
     pub(crate) fn start(world: &World, more: &str) -> Served {
         let text = std::fs::read_to_string(world.config()).unwrap();
         std::fs::write(world.config(), format!("{text}\n[web]\nlisten = \"127.0.0.1:0\"\n{more}")).unwrap();
+        Served::again(world)
+    }
+
+    /// Starts `serve` with the config as it is.
+    pub(crate) fn again(world: &World) -> Served {
         let mut process = crate::support::actledger(&world.config())
             .arg("serve")
             .stdout(Stdio::piped())
@@ -24,9 +29,14 @@ impl Served {
         let mut line = String::new();
         BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let address =
-            line.split("http://").nth(1).and_then(|a| a.split(' ').next()).unwrap_or_default().to_owned();
+            line.split("://").nth(1).and_then(|a| a.split(' ').next()).unwrap_or_default().to_owned();
         assert!(!address.is_empty(), "serve said {line:?}");
         Served { process, address }
+    }
+
+    /// Host and port.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
     }
 
     pub(crate) fn get(&self, path: &str, header: &str) -> String {

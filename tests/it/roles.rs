@@ -30,13 +30,18 @@ GET /healthz                   ntao
 GET /integrity                  ta
 GET /integrity.json             ta
 GET /login                     ntao
+GET /metrics                     ao
 GET /pages/{name}               ta
+GET /readyz                    ntao
 GET /report.csv                 ta
 GET /report.html                ta
 GET /report.json                ta
 GET /report.ocsf.json           ta
 GET /report.oscal.json          ta
 GET /report.pdf                 ta
+GET /reports                     a
+GET /reports.json                a
+GET /reports/{as_of}/{*name}     a
 GET /sources                    ta
 GET /sources.json               ta
 GET /sources/{id}               ta
@@ -45,6 +50,7 @@ GET /systems                    ta
 GET /systems.json               ta
 GET /systems/{id}               ta
 POST /exports                    a
+POST /jobs/ingest                 o
 POST /login                    ntao
 POST /logout                   ntao
 POST /webhooks/terraform/{source} ntao
@@ -99,8 +105,13 @@ fn every_route_answers_those_in_the_table_and_nobody_else() {
     let wrong = "Authorization: Bearer act_00\r\n".to_owned();
     for row in wanted {
         let [method, path, who] = row.split(' ').collect::<Vec<_>>()[..] else { panic!("{row}") };
-        let path =
-            path.replace("{id}", "x").replace("{seq}", "0").replace("{name}", "x").replace("{source}", "x");
+        let path = path
+            .replace("{id}", "x")
+            .replace("{seq}", "0")
+            .replace("{*name}", "x")
+            .replace("{as_of}", "0")
+            .replace("{name}", "x")
+            .replace("{source}", "x");
         for (letter, header) in [("n", ""), ("n", &wrong), ("a", &auditor), ("o", &operator), ("t", &team)] {
             let reply = served.ask(method, &path, header, "");
             let is_refused = matches!(status(&reply), 401 | 403);

@@ -12,8 +12,8 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// Takes TLS off what comes, and hands it to a server; gives `https://HOST:PORT`. The certificate is in `server.crt`.
-pub(crate) fn in_front_of(address: &str, folder: &Path) -> String {
+/// Makes `server.key` and `server.crt`, which vouches for itself at 127.0.0.1.
+pub(crate) fn certificate(folder: &Path) {
     let (key, certificate) = (folder.join("server.key"), folder.join("server.crt"));
     let made = Command::new("openssl")
         .args([
@@ -40,6 +40,12 @@ pub(crate) fn in_front_of(address: &str, folder: &Path) -> String {
         .output()
         .unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+/// Takes TLS off what comes, and hands it to a server; gives `https://HOST:PORT`. The certificate is in `server.crt`.
+pub(crate) fn in_front_of(address: &str, folder: &Path) -> String {
+    certificate(folder);
+    let (key, certificate) = (folder.join("server.key"), folder.join("server.crt"));
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()

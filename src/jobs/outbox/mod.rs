@@ -1,7 +1,7 @@
 //! The outbox is the ledger: a mail that is queued and not sent goes out at the next chance, with the same Message-ID.
 
 mod recipients;
-mod waiting;
+pub(super) mod waiting;
 mod writing;
 
 use super::letter::domain;

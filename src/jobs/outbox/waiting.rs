@@ -16,7 +16,7 @@ const GIVE_UP: i64 = 5 * DAY;
 const HORIZON: i64 = 30 * DAY;
 
 /// Mails that were neither sent nor given up, the oldest first; those of one list stand together.
-pub(super) fn waiting(store: &Store, now: Time) -> Result<Vec<Mail>, JobError> {
+pub(in crate::jobs) fn waiting(store: &Store, now: Time) -> Result<Vec<Mail>, JobError> {
     store.catch_up()?;
     let mut entries = Vec::new();
     for kind in [Kind::MailQueued, Kind::MailSent] {

@@ -72,12 +72,19 @@ pub(super) struct Viewer {
     pub roles: Vec<Role>,
     /// Beginning of the digest of session or token.
     pub session: String,
+    /// Whether it is a session, which can be ended.
+    pub is_session: bool,
 }
 
 impl Viewer {
     /// Whoever is on this machine, of a service that asks nobody.
     pub(super) fn local() -> Viewer {
-        Viewer { name: None, roles: vec![Role::Auditor, Role::Operator], session: "local".into() }
+        Viewer {
+            name: None,
+            roles: vec![Role::Auditor, Role::Operator],
+            session: "local".into(),
+            is_session: false,
+        }
     }
 
     /// Whether they may ask for what needs that.

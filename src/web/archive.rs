@@ -1,0 +1,61 @@
+//! Reports as they were issued, by the digests that were written down then.
+
+use super::answers::{Form, Shown, made, media_type, not_found, said};
+use super::{Site, failed};
+use crate::evidence::Kind;
+use crate::evidence::record::ReportIssued;
+use crate::jobs::{self, JobError};
+use crate::report::Zone;
+use crate::report::html::{self, IssuedRow};
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use std::sync::Arc;
+
+pub(super) async fn list(State(site): State<Site>, shown: Shown, form: Form) -> Response {
+    let desk = Arc::clone(&site.desk);
+    let below = shown.view.report.as_of.size;
+    let read = move || {
+        let issued = desk.store()?.own::<ReportIssued>(Kind::ReportIssued)?;
+        // What was issued of an as-of is written after it.
+        Ok::<_, JobError>(
+            issued.into_iter().rev().filter(|(_, _, issued)| issued.as_of <= below).collect::<Vec<_>>(),
+        )
+    };
+    let issued = match tokio::task::spawn_blocking(read).await.map_err(|e| JobError::Render(e.to_string())) {
+        Ok(Ok(issued)) => issued,
+        Ok(Err(e)) | Err(e) => return failed(&e),
+    };
+    let zone = Zone::named(&site.desk.config.timezone);
+    let row = |(seq, _, issued): &(u64, crate::evidence::Time, ReportIssued)| IssuedRow {
+        seq: *seq,
+        as_of: issued.as_of,
+        at: zone.minute(issued.at),
+        files: issued.files.iter().map(|(name, digest)| (name.clone(), digest.clone())).collect(),
+    };
+    let rows: Vec<IssuedRow> = issued.iter().map(row).collect();
+    match form {
+        Form::Json => Json(json!({ "reports": rows })).into_response(),
+        Form::Html => made(html::archive(&shown.view.report, &rows, shown.seen)),
+    }
+}
+
+pub(super) async fn file(State(site): State<Site>, Path((as_of, name)): Path<(u64, String)>) -> Response {
+    let Some(format) = jobs::format_of(&name) else { return not_found() };
+    let desk = Arc::clone(&site.desk);
+    let read = move || jobs::as_issued(&desk, &desk.store()?, as_of, &[format.to_owned()]);
+    let issued = match tokio::task::spawn_blocking(read).await.map_err(|e| JobError::Render(e.to_string())) {
+        Ok(Ok(issued)) => issued,
+        Ok(Err(e)) | Err(e) => return failed(&e),
+    };
+    let Some(mut issued) = issued else {
+        let why = "No report of that size was issued, or its file is not kept as it was issued any more.";
+        return said(StatusCode::NOT_FOUND, why);
+    };
+    match issued.files.remove(&name) {
+        Some(bytes) => ([(header::CONTENT_TYPE, media_type(&name))], bytes).into_response(),
+        None => not_found(),
+    }
+}
