@@ -4,13 +4,24 @@ pub mod bundle;
 pub mod ocsf;
 pub mod oscal;
 
-use sha2::{Digest, Sha256};
+use crate::report::Report;
+use uuid::Uuid;
 
-/// A UUID of version 5 shape from a name (RFC 9562): the same name, the same id.
-fn uuid(name: &str) -> String {
-    let mut b: [u8; 16] = std::array::from_fn(|i| Sha256::digest(format!("actledger {name}").as_bytes())[i]);
-    b[6] = (b[6] & 0x0F) | 0x50;
-    b[8] = (b[8] & 0x3F) | 0x80;
-    let h = crate::evidence::hex(&b);
-    format!("{}-{}-{}-{}-{}", &h[..8], &h[8..12], &h[12..16], &h[16..20], &h[20..])
+/// Ids of version 5 (RFC 9562, 5.5) over names within one ledger: the same thing has the same id in every export.
+struct Ids(Uuid);
+
+impl Ids {
+    fn of(r: &Report) -> Ids {
+        let name = format!("https://actledger.example/ns/{}", r.integrity.origin);
+        Ids(Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()))
+    }
+
+    fn id(&self, name: &str) -> String {
+        Uuid::new_v5(&self.0, name.as_bytes()).to_string()
+    }
+
+    /// Of a finding.
+    fn finding(&self, what: &str, control: &str, system: &str) -> String {
+        self.id(&format!("{what} {control} {system}"))
+    }
 }

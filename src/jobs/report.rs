@@ -114,7 +114,7 @@ const FORMS: [(&str, &str); 6] = [
     ("json", "report.json"),
     ("csv", "report.csv"),
     ("oscal", "report.oscal.json"),
-    ("ocsf", "report.ocsf.json"),
+    ("ocsf", "report.ocsf.ndjson"),
 ];
 
 /// The form that a file of a report is of; that of `html` for the pages beside it.

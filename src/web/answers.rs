@@ -214,6 +214,7 @@ pub(super) fn media_type(name: &str) -> &'static str {
         Some("pdf") => "application/pdf",
         Some("csv") => "text/csv; charset=utf-8",
         Some("json") => "application/json",
+        Some("ndjson") => "application/x-ndjson",
         Some("zip") => "application/zip",
         _ => "application/octet-stream",
     }

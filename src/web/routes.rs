@@ -70,7 +70,7 @@ fn pages() -> Vec<Route> {
 
 fn files() -> Vec<Route> {
     let names =
-        ["report.html", "report.pdf", "report.json", "report.csv", "report.oscal.json", "report.ocsf.json"];
+        ["report.html", "report.pdf", "report.json", "report.csv", "report.oscal.json", "report.ocsf.ndjson"];
     let file = |name: &'static str| {
         let answer = get(move |site: State<Site>, s: Shown| answers::file(site, s, name.to_owned()));
         shown(&format!("/{name}"), Need::Read, Class::Files, answer)

@@ -62,7 +62,7 @@ fn exit_codes_and_scopes_of_report() {
     assert_eq!(run(&["--as-of", "0"]).status.code(), Some(2), "given twice");
     let all = world.run(&["report", "--as-of", "2026-11-10", "--format", "csv,oscal,ocsf", "--out", "r"]);
     assert_eq!(all.status.code(), Some(0), "{}", stderr(&all));
-    for name in ["report.csv", "report.oscal.json", "report.ocsf.json"] {
+    for name in ["report.csv", "report.oscal.json", "report.ocsf.ndjson"] {
         assert!(std::fs::metadata(world.path("r").join(name)).unwrap().len() > 1000, "{name}");
     }
 }

@@ -16,6 +16,7 @@ mod delivery;
 mod demo;
 mod exports;
 mod flow_logs;
+mod formats;
 mod fuzz_corpus;
 mod gatekeeper;
 mod gates;

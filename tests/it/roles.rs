@@ -36,7 +36,7 @@ GET /readyz                    ntao
 GET /report.csv                 ta
 GET /report.html                ta
 GET /report.json                ta
-GET /report.ocsf.json           ta
+GET /report.ocsf.ndjson         ta
 GET /report.oscal.json          ta
 GET /report.pdf                 ta
 GET /reports                     a
