@@ -26,7 +26,7 @@ tools:
 	@$(VENV)/bin/python -c "import duckdb, rfc8785, page, pikepdf, aiosmtpd, cryptography, moto.server, boto3, trestle, py_ocsf_models" 2>/dev/null || $(VENV)/bin/pip install -q -r tests/requirements.txt
 	@# promtool alone is wanted of this package, not the daemon with its service.
 	@test -x $(VENV)/bin/promtool || (cd $$(mktemp -d) && (apt-get download -qq prometheus 2>/dev/null || (apt-get update -qq && apt-get download -qq prometheus)) && dpkg-deb -x prometheus_*.deb . && cp usr/bin/promtool $(VENV)/bin/)
-	@test -d $(VENV)/node/node_modules/ajv-formats || npm install --silent --no-fund --no-audit --prefix $(VENV)/node ajv@8.20.0 ajv-formats@3.0.1
+	@test -d $(VENV)/node/node_modules/oidc-provider || npm install --silent --no-fund --no-audit --prefix $(VENV)/node ajv@8.20.0 ajv-formats@3.0.1 oidc-provider@8.8.1
 	@# axe-core alone is wanted of this package, not the browsers that it drives.
 	@test -d $(VENV)/lib/python3*/site-packages/axe_playwright_python || $(VENV)/bin/pip install -q --no-deps axe-playwright-python==0.1.8
 

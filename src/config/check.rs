@@ -167,10 +167,23 @@ impl Config {
                 return refuse(
                     "web.listen",
                     &self.web.listen,
-                    "beyond loopback the pages need [web] auth = \"token\"",
+                    "beyond loopback the pages need [web] auth = \"token\" or \"oidc\"",
                 );
             }
             Ok(_) => {}
+        }
+        if (self.web.auth == super::WebAuth::Oidc) != self.web.oidc.is_some() {
+            return refuse("web.oidc", "alone", "auth = \"oidc\" and [web.oidc], both or neither");
+        }
+        if let Some(oidc) = &self.web.oidc {
+            if self.web.url.is_none() {
+                return refuse("web.url", "", "the address of the pages, to which the provider leads back");
+            }
+            if let Some(group) =
+                oidc.group.iter().find(|g| (g.role == super::OidcRole::Team) != g.team.is_some())
+            {
+                return refuse("web.oidc.group", &group.name, "role = \"team\" and team, both or neither");
+            }
         }
         if self.web.certificate.is_some() != self.web.key.is_some() {
             return refuse("web.certificate", "alone", "certificate and key, both or neither");
@@ -259,6 +272,10 @@ impl Config {
             .for_each(join);
         }
         self.base = dir.to_owned();
+        if let Some(oidc) = &mut self.web.oidc {
+            oidc.client_secret_file.iter_mut().for_each(join);
+            oidc.ca_file.iter_mut().for_each(join);
+        }
         self.web.certificate.iter_mut().for_each(join);
         self.web.key.iter_mut().for_each(join);
         self.timestamp.iter_mut().for_each(|t| join(&mut t.ca_file));

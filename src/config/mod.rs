@@ -339,7 +339,7 @@ pub struct Timestamp {
 pub struct Web {
     /// Address and port.
     pub listen: String,
-    /// `none` (loopback only) or `token`.
+    /// `none` (loopback only), `token`, or `oidc` (and tokens).
     pub auth: WebAuth,
     /// Address under which people reach the pages, for links in mails; with `https://` cookies go over TLS alone.
     pub url: Option<String>,
@@ -347,6 +347,8 @@ pub struct Web {
     pub certificate: Option<PathBuf>,
     /// File with its private key (PEM).
     pub key: Option<PathBuf>,
+    /// The OpenID provider, with `auth = "oidc"`.
+    pub oidc: Option<Oidc>,
 }
 
 impl Web {
@@ -354,6 +356,62 @@ impl Web {
     pub fn asks(&self) -> bool {
         self.auth != WebAuth::None
     }
+}
+
+/// `[web.oidc]`: people sign in at an OpenID provider (code flow with PKCE), with `[web] url` as the address that it leads back to,
+/// and `/oidc/callback` after it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Oidc {
+    /// Its issuer, below which it tells of itself (`/.well-known/openid-configuration`).
+    pub issuer: String,
+    /// Who we are there.
+    pub client_id: String,
+    /// File with the secret that goes with it; none for a public client.
+    pub client_secret_file: Option<PathBuf>,
+    /// Scopes beside `openid`.
+    #[serde(default = "scopes")]
+    pub scopes: Vec<String>,
+    /// The claim with the groups of a person, in the ID token or the user info.
+    #[serde(default = "groups_claim")]
+    pub groups_claim: String,
+    /// Certificates that vouch for it beside the known authorities, in PEM.
+    pub ca_file: Option<PathBuf>,
+    /// `[[web.oidc.group]]`: what a group may do. Who is in none has no rights.
+    #[serde(default)]
+    pub group: Vec<OidcGroup>,
+}
+
+fn scopes() -> Vec<String> {
+    vec!["profile".into(), "email".into(), "groups".into()]
+}
+
+fn groups_claim() -> String {
+    "groups".into()
+}
+
+/// `[[web.oidc.group]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OidcGroup {
+    /// Its name there.
+    pub name: String,
+    /// What its people may do.
+    pub role: OidcRole,
+    /// Of the role `team`: which.
+    pub team: Option<String>,
+}
+
+/// Roles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OidcRole {
+    /// Reads everything, and exports.
+    Auditor,
+    /// Runs jobs, and sees how the service is.
+    Operator,
+    /// Reads of the systems of one team.
+    Team,
 }
 
 /// Who may see the pages.
@@ -365,6 +423,8 @@ pub enum WebAuth {
     None,
     /// Holders of a token (`actledger token add`): typed once in a browser, or as bearer.
     Token,
+    /// People who sign in at an OpenID provider, and holders of a token.
+    Oidc,
 }
 
 /// `[private]`
@@ -433,7 +493,14 @@ impl Default for Schedule {
 }
 impl Default for Web {
     fn default() -> Web {
-        Web { listen: "127.0.0.1:8080".into(), auth: WebAuth::None, url: None, certificate: None, key: None }
+        Web {
+            listen: "127.0.0.1:8080".into(),
+            auth: WebAuth::None,
+            url: None,
+            certificate: None,
+            key: None,
+            oidc: None,
+        }
     }
 }
 impl Default for PrivateValues {

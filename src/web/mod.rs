@@ -19,7 +19,7 @@ pub use routes::{router, table};
 pub use snapshot::{Assessed, Snapshot, View, load};
 pub use webhooks::Webhooks;
 
-use access::Viewed;
+use access::{SigningIn, Viewed};
 use axum::http::StatusCode;
 use axum::response::Response;
 use exports::Exports;
@@ -49,6 +49,7 @@ pub struct Site {
     limits: Arc<Limits>,
     exports: Arc<Exports>,
     answered: Arc<Answered>,
+    signing_in: Arc<SigningIn>,
 }
 
 impl Site {
@@ -59,7 +60,9 @@ impl Site {
     pub fn new(desk: Arc<Desk>, snapshot: Snapshot) -> Result<Site, JobError> {
         let access = match desk.config.web.auth {
             WebAuth::None => None,
-            WebAuth::Token => Some(Arc::new(Mutex::new(Access::open(&desk.config.ledger.path)?))),
+            WebAuth::Token | WebAuth::Oidc => {
+                Some(Arc::new(Mutex::new(Access::open(&desk.config.ledger.path)?)))
+            }
         };
         let webhooks = Webhooks::of(&desk.config, desk.hints.clone()).map_err(JobError::Render)?;
         let exports = Arc::new(Exports::begin(&desk.config.ledger.path)?);
@@ -73,6 +76,7 @@ impl Site {
             limits: Arc::default(),
             exports,
             answered: Arc::new(Answered::begin()?),
+            signing_in: Arc::default(),
         })
     }
 

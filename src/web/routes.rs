@@ -110,6 +110,8 @@ fn routes() -> Vec<Route> {
         open("POST", "/jobs/ingest", Need::Operate, post(service::ingest)),
         open("GET", "/login", Need::Nothing, get(access::form)),
         open("POST", "/login", Need::Nothing, post(access::begin)),
+        open("GET", "/oidc/login", Need::Nothing, get(access::to_provider)),
+        open("GET", "/oidc/callback", Need::Nothing, get(access::from_provider)),
         open("POST", "/logout", Need::Nothing, post(access::leave)),
         open("POST", "/webhooks/terraform/{source}", Need::Nothing, post(webhooks::receive)),
     ]);

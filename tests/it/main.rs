@@ -25,6 +25,7 @@ mod ledger;
 mod mail;
 mod models;
 mod nights;
+mod openid;
 mod organization;
 mod pages;
 mod policies;

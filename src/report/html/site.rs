@@ -22,6 +22,7 @@ template!(EntryPage "entry.html" { r: &'a Report, e: &'a Exhibit<'a>, opened: bo
 #[template(path = "login.html")]
 struct LoginPage<'a> {
     organization: &'a str,
+    oidc: bool,
     next: &'a str,
     wrong: &'a str,
 }
@@ -242,12 +243,12 @@ pub fn broken(first_bad: &str, what: &str, intact: u64) -> Result<String, askama
     BrokenPage { first_bad, what, intact }.render()
 }
 
-/// The page on which a token is typed.
+/// The page on which a token is typed, or that leads to the provider.
 ///
 /// # Errors
 /// The template's reason.
-pub fn login(organization: &str, next: &str, wrong: &str) -> Result<String, askama::Error> {
-    LoginPage { organization, next, wrong }.render()
+pub fn login(organization: &str, oidc: bool, next: &str, wrong: &str) -> Result<String, askama::Error> {
+    LoginPage { organization, oidc, next, wrong }.render()
 }
 
 /// A sentence in place of a page.

@@ -23,6 +23,12 @@ pub(in crate::web) struct Next {
     next: String,
 }
 
+impl Next {
+    pub(super) fn path(&self) -> &str {
+        path(&self.next)
+    }
+}
+
 /// What was typed.
 #[derive(Debug, Deserialize)]
 pub(in crate::web) struct Typed {
@@ -44,7 +50,7 @@ pub(in crate::web) async fn form(State(site): State<Site>, Query(asked): Query<N
 }
 
 fn page(site: &Site, status: StatusCode, next: &str, wrong: &str) -> Response {
-    match html::login(&site.desk.config.organization, next, wrong) {
+    match html::login(&site.desk.config.organization, site.desk.config.web.oidc.is_some(), next, wrong) {
         Ok(text) => (status, [(header::CACHE_CONTROL, "no-store")], Html(text)).into_response(),
         Err(e) => failed(&e),
     }

@@ -2,11 +2,13 @@
 
 mod guard;
 mod login;
+mod oidc;
 mod pass;
 mod viewed;
 
 pub(super) use guard::{guard, limited};
 pub(super) use login::{begin, form, leave};
+pub(super) use oidc::{SigningIn, begin as to_provider, callback as from_provider};
 pub use pass::{Issued, is_ours, issue};
 pub(super) use viewed::{Class, Viewed};
 
