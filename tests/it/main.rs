@@ -39,6 +39,7 @@ mod seeds;
 mod service;
 #[path = "../support/mod.rs"]
 mod support;
+mod stories;
 mod tamper;
 mod terraform;
 mod watches;

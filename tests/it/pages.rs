@@ -332,12 +332,19 @@ fn axe_finds_nothing_and_each_page_has_one_first_heading_and_leaves_out_no_level
         "integrity",
         "status",
         "entries/17",
+        "entries/17?private=open",
         "findings?status=open",
         "controls/ml-port-segmentation",
+        "changes?from=2026-11-01&to=2026-11-10",
+        "systems?as_of=2026-11-10",
+        "exports?system=cv-screening",
+        "reports",
+        "login",
     ];
     let paths = paths.into_iter().map(str::to_owned).chain([format!("systems/{system}")]);
     let mut pages: Vec<(String, String)> =
         paths.map(|p| (p.clone(), served.get(&format!("/{p}"), ""))).collect();
+    pages.push(("a sentence in place of a page".into(), served.get("/nobody", "Accept: text/html\r\n")));
     pages.push((
         "the document".into(),
         std::fs::read_to_string(project().join("reports/report.html")).unwrap(),

@@ -8,7 +8,7 @@ use crate::evidence::record::{
     AccessViewed, AnchorMade, AssessmentRun, ExportMade, FindingChange, LedgerVerified, Mail, ReportIssued,
     RiskLevelChange, SourceRun,
 };
-use crate::evidence::register::{Decision, Exception, RiskAssessment};
+use crate::evidence::register::{Decision, Exception, RiskAssessment, System};
 use crate::evidence::sentinel::{Outcome, Override, Run};
 use crate::evidence::{Kind, Private, Time};
 use crate::ledger::Entry;
@@ -188,6 +188,11 @@ fn of_register(e: &Entry, names: &Names<'_>) -> Option<String> {
                 day(x.expires),
                 person(&x.approver)
             )
+        }
+        Kind::RegisterSystem => {
+            let s: System = read(e)?;
+            let level = s.risk_level.as_deref().unwrap_or("no level");
+            format!("The register describes {}: team {}, {level}.", s.id, s.team)
         }
         _ => {
             let r: RiskAssessment = read(e)?;
