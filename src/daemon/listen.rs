@@ -32,7 +32,11 @@ impl Listener {
                 // Another part of the program may have named it already: it is the same one.
                 let _ = rustls::crypto::ring::default_provider().install_default();
                 let read = RustlsConfig::from_pem_file(certificate, key).await;
-                Some(read.map_err(|e| DaemonError::Certificate(certificate.clone(), e))?)
+                let read = read.map_err(|e| DaemonError::Certificate(certificate.clone(), e))?;
+                // The limits below are those of HTTP/1.
+                let mut config = rustls::ServerConfig::clone(&read.get_inner());
+                config.alpn_protocols = vec![b"http/1.1".to_vec()];
+                Some(RustlsConfig::from_config(std::sync::Arc::new(config)))
             }
             _ => None,
         };
@@ -60,7 +64,8 @@ impl Listener {
     }
 }
 
-fn limited(mut server: Server<SocketAddr>) -> Server<SocketAddr> {
+fn limited(server: Server<SocketAddr>) -> Server<SocketAddr> {
+    let mut server = server.http1_only();
     let mut http = server.http_builder().http1();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES);
     server

@@ -140,6 +140,10 @@ fn missing(why: Missing) -> Response {
             response.headers_mut().insert("refresh", HeaderValue::from_static("5"));
             response
         }
+        Missing::Busy => said(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Too many reports of the past are being made; ask again later.",
+        ),
         Missing::NoSuch(why) => said(StatusCode::NOT_FOUND, &format!("There is no such report: {why}.")),
         Missing::Failed(why) => failed(&why),
     }
@@ -220,18 +224,25 @@ pub(super) fn media_type(name: &str) -> &'static str {
     }
 }
 
-/// A file of the report, or a page of the document of a large estate.
+/// A file of the report, or a page of the document of a large estate. One is made at a time.
 pub(super) async fn file(State(site): State<Site>, shown: Shown, name: String) -> Response {
+    if let Some(bytes) = shown.view.held(&name) {
+        return handed_out(&name, bytes);
+    }
+    let Ok(_turn) = site.making.acquire().await else { return not_found() };
     let (desk, view) = (Arc::clone(&site.desk), Arc::clone(&shown.view));
     let asked = name.clone();
     let found = tokio::task::spawn_blocking(move || view.file(&desk, &asked)).await;
-    let bytes = match found.map_err(|e| JobError::Render(e.to_string())) {
-        Ok(Ok(Some(bytes))) => bytes,
-        Ok(Ok(None)) => return not_found(),
-        Ok(Err(e)) | Err(e) => return failed(&e),
-    };
-    let mut response = ([(header::CONTENT_TYPE, media_type(&name))], bytes).into_response();
-    // The document of a large estate has a script: the search of its index.
+    match found.map_err(|e| JobError::Render(e.to_string())) {
+        Ok(Ok(Some(bytes))) => handed_out(&name, bytes),
+        Ok(Ok(None)) => not_found(),
+        Ok(Err(e)) | Err(e) => failed(&e),
+    }
+}
+
+/// A file with its type; the document of a large estate has a script: the search of its index.
+pub(super) fn handed_out(name: &str, bytes: axum::body::Bytes) -> Response {
+    let mut response = ([(header::CONTENT_TYPE, media_type(name))], bytes).into_response();
     let policy = format!("{}; frame-ancestors 'none'", html::search_policy());
     if name.ends_with(".html")
         && let Ok(policy) = HeaderValue::from_str(&policy)
@@ -255,6 +266,12 @@ pub(super) async fn unchanged(State(site): State<Site>, request: Request, next: 
         Snapshot::Ready(ready) => ready.whole.report.as_of.root.clone(),
         _ => return next.run(request).await,
     };
+    // What can be erased is kept by nobody, and made anew.
+    if super::entry::opens(request.uri()) {
+        let mut response = next.run(request).await;
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        return response;
+    }
     let form = Form::accepted(request.headers());
     let team = request.extensions().get::<Viewer>().and_then(Viewer::team).map(str::to_owned);
     let digest = sha256_hex(format!("{root}\n{}\n{form:?}\n{team:?}\n{RULES}", request.uri()).as_bytes());
@@ -285,7 +302,9 @@ pub(super) async fn noted(
     let opens = class == Class::Entries && super::entry::opens(request.uri());
     let class = if opens { Class::PrivateValues } else { class };
     let response = next.run(request).await;
-    if let Some(viewer) = viewer.filter(|_| response.status().is_success()) {
+    let was_shown =
+        matches!(response.status(), StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED);
+    if let Some(viewer) = viewer.filter(|_| was_shown) {
         site.viewed.note(&viewer, class, site.desk.clock.now());
     }
     response

@@ -1,6 +1,6 @@
 //! Reports as they were issued, by the digests that were written down then.
 
-use super::answers::{Form, Shown, made, media_type, not_found, said};
+use super::answers::{Form, Shown, handed_out, made, not_found, said};
 use super::{Site, failed};
 use crate::evidence::Kind;
 use crate::evidence::record::ReportIssued;
@@ -9,7 +9,7 @@ use crate::report::Zone;
 use crate::report::html::{self, IssuedRow};
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ pub(super) async fn file(State(site): State<Site>, Path((as_of, name)): Path<(u6
         return said(StatusCode::NOT_FOUND, why);
     };
     match issued.files.remove(&name) {
-        Some(bytes) => ([(header::CONTENT_TYPE, media_type(&name))], bytes).into_response(),
+        Some(bytes) => handed_out(&name, bytes.into()),
         None => not_found(),
     }
 }

@@ -78,7 +78,7 @@ fn with<T>(
         return Err(JobError::Render(format!("entry {seq} does not fit the root of the report")));
     }
     let entry = reader.entry(seq)?.entry;
-    if !view.shows(seq, entry.kind) {
+    if !view.shows(seq, entry.kind.name()) {
         return Ok(None);
     }
     let around = Around::of(&reader, seq, size, &entry.source, &entry.subject)?;
@@ -95,8 +95,12 @@ fn with<T>(
         proof: proof.iter().map(|h| STANDARD.encode(h)).collect(),
         blobs: blobs(&reader, seq, &entry.payload)?,
         // What a team is not shown, it is not told of either.
-        collection: collection.filter(|p| view.shows(p.seq, p.entry.kind)).map(run).transpose()?.flatten(),
-        around: around.neighbours.into_iter().filter(|(seq, kind, _)| view.shows_named(*seq, kind)).collect(),
+        collection: collection
+            .filter(|p| view.shows(p.seq, p.entry.kind.name()))
+            .map(run)
+            .transpose()?
+            .flatten(),
+        around: around.neighbours.into_iter().filter(|(seq, kind, _)| view.shows(*seq, kind)).collect(),
         openings: opened.then(|| reader.openings(seq)).transpose()?,
         outside: view.outside.over(seq),
     };

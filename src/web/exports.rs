@@ -14,6 +14,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Json};
 use serde_json::json;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use tower::ServiceExt;
@@ -21,6 +22,8 @@ use tower_http::services::ServeFile;
 
 /// How many wait or are made at once, of everybody.
 const WAITING: usize = 10;
+/// How many are kept, of everybody: the oldest goes first.
+const KEPT: usize = 20;
 /// How long one is kept.
 const KEPT_SECONDS: i64 = DAY;
 
@@ -36,8 +39,7 @@ enum Stage {
 #[derive(Clone, Debug)]
 struct Wished {
     id: String,
-    viewer: Option<String>,
-    session: String,
+    holder: String,
     asked: String,
     at: Time,
     state: Stage,
@@ -53,13 +55,13 @@ pub(super) struct Exports {
 static TURN: Mutex<()> = Mutex::new(());
 
 impl Exports {
-    /// An empty folder beside the ledger: what an earlier process made is known to nobody any more.
+    /// An empty folder beside the ledger, of a name that is ours alone: what an earlier process made is known to nobody any more.
     ///
     /// # Errors
     /// The folder cannot be made or emptied.
     pub(super) fn begin(ledger: &std::path::Path) -> Result<Exports, JobError> {
         use std::os::unix::fs::DirBuilderExt;
-        let folder = ledger.with_file_name("exports");
+        let folder = ledger.with_extension("web-exports");
         let failed = |e| JobError::Io(format!("cannot empty {}", folder.display()), e);
         if folder.exists() {
             std::fs::remove_dir_all(&folder).map_err(failed)?;
@@ -77,9 +79,17 @@ impl Exports {
     }
 
     /// Takes away what was kept long enough.
-    fn forget(&self, now: Time) {
+    pub(super) fn forget(&self, now: Time) {
         let is_over = |w: &Wished| now.seconds() - w.at.seconds() > KEPT_SECONDS;
-        let over: Vec<Wished> = self.with(|all| all.extract_if(.., |w| is_over(w)).collect());
+        let over: Vec<Wished> = self.with(|all| {
+            let mut many = all.len().saturating_sub(KEPT);
+            let is_out = |w: &mut Wished| {
+                let is_out = !w.is_open() && (is_over(w) || many > 0);
+                many -= usize::from(is_out && many > 0);
+                is_out
+            };
+            all.extract_if(.., is_out).collect()
+        });
         for wished in over {
             let _ = std::fs::remove_file(self.file(&wished.id));
         }
@@ -91,9 +101,7 @@ impl Exports {
 
     /// One's own.
     fn of(&self, viewer: &Viewer) -> Vec<Wished> {
-        let is_own =
-            |w: &&Wished| w.viewer == viewer.name && (w.viewer.is_some() || w.session == viewer.session);
-        self.with(|all| all.iter().rev().filter(is_own).cloned().collect())
+        self.with(|all| all.iter().rev().filter(|w| w.holder == viewer.holder).cloned().collect())
     }
 }
 
@@ -145,6 +153,13 @@ pub(super) async fn list(
     }
 }
 
+/// Those that are kept, as JSON.
+pub(super) async fn list_json(site: State<Site>, viewer: Extension<Viewer>) -> Response {
+    let zone = Zone::named(&site.desk.config.timezone);
+    let rows: Vec<ExportRow> = site.exports.of(&viewer).iter().map(|w| w.row(&zone)).collect();
+    Json(json!({ "exports": rows })).into_response()
+}
+
 /// Puts one among those that wait.
 pub(super) async fn wish(
     State(site): State<Site>,
@@ -162,14 +177,7 @@ pub(super) async fn wish(
     };
     let (now, asked) = (site.desk.clock.now(), wish.told());
     site.exports.forget(now);
-    let wished = Wished {
-        id: id.clone(),
-        viewer: viewer.name,
-        session: viewer.session,
-        asked,
-        at: now,
-        state: Stage::Waiting,
-    };
+    let wished = Wished { id: id.clone(), holder: viewer.holder, asked, at: now, state: Stage::Waiting };
     let has_place = site.exports.with(|all| {
         let has_place = all.iter().filter(|w| w.is_open()).count() < WAITING;
         if has_place {
@@ -212,13 +220,17 @@ fn understood(site: &Site, viewer: &Viewer, shown: &Shown, wish: &Wish) -> Resul
 fn make(site: &Site, id: &str, as_of: &AsOf, request: &Request) {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let step = |step| site.exports.set(id, Stage::Making(step));
-    let done = site.desk.store().and_then(|mut store| {
-        let exported = jobs::export(&site.desk, &mut store, as_of, request, &step)?;
-        let path = site.exports.file(id);
-        let failed = |e| JobError::Io(format!("cannot write {}", path.display()), e);
-        jobs::put(&path, &exported.bytes).map_err(failed)?;
-        Ok(exported)
-    });
+    let work = || {
+        site.desk.store().and_then(|mut store| {
+            let exported = jobs::export(&site.desk, &mut store, as_of, request, &step)?;
+            let path = site.exports.file(id);
+            let failed = |e| JobError::Io(format!("cannot write {}", path.display()), e);
+            jobs::put(&path, &exported.bytes).map_err(failed)?;
+            Ok(exported)
+        })
+    };
+    let done = catch_unwind(AssertUnwindSafe(work));
+    let done = done.unwrap_or_else(|_| Err(JobError::Render("it ended in a panic".into())));
     let state = match done {
         Ok(e) => Stage::Ready {
             sha256: sha256_hex(&e.bytes),
@@ -260,10 +272,15 @@ pub(super) async fn bundle(
     State(site): State<Site>,
     Extension(viewer): Extension<Viewer>,
     Path(id): Path<String>,
-    request: axum::extract::Request,
+    mut request: axum::extract::Request,
 ) -> Response {
     let own = site.exports.of(&viewer).into_iter().find(|w| w.id == id);
     let Some(Stage::Ready { as_of, sha256, .. }) = own.map(|w| w.state) else { return not_found() };
+    // A part of another file than the one that was begun is none (RFC 9110, 13.1.5).
+    let tag = format!("\"{sha256}\"");
+    if request.headers().get(header::IF_RANGE).is_some_and(|given| given.as_bytes() != tag.as_bytes()) {
+        request.headers_mut().remove(header::RANGE);
+    }
     let served = ServeFile::new(site.exports.file(&id)).oneshot(request).await;
     let mut response = match served {
         Ok(response) => response.map(axum::body::Body::new),
@@ -272,7 +289,7 @@ pub(super) async fn bundle(
     let headers = [
         (header::CONTENT_TYPE, "application/zip".to_owned()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"actledger-{as_of}-{}.zip\"", &id[..6])),
-        (header::ETAG, format!("\"{sha256}\"")),
+        (header::ETAG, tag),
     ];
     for (name, value) in headers {
         if let Ok(value) = HeaderValue::from_str(&value) {

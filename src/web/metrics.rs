@@ -1,7 +1,7 @@
 //! Figures for Prometheus, in its text format: how the service is, and how it answers.
 
-use super::{Site, Snapshot, failed};
-use crate::jobs::{self, JobError, Service};
+use super::{Site, Snapshot, failed, service};
+use crate::jobs::{JobError, Service};
 use crate::report::Report;
 use axum::extract::{Request, State};
 use axum::http::header;
@@ -62,7 +62,7 @@ pub(super) async fn page(State(site): State<Site>) -> Response {
 }
 
 fn text(site: &Site) -> Result<String, JobError> {
-    let service = jobs::service(&site.desk, &site.desk.store()?)?;
+    let service = service::read(site)?;
     let failed = |e: Error| JobError::Render(format!("metrics: {e}"));
     let all = Registry::new();
     all.register(Box::new(site.answered.count.clone())).map_err(failed)?;

@@ -19,22 +19,23 @@ pub use routes::{router, table};
 pub use snapshot::{Assessed, Snapshot, View, load};
 pub use webhooks::Webhooks;
 
-use access::{SigningIn, Viewed};
+use access::{Passes, SigningIn, Viewed};
 use axum::http::StatusCode;
 use axum::response::Response;
 use exports::Exports;
 use limits::Limits;
 use metrics::Answered;
 use past::Past;
+use service::Now;
 use std::sync::{Arc, PoisonError, RwLock};
-use tokio::sync::Mutex;
+use tokio::sync::Semaphore;
 
 use crate::clock::Randomness;
 use crate::config::WebAuth;
 use crate::evidence::{Time, hex};
 use crate::jobs::{Desk, JobError};
 use crate::report::html::Page;
-use crate::store::{Access, Store};
+use crate::store::Store;
 
 /// What the pages are served from; the daemon puts a new snapshot in place after each assessment.
 #[derive(Clone)]
@@ -42,7 +43,7 @@ pub struct Site {
     desk: Arc<Desk>,
     snapshot: Arc<RwLock<Arc<Snapshot>>>,
     /// None where nobody is asked who they are.
-    access: Option<Arc<Mutex<Access>>>,
+    access: Option<Passes>,
     webhooks: Arc<Webhooks>,
     past: Arc<Past>,
     viewed: Arc<Viewed>,
@@ -50,6 +51,9 @@ pub struct Site {
     exports: Arc<Exports>,
     answered: Arc<Answered>,
     signing_in: Arc<SigningIn>,
+    /// Who makes a file that is not there yet.
+    making: Arc<Semaphore>,
+    service: Arc<Now>,
 }
 
 impl Site {
@@ -60,9 +64,7 @@ impl Site {
     pub fn new(desk: Arc<Desk>, snapshot: Snapshot) -> Result<Site, JobError> {
         let access = match desk.config.web.auth {
             WebAuth::None => None,
-            WebAuth::Token | WebAuth::Oidc => {
-                Some(Arc::new(Mutex::new(Access::open(&desk.config.ledger.path)?)))
-            }
+            WebAuth::Token | WebAuth::Oidc => Some(Passes::open(&desk.config.ledger.path)?),
         };
         let webhooks = Webhooks::of(&desk.config, desk.hints.clone()).map_err(JobError::Render)?;
         let exports = Arc::new(Exports::begin(&desk.config.ledger.path)?);
@@ -77,6 +79,8 @@ impl Site {
             exports,
             answered: Arc::new(Answered::begin()?),
             signing_in: Arc::default(),
+            making: Arc::new(Semaphore::new(1)),
+            service: Arc::default(),
         })
     }
 
@@ -89,14 +93,24 @@ impl Site {
         Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Writes down what was looked at in hours that ended by a time, or ever. A demonstration has no hours.
+    /// Writes down what was looked at in hours that ended by a time, or ever, and takes away exports that were kept long enough. A
+    /// demonstration has no hours, and nothing is written over a record that does not verify.
     ///
     /// # Errors
-    /// The store's reason.
+    /// The store's reason: it is written down the next time.
     pub fn write_down(&self, store: &mut Store, ended: Option<Time>) -> Result<(), JobError> {
-        let seen = self.viewed.take(ended, self.desk.clock.now());
-        if !seen.is_empty() && self.desk.config.demo.is_none() {
-            store.append(&self.desk.writer(), seen)?;
+        let now = self.desk.clock.now();
+        self.exports.forget(now);
+        if self.desk.config.demo.is_some() || matches!(*self.get(), Snapshot::Broken { .. }) {
+            return Ok(());
+        }
+        let seen = self.viewed.take(ended);
+        if seen.is_empty() {
+            return Ok(());
+        }
+        if let Err(e) = store.append(&self.desk.writer(), seen.entries(now)) {
+            self.viewed.give_back(seen);
+            return Err(e.into());
         }
         Ok(())
     }

@@ -6,13 +6,18 @@ use crate::evidence::Time;
 use crate::jobs::{AsOf, Desk, JobError, Judged, resolve};
 use crate::report::{Scope, Zone};
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 /// How many are kept.
 const KEPT: usize = 4;
+/// How many are being made or wait for that, at most.
+const WAITING: usize = 8;
+/// How many questions which assessment is meant are looked into at once.
+static QUESTIONS: Semaphore = Semaphore::const_new(2);
 /// How long an answer waits for one to be made.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -25,6 +30,8 @@ type Made = Result<Arc<Assessed>, Missing>;
 pub(super) enum Missing {
     /// It is being made.
     Later,
+    /// Too many others are being made.
+    Busy,
     /// What was asked for is no as-of; why.
     NoSuch(String),
     /// It cannot be made; why, for the log.
@@ -56,17 +63,24 @@ pub(super) struct Past(Mutex<VecDeque<(Key, Arc<Cell>)>>);
 static TURN: Mutex<()> = Mutex::new(());
 
 impl Past {
-    fn cell(&self, key: Key) -> Arc<Cell> {
+    /// The one of a key; none when too many others wait. One that is not made yet is never given up for another.
+    fn cell(&self, key: Key) -> Option<Arc<Cell>> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // What failed is tried again.
         all.retain(|(_, cell)| !matches!(cell.made.get(), Some(Err(_))));
         let held = all.iter().position(|(k, _)| *k == key).and_then(|i| all.remove(i));
+        let is_waiting = |(_, cell): &&(Key, Arc<Cell>)| cell.made.get().is_none();
+        if held.is_none() && all.iter().filter(is_waiting).count() >= WAITING {
+            return None;
+        }
         let held = held.unwrap_or_else(|| (key, Arc::default()));
         all.push_back(held.clone());
-        while all.len() > KEPT {
-            all.pop_front();
+        let over = all.len().saturating_sub(KEPT);
+        for _ in 0..over {
+            let oldest = all.iter().position(|(_, cell)| cell.made.get().is_some());
+            oldest.and_then(|i| all.remove(i));
         }
-        held.1
+        Some(held.1)
     }
 
     /// The assessment that answers, with the size of its as-of.
@@ -76,14 +90,18 @@ impl Past {
         as_of: AsOf,
         from: Option<Time>,
     ) -> Result<(u64, Arc<Assessed>), Missing> {
+        let turn = QUESTIONS.acquire().await.map_err(|e| Missing::Failed(e.to_string()))?;
         let resolving = Arc::clone(desk);
         let found = blocking(move || resolve(&resolving, &resolving.store()?, &as_of));
         let size = found.await?;
-        let (cell, desk) = (self.cell((size, from)), Arc::clone(desk));
+        drop(turn);
+        let (cell, desk) = (self.cell((size, from)).ok_or(Missing::Busy)?, Arc::clone(desk));
         if !cell.is_begun.swap(true, Ordering::SeqCst) {
             let cell = Arc::clone(&cell);
             tokio::task::spawn_blocking(move || {
-                let _ = cell.made.set(make(&desk, size, from).map_err(Missing::of));
+                let made = catch_unwind(AssertUnwindSafe(|| make(&desk, size, from)));
+                let made = made.unwrap_or_else(|_| Err(JobError::Render("it ended in a panic".into())));
+                let _ = cell.made.set(made.map_err(Missing::of));
                 cell.done.notify_waiters();
             });
         }

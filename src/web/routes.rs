@@ -89,6 +89,7 @@ fn routes() -> Vec<Route> {
         shown("/pages/{name}", Need::Read, Class::Files, get(answers::beside)),
         shown("/entries/{seq}", Need::Read, Class::Entries, get(entry::page)),
         open("GET", "/exports", Need::Whole, get(exports::list)),
+        open("GET", "/exports.json", Need::Whole, get(exports::list_json)),
         open("POST", "/exports", Need::Whole, post(exports::wish)),
         open("GET", "/exports/{id}", Need::Whole, get(exports::one)),
         Route {
@@ -128,9 +129,11 @@ pub fn router(site: Site) -> Router {
     let mut router = Router::new();
     for Route { path, need, class, mut answer, .. } in routes() {
         if let Some(class) = class {
-            answer = answer
-                .layer(middleware::from_fn_with_state(site.clone(), answers::unchanged))
-                .layer(middleware::from_fn_with_state((site.clone(), class), answers::noted));
+            // A bundle has a tag of its own, which goes with its parts.
+            if class != Class::Exports {
+                answer = answer.layer(middleware::from_fn_with_state(site.clone(), answers::unchanged));
+            }
+            answer = answer.layer(middleware::from_fn_with_state((site.clone(), class), answers::noted));
         }
         let guard = middleware::from_fn_with_state((site.clone(), need), access::guard);
         let route: Arc<str> = path.as_str().into();

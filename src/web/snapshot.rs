@@ -108,14 +108,15 @@ const OF_ONE: [Kind; 24] = [
 ];
 
 impl View {
-    /// The same by the name of the kind.
-    pub(super) fn shows_named(&self, seq: u64, kind: &str) -> bool {
-        self.own.as_ref().is_none_or(|own| own.contains(&seq) && OF_ONE.iter().any(|k| k.name() == kind))
+    /// Whether an entry is shown: everything below the as-of, or, to a team, what is of its systems alone.
+    pub(super) fn shows(&self, seq: u64, kind: &str) -> bool {
+        let is_of_one = || OF_ONE.iter().any(|k| k.name() == kind);
+        self.own.as_ref().is_none_or(|own| own.contains(&seq) && is_of_one())
     }
 
-    /// Whether an entry is shown: everything below the as-of, or, to a team, what is of its systems alone.
-    pub(super) fn shows(&self, seq: u64, kind: Kind) -> bool {
-        self.own.as_ref().is_none_or(|own| own.contains(&seq) && OF_ONE.contains(&kind))
+    /// A file that is made already.
+    pub(super) fn held(&self, name: &str) -> Option<Bytes> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     /// A file of the report; none when there is no such form.
@@ -123,12 +124,12 @@ impl View {
     /// # Errors
     /// It cannot be made.
     pub(super) fn file(&self, desk: &Desk, name: &str) -> Result<Option<Bytes>, JobError> {
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bytes) = files.get(name) {
-            return Ok(Some(bytes.clone()));
+        if let Some(bytes) = self.held(name) {
+            return Ok(Some(bytes));
         }
         let Some(format) = jobs::format_of(name) else { return Ok(None) };
         let (made, lacks) = jobs::forms(desk, &self.report, &[format.to_owned()])?;
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         files.extend(made.into_iter().map(|(name, bytes)| (name, Bytes::from(bytes))));
         match files.get(name) {
             Some(bytes) => Ok(Some(bytes.clone())),
@@ -193,7 +194,7 @@ pub(super) fn assessed(
     Ok(Assessed { whole: Arc::new(whole), teams })
 }
 
-/// The entries that verdicts on the systems of one team alone cite, for each team.
+/// The entries that verdicts and dossiers of the systems of one team alone cite, for each team.
 fn own(report: &Report) -> BTreeMap<String, BTreeSet<u64>> {
     let cited = |finding: &crate::report::model::Finding| -> Vec<u64> {
         finding.units.iter().flat_map(|u| u.evidence.iter().map(|e| e.seq)).collect()
@@ -201,7 +202,10 @@ fn own(report: &Report) -> BTreeMap<String, BTreeSet<u64>> {
     let mut of: BTreeMap<u64, Option<&str>> =
         report.estate_findings.iter().flat_map(cited).map(|seq| (seq, None)).collect();
     for system in &report.systems {
-        for seq in system.findings.iter().flat_map(cited) {
+        let told = system.entry.into_iter().chain(system.risk_level.stated.iter().map(|x| x.entry));
+        let told =
+            told.chain(system.runs.iter().map(|r| r.entry)).chain(system.workloads.iter().map(|w| w.entry));
+        for seq in system.findings.iter().flat_map(cited).chain(told) {
             let team = of.entry(seq).or_insert(Some(&system.team));
             *team = team.filter(|team| *team == system.team);
         }

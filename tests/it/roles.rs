@@ -20,6 +20,7 @@ GET /entries/{seq}              ta
 GET /exceptions                 ta
 GET /exceptions.json            ta
 GET /exports                     a
+GET /exports.json                a
 GET /exports/{id}                a
 GET /exports/{id}/bundle.zip     a
 GET /findings                   ta

@@ -147,6 +147,8 @@ fn who_is_slow_or_sends_too_much_is_cut_off_and_others_are_answered() {
             stream
         })
         .collect();
+    // And some that say nothing at all.
+    slow.extend((0..10).map(|_| TcpStream::connect(served.address()).unwrap()));
     assert!(served.get("/systems", "").starts_with("HTTP/1.1 200"));
     for stream in &mut slow {
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();

@@ -19,6 +19,9 @@ impl<'a> Builder<'a> {
             reason: g.reason,
             entry: g.entry,
         };
+        // Files and places are of anybody: a team is told of a source what it means for it, and not them.
+        let is_of_team = self.s.scope.team.is_some();
+        let of_all = |told: Vec<String>| if is_of_team { Vec::new() } else { told };
         let none = Vec::new();
         let looks = self.s.facts.own.looks.get(&c.source).unwrap_or(&none);
         let look = |l: &crate::assessment::facts::Look| m::Look {
@@ -28,7 +31,9 @@ impl<'a> Builder<'a> {
             entries: l.value.entries,
             skipped: l.value.counts.quarantined + l.value.counts.refused,
             complete: l.value.complete,
-            faults: l.value.faults.iter().map(|f| format!("{} {}: {}", f.file, f.place, f.what)).collect(),
+            faults: of_all(
+                l.value.faults.iter().map(|f| format!("{} {}: {}", f.file, f.place, f.what)).collect(),
+            ),
         };
         let config = self.s.run.config.sources.get(&c.source);
         m::Coverage {
@@ -42,12 +47,12 @@ impl<'a> Builder<'a> {
             begin_local: c.begin.map_or_else(|| "never read".into(), |t| self.zone.minute(t)),
             stale: c.stale,
             off: c.off.clone(),
-            location: config.map(|x| x.location.clone()).unwrap_or_default(),
+            location: config.filter(|_| !is_of_team).map(|x| x.location.clone()).unwrap_or_default(),
             delivery: c.delivery.clone(),
             gaps: c.gaps.iter().map(gap).collect(),
             late: c.late.iter().map(gap).collect(),
-            truncated: c.truncated.clone(),
-            outside_layout: self.outside_layout(&c.source),
+            truncated: of_all(c.truncated.clone()),
+            outside_layout: self.outside_layout(&c.source).filter(|_| !is_of_team),
             calendar: self.calendar(c),
             looks: looks.iter().filter(|l| l.at >= self.s.assessment.estate.window).map(look).collect(),
         }
@@ -157,7 +162,8 @@ impl<'a> Builder<'a> {
             }
         });
         let all = written.chain(unwritten);
-        all.filter(|e| e.system.is_empty() || self.asks(&e.system)).collect()
+        let is_of_team = self.s.scope.team.is_some();
+        all.filter(|e| if e.system.is_empty() { !is_of_team } else { self.asks(&e.system) }).collect()
     }
 
     pub(super) fn decisions(&self) -> Vec<m::Decision> {

@@ -30,12 +30,13 @@ impl Names<'_> {
     }
     fn person(&self, person: Option<&Private>, nobody: &str) -> String {
         let alias = person.and_then(Private::reference).map(|r| alias(self.aliases, r));
-        alias.map_or_else(|| nobody.to_owned(), |alias| format!("person {alias}"))
+        alias.map_or_else(|| nobody.to_owned(), |alias| format!("person {alias}").trim_end().to_owned())
     }
 }
 
+/// Empty for what is no person.
 fn alias(aliases: &Aliases, reference: &str) -> String {
-    aliases.get(reference).map_or_else(|| "without an alias".into(), |n| format!("P-{n:02}"))
+    aliases.get(reference).map_or_else(String::new, |n| format!("P-{n:02}"))
 }
 
 /// An entry and its place in the record, as they were read and checked.
@@ -88,7 +89,7 @@ pub struct Exhibit<'a> {
     /// The collection it came with.
     pub collection: Option<Collection>,
     /// Verdicts that cite it.
-    pub used_for: Vec<Use<'a>>,
+    pub used_for: Vec<&'a Finding>,
     /// Entries of the same thing before it, the nearest first.
     pub before: Vec<Neighbour>,
     /// Entries of the same thing after it.
@@ -128,14 +129,6 @@ pub struct Collection {
     pub version: String,
 }
 
-/// A verdict that cites it.
-#[derive(Debug, Serialize)]
-pub struct Use<'a> {
-    /// The finding.
-    #[serde(flatten)]
-    pub finding: &'a Finding,
-}
-
 /// An entry of the same thing.
 #[derive(Debug, Serialize)]
 pub struct Neighbour {
@@ -164,8 +157,8 @@ pub fn exhibit<'a>(r: &'a Report, read: &'a Read<'a>, aliases: &Aliases) -> Exhi
     let names = Names { zone: &zone, aliases };
     let e = read.entry;
     let cites = |f: &&Finding| f.units.iter().any(|u| u.evidence.iter().any(|x| x.seq == read.seq));
-    let used_for: Vec<Use<'_>> = r.findings().filter(cites).map(|finding| Use { finding }).collect();
-    let is_of = |id: &str| used_for.iter().any(|u| u.finding.system == id);
+    let used_for: Vec<&Finding> = r.findings().filter(cites).collect();
+    let is_of = |id: &str| used_for.iter().any(|f| f.system == id);
     let of = r.systems.iter().filter(|s| is_of(&s.id)).map(|s| format!("{}, {}", s.name, s.team)).collect();
     let neighbours = |is_wanted: &dyn Fn(u64) -> bool| -> Vec<Neighbour> {
         let wanted = read.around.iter().filter(|(seq, _, _)| is_wanted(*seq));
@@ -178,8 +171,7 @@ pub fn exhibit<'a>(r: &'a Report, read: &'a Read<'a>, aliases: &Aliases) -> Exhi
         let opened = read.openings.as_ref();
         let value =
             opened.map(|all| all.iter().find(|o| o.commitment == commitment).map(|o| o.value.clone()));
-        let alias = aliases.get(reference).map_or_else(String::new, |n| format!("P-{n:02}"));
-        private.push(PrivateValue { member: member.to_owned(), alias, value });
+        private.push(PrivateValue { member: member.to_owned(), alias: alias(aliases, reference), value });
     });
     Exhibit {
         seq: read.seq,

@@ -15,8 +15,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::net::{IpAddr, SocketAddr};
 
 /// What somebody shows to be let in.
-pub(super) enum Shown {
-    /// In a header: of a program, which no page of others can make it send.
+pub(super) enum Credential {
+    /// In a header.
     Header(String),
     /// In the cookie of a session.
     Cookie(String),
@@ -30,14 +30,14 @@ pub(in crate::web) async fn guard(
 ) -> Response {
     let shown = shown(request.headers(), site.cookie());
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
-    if changes && !matches!(shown, Some(Shown::Header(_))) && !is_from_us(request.headers()) {
+    if changes && !is_from_us(request.headers()) {
         return said(StatusCode::FORBIDDEN, "This was asked for by a page of another site.");
     }
     if site.desk.config.web.auth == WebAuth::None && !is_here(&site, request.headers()) {
         let why = "This service asks nobody who they are, so it answers under a name of this machine only.";
         return said(StatusCode::MISDIRECTED_REQUEST, why);
     }
-    let viewer = match viewer(&site, shown).await {
+    let viewer = match viewer(&site, shown) {
         Ok(viewer) => viewer,
         Err(e) => return super::super::failed(&e),
     };
@@ -72,13 +72,12 @@ fn ask(request: &Request) -> Response {
 }
 
 /// Whoever holds the pass that is shown; nobody when there is none, or it is not good any more.
-async fn viewer(site: &Site, shown: Option<Shown>) -> Result<Option<Viewer>, StoreError> {
+fn viewer(site: &Site, shown: Option<Credential>) -> Result<Option<Viewer>, StoreError> {
     let Some(access) = &site.access else { return Ok(Some(Viewer::local())) };
-    let Some(Shown::Header(secret) | Shown::Cookie(secret)) = &shown else { return Ok(None) };
+    let Some(Credential::Header(secret) | Credential::Cookie(secret)) = &shown else { return Ok(None) };
     let digest = sha256_hex(secret.trim().as_bytes());
-    let is_session = matches!(shown, Some(Shown::Cookie(_)));
+    let is_session = matches!(shown, Some(Credential::Cookie(_)));
     let (now, key) = (site.desk.clock.now(), site.desk.signer.secret());
-    let access = access.lock().await;
     let Some(held) = access.pass(&digest)?.filter(|p| p.session_of.is_some() == is_session) else {
         return Ok(None);
     };
@@ -92,13 +91,13 @@ async fn viewer(site: &Site, shown: Option<Shown>) -> Result<Option<Viewer>, Sto
 }
 
 /// A bearer token, the password of HTTP basic authentication, or the cookie of a session.
-pub(super) fn shown(headers: &HeaderMap, cookie: &str) -> Option<Shown> {
+pub(super) fn shown(headers: &HeaderMap, cookie: &str) -> Option<Credential> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
-        return value.to_str().ok().and_then(token).map(Shown::Header);
+        return value.to_str().ok().and_then(token).map(Credential::Header);
     }
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok());
     let mut pairs = cookies.flat_map(|c| c.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == cookie).map(|(_, value)| Shown::Cookie(value.to_owned()))
+    pairs.find(|(name, _)| *name == cookie).map(|(_, value)| Credential::Cookie(value.to_owned()))
 }
 
 fn token(value: &str) -> Option<String> {
@@ -142,7 +141,10 @@ fn is_here(site: &Site, headers: &HeaderMap) -> bool {
 /// Refuses who asks too often.
 pub(in crate::web) async fn limited(State(site): State<Site>, request: Request, next: Next) -> Response {
     let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|c| c.0.ip());
-    let signs_in = *request.method() == Method::POST && request.uri().path() == "/login";
+    let signs_in = match request.uri().path() {
+        "/login" => *request.method() == Method::POST,
+        path => path == "/oidc/login",
+    };
     if from.is_some_and(|from| !site.limits.allow(from, signs_in)) {
         let mut reply =
             said(StatusCode::TOO_MANY_REQUESTS, "Too many requests came from this address; wait a little.");
@@ -170,7 +172,7 @@ mod tests {
         assert_eq!(token("Basic eDphYmM=").as_deref(), Some("abc"));
         assert_eq!(token("abc"), None);
         let cookie = shown(&headers(&[("cookie", "a=b; actledger=abc")]), "actledger");
-        assert!(matches!(cookie, Some(Shown::Cookie(secret)) if secret == "abc"));
+        assert!(matches!(cookie, Some(Credential::Cookie(secret)) if secret == "abc"));
     }
 
     #[test]

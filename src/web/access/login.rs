@@ -3,7 +3,7 @@
 use super::super::answers::said;
 use super::super::{Site, failed};
 use super::guard::shown;
-use super::{Role, guard::Shown, pass};
+use super::{Role, guard::Credential, pass};
 use crate::clock::Randomness;
 use crate::evidence::{Time, sha256_hex};
 use crate::report::html;
@@ -61,7 +61,7 @@ pub(in crate::web) async fn begin(State(site): State<Site>, Form(typed): Form<Ty
     let Some(access) = &site.access else { return Redirect::to("/").into_response() };
     let digest = sha256_hex(typed.token.trim().as_bytes());
     let (now, key) = (site.desk.clock.now(), site.desk.signer.secret());
-    let held = match access.lock().await.pass(&digest) {
+    let held = match access.pass(&digest) {
         Ok(held) => held.filter(|p| p.session_of.is_none()),
         Err(e) => return failed(&e),
     };
@@ -90,19 +90,19 @@ pub(super) async fn started(
         Err(e) => return failed(&e),
     };
     let issued = pass::issue(site.desk.signer.secret(), &random, session, (now, ends));
-    let access = access.lock().await;
-    if let Err(e) = access.forget(now).and_then(|()| access.add(&issued.pass)) {
+    let pass = issued.pass.clone();
+    if let Err(e) = access.write(move |a| a.forget(now).and_then(|()| a.add(&pass))).await {
         return failed(&e);
     }
     let seconds = ends.seconds() - now.seconds();
-    with_cookie(site, Redirect::to(next).into_response(), &issued.secret, seconds)
+    let cookie = format!("{}={}; Path=/; Max-Age={seconds}", site.cookie(), issued.secret);
+    with_cookie(site, Redirect::to(next).into_response(), &cookie)
 }
 
-fn with_cookie(site: &Site, mut response: Response, value: &str, seconds: i64) -> Response {
+/// Sets a cookie, which no script reads and which other sites send with links alone.
+pub(super) fn with_cookie(site: &Site, mut response: Response, cookie: &str) -> Response {
     let secure = if site.is_secure() { "; Secure" } else { "" };
-    let name = site.cookie();
-    let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
-    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+    if let Ok(cookie) = HeaderValue::from_str(&format!("{cookie}; HttpOnly; SameSite=Lax{secure}")) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
     response
@@ -110,12 +110,14 @@ fn with_cookie(site: &Site, mut response: Response, value: &str, seconds: i64) -
 
 /// Ends a session.
 pub(in crate::web) async fn leave(State(site): State<Site>, headers: HeaderMap) -> Response {
-    if let (Some(access), Some(Shown::Cookie(secret))) = (&site.access, shown(&headers, site.cookie()))
-        && let Err(e) = access.lock().await.end(&sha256_hex(secret.as_bytes()))
+    if let (Some(access), Some(Credential::Cookie(secret))) = (&site.access, shown(&headers, site.cookie()))
+        && let digest = sha256_hex(secret.as_bytes())
+        && let Err(e) = access.write(move |a| a.end(&digest)).await
     {
         return failed(&e);
     }
-    with_cookie(&site, said(StatusCode::OK, "You are signed out."), "", 0)
+    let cookie = format!("{}=; Path=/; Max-Age=0", site.cookie());
+    with_cookie(&site, said(StatusCode::OK, "You are signed out."), &cookie)
 }
 
 #[cfg(test)]

@@ -4,12 +4,14 @@ mod guard;
 mod login;
 mod oidc;
 mod pass;
+mod passes;
 mod viewed;
 
 pub(super) use guard::{guard, limited};
 pub(super) use login::{begin, form, leave};
 pub(super) use oidc::{SigningIn, begin as to_provider, callback as from_provider};
 pub use pass::{Issued, is_ours, issue};
+pub(super) use passes::Passes;
 pub(super) use viewed::{Class, Viewed};
 
 use serde::{Deserialize, Serialize};
@@ -74,6 +76,8 @@ pub(super) struct Viewer {
     pub roles: Vec<Role>,
     /// Beginning of the digest of session or token.
     pub session: String,
+    /// What they hold: the digest of a token, or `oidc`, issuer and subject.
+    pub holder: String,
     /// Whether it is a session, which can be ended.
     pub is_session: bool,
 }
@@ -85,6 +89,7 @@ impl Viewer {
             name: None,
             roles: vec![Role::Auditor, Role::Operator],
             session: "local".into(),
+            holder: "local".into(),
             is_session: false,
         }
     }

@@ -7,7 +7,7 @@ use super::Role;
 use super::login::{self, Next};
 use crate::config::{Oidc, OidcGroup, OidcRole};
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use openidconnect::core::{
     CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreErrorResponseType, CoreGenderClaim,
@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 const SESSION_SECONDS: i64 = 3_600;
 /// Time for signing in at the provider.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// People who sign in at once.
+/// People who sign in at once: beyond, the one who began first begins again.
 const PENDING: usize = 1_000;
 /// Time for an answer of the provider.
 const ANSWER: Duration = Duration::from_secs(15);
@@ -83,14 +83,14 @@ struct Pending {
 pub(in crate::web) struct SigningIn(Mutex<BTreeMap<String, Pending>>);
 
 impl SigningIn {
-    fn put(&self, state: &str, pending: Pending) -> bool {
+    fn put(&self, state: &str, pending: Pending) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, p| p.begun.elapsed() < PATIENCE);
-        let has_place = all.len() < PENDING;
-        if has_place {
-            all.insert(state.to_owned(), pending);
+        if all.len() >= PENDING {
+            let oldest = all.iter().min_by_key(|(_, p)| p.begun).map(|(state, _)| state.clone());
+            oldest.and_then(|state| all.remove(&state));
         }
-        has_place
+        all.insert(state.to_owned(), pending);
     }
 
     fn take(&self, state: &str) -> Option<Pending> {
@@ -178,7 +178,9 @@ impl<'c> Provider<'c> {
                 info.request_async(&self.http).await.map_err(Fault::answer)?;
             groups = self.groups(info.additional_claims());
         }
-        Ok((subject.clone(), named.unwrap_or(subject), groups))
+        // A name can be given to another person, a subject cannot.
+        let name = named.filter(|n| *n != subject).map(|n| format!("{n} ({subject})"));
+        Ok((subject.clone(), name.unwrap_or(subject), groups))
     }
 
     fn groups(&self, claims: &Claims) -> Vec<String> {
@@ -236,6 +238,9 @@ fn roles(config: &Oidc, groups: &[String]) -> Vec<Role> {
 
 /// Leads to the provider.
 pub(in crate::web) async fn begin(State(site): State<Site>, Query(asked): Query<Next>) -> Response {
+    if site.desk.config.web.oidc.is_none() {
+        return super::super::answers::not_found();
+    }
     let provider = match Provider::discover(&site).await {
         Ok(provider) => provider,
         Err(e) => return failed(&e),
@@ -248,20 +253,9 @@ pub(in crate::web) async fn begin(State(site): State<Site>, Query(asked): Query<
     }
     let (url, state, nonce) = request.set_pkce_challenge(challenge).url();
     let pending = Pending { verifier, nonce, next: asked.path().to_owned(), begun: Instant::now() };
-    if !site.signing_in.put(state.secret(), pending) {
-        return said(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Too many people are signing in; try again in ten minutes.",
-        );
-    }
-    let secure = if site.is_secure() { "; Secure" } else { "" };
-    let cookie =
-        format!("{COOKIE}={}; Path=/oidc; HttpOnly; SameSite=Lax; Max-Age=600{secure}", state.secret());
-    let mut response = Redirect::to(url.as_str()).into_response();
-    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
-    }
-    response
+    site.signing_in.put(state.secret(), pending);
+    let cookie = format!("{COOKIE}={}; Path=/oidc; Max-Age={}", state.secret(), PATIENCE.as_secs());
+    login::with_cookie(&site, Redirect::to(url.as_str()).into_response(), &cookie)
 }
 
 /// Takes the answer of the provider, and begins a session.

@@ -43,7 +43,8 @@ pub(super) fn viewer(key: &[u8; 32], p: &Pass, now: Time) -> Option<Viewer> {
     let roles = serde_json::from_str(&p.roles).ok()?;
     let is_good = is_ours(key, p) && now < p.expires;
     let (session, is_session) = (p.sha256[..16].to_owned(), p.session_of.is_some());
-    is_good.then(|| Viewer { name: Some(p.name.clone()), roles, session, is_session })
+    let holder = p.session_of.clone().unwrap_or_else(|| p.sha256.clone());
+    is_good.then(|| Viewer { name: Some(p.name.clone()), roles, session, holder, is_session })
 }
 
 #[cfg(test)]

@@ -45,15 +45,37 @@ impl Viewed {
     }
 
     /// Takes what lies in hours that ended by a time; everything without one.
-    pub(crate) fn take(&self, ended: Option<Time>, now: Time) -> Vec<Evidence> {
+    pub(crate) fn take(&self, ended: Option<Time>) -> Taken {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_over = |hour: i64| ended.is_none_or(|t| hour < t.seconds() / HOUR);
         let (over, rest) =
             std::mem::take(&mut *all).into_iter().partition(|((_, _, hour), _)| is_over(*hour));
         *all = rest;
-        let over: BTreeMap<_, _> = over;
-        over.into_iter()
-            .map(|((session, class, hour), seen)| entry(session, class, hour, seen, now))
+        Taken(over)
+    }
+
+    /// Takes back what could not be written down.
+    pub(crate) fn give_back(&self, taken: Taken) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, (viewer, count)) in taken.0 {
+            all.entry(key).or_insert_with(|| (viewer, 0)).1 += count;
+        }
+    }
+}
+
+/// What was looked at and is being written down.
+pub(crate) struct Taken(BTreeMap<Key, (Viewer, u64)>);
+
+impl Taken {
+    /// Whether nothing was.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// An entry each.
+    pub(crate) fn entries(&self, now: Time) -> Vec<Evidence> {
+        let all = self.0.iter();
+        all.map(|((session, class, hour), seen)| entry(session.clone(), *class, *hour, seen.clone(), now))
             .collect()
     }
 }
@@ -79,10 +101,11 @@ mod tests {
             viewed.note(&Viewer::local(), Class::Pages, start.plus_seconds(60 * minute));
         }
         let now = start.plus_seconds(5_400);
-        let over = viewed.take(Some(now), now);
+        let over = viewed.take(Some(now)).entries(now);
         assert_eq!((over.len(), over[0].payload["count"].as_u64()), (1, Some(60)));
-        let rest = viewed.take(None, now);
+        viewed.give_back(viewed.take(None));
+        let rest = viewed.take(None).entries(now);
         assert_eq!((rest.len(), rest[0].payload["count"].as_u64()), (1, Some(30)));
-        assert!(viewed.take(None, now).is_empty());
+        assert!(viewed.take(None).entries(now).is_empty());
     }
 }
