@@ -28,6 +28,7 @@ mod nights;
 mod openid;
 mod organization;
 mod pages;
+mod payloads;
 mod policies;
 mod properties;
 mod recordings;
