@@ -66,8 +66,6 @@ impl Past {
     /// The one of a key; none when too many others wait. One that is not made yet is never given up for another.
     fn cell(&self, key: Key) -> Option<Arc<Cell>> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // What failed is tried again.
-        all.retain(|(_, cell)| !matches!(cell.made.get(), Some(Err(_))));
         let held = all.iter().position(|(k, _)| *k == key).and_then(|i| all.remove(i));
         let is_waiting = |(_, cell): &&(Key, Arc<Cell>)| cell.made.get().is_none();
         if held.is_none() && all.iter().filter(is_waiting).count() >= WAITING {
@@ -95,7 +93,8 @@ impl Past {
         let found = blocking(move || resolve(&resolving, &resolving.store()?, &as_of));
         let size = found.await?;
         drop(turn);
-        let (cell, desk) = (self.cell((size, from)).ok_or(Missing::Busy)?, Arc::clone(desk));
+        let key = (size, from);
+        let (cell, desk) = (self.cell(key).ok_or(Missing::Busy)?, Arc::clone(desk));
         if !cell.is_begun.swap(true, Ordering::SeqCst) {
             let cell = Arc::clone(&cell);
             tokio::task::spawn_blocking(move || {
@@ -110,6 +109,10 @@ impl Past {
             let _ = tokio::time::timeout(PATIENCE, done).await;
         }
         let made = cell.made.get().cloned().unwrap_or(Err(Missing::Later));
+        if matches!(made, Err(Missing::NoSuch(_) | Missing::Failed(_))) {
+            // It was told once, and is tried again for who asks again.
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(k, _)| *k != key);
+        }
         made.map(|made| (size, made))
     }
 }
