@@ -5,8 +5,8 @@ use super::past::{self, Missing};
 use super::snapshot::View;
 use super::{Site, Snapshot, failed};
 use crate::assessment::RULES;
-use crate::evidence::sha256_hex;
-use crate::jobs::JobError;
+use crate::evidence::{Time, sha256_hex};
+use crate::jobs::{AsOf, JobError};
 use crate::report::html::{self, Page, Reader, Seen};
 use crate::report::listing::Query;
 use crate::report::{Zone, csv, json};
@@ -79,8 +79,12 @@ impl FromRequestParts<Site> for Shown {
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Shown, Response> {
         let viewer = parts.extensions.get::<Viewer>().cloned().ok_or_else(not_found)?;
         let zone = Zone::named(&site.desk.config.timezone);
-        let time =
-            |name, end| asked_for(&parts.uri, name).map(|text| past::time(&text, &zone, end)).transpose();
+        // Two days are asked for of changes alone.
+        let spans = parts.uri.path().starts_with("/changes");
+        let time = |name, end| {
+            let asked = asked_for(&parts.uri, name).filter(|_| spans);
+            asked.map(|text| past::time(&text, &zone, end)).transpose()
+        };
         let as_of = asked_for(&parts.uri, "as_of").map(|text| past::as_of(&text, &zone)).transpose();
         let as_of = as_of.map_err(|why| refused(&format!("as_of {why}")))?;
         let from = time("from", false).map_err(|why| refused(&format!("from {why}")))?;
@@ -88,24 +92,22 @@ impl FromRequestParts<Site> for Shown {
         if from.zip(to).is_some_and(|(from, to)| from >= to) {
             return Err(refused("from is not before to"));
         }
-        let spans = parts.uri.path().starts_with("/changes").then_some(from).flatten();
-        let asked = as_of.or_else(|| to.map(crate::jobs::AsOf::Time));
-        shown(site, &viewer, asked, spans).await
+        shown(site, &viewer, as_of.or_else(|| to.map(AsOf::Time)), from).await
     }
 }
 
 async fn shown(
     site: &Site,
     viewer: &Viewer,
-    asked: Option<crate::jobs::AsOf>,
-    from: Option<crate::evidence::Time>,
+    asked: Option<AsOf>,
+    from: Option<Time>,
 ) -> Result<Shown, Response> {
     let reader = if viewer.team().is_some() { Reader::Team } else { Reader::Auditor };
     let is_signed_in = viewer.is_session;
     let present = site.get();
     let ready = match &*present {
         Snapshot::Ready(ready) => ready,
-        other => return Err(unready(other)),
+        other => return Err(unready(other, viewer)),
     };
     let none = || {
         let team = viewer.team().unwrap_or_default();
@@ -115,16 +117,19 @@ async fn shown(
         let view = ready.seen_by(viewer.team()).ok_or_else(none)?;
         return Ok(Shown { view, seen: Seen { as_of: None, reader, is_signed_in } });
     }
-    let asked = asked.unwrap_or(crate::jobs::AsOf::Size(ready.whole.report.as_of.size));
+    let asked = asked.unwrap_or(AsOf::Size(ready.whole.report.as_of.size));
     let (size, made) = site.past.get(&site.desk, asked, from).await.map_err(missing)?;
     let view = made.seen_by(viewer.team()).ok_or_else(none)?;
     let as_of = (size != ready.whole.report.as_of.size).then_some(size);
     Ok(Shown { view, seen: Seen { as_of, reader, is_signed_in } })
 }
 
-/// Why there is no report.
-pub(super) fn unready(snapshot: &Snapshot) -> Response {
+/// Why there is no report. What does not hold may be of another team.
+pub(super) fn unready(snapshot: &Snapshot, viewer: &Viewer) -> Response {
     match snapshot {
+        Snapshot::Broken { .. } if viewer.team().is_some() => {
+            said(StatusCode::SERVICE_UNAVAILABLE, "The record does not verify. Nothing is said from it.")
+        }
         Snapshot::Broken { page, .. } => {
             (StatusCode::SERVICE_UNAVAILABLE, Html(page.clone())).into_response()
         }

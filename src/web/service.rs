@@ -49,7 +49,7 @@ pub(super) async fn status(State(site): State<Site>, Extension(viewer): Extensio
             let status = told(&site, &service, viewer.may(Need::Operate));
             answers::made(html::status(&ready.whole.report, &status, seen))
         }
-        other => answers::unready(other),
+        other => answers::unready(other, &viewer),
     }
 }
 

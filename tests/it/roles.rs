@@ -186,6 +186,17 @@ fn a_team_reaches_nothing_of_another_team() {
 }
 
 #[test]
+fn a_team_is_told_of_a_broken_record_and_not_of_the_entry() {
+    let (world, [auditor, _, team]) = asked();
+    world.sql("var/ledger.db", "UPDATE entry SET bytes = zeroblob(32) WHERE seq = 17;");
+    let served = Served::start(&world, "auth = \"token\"\n");
+    let told = served.get("/systems", &auditor);
+    assert!(status(&told) == 503 && told.contains("entry 17"), "{told}");
+    let told = served.get("/systems", &team);
+    assert!(status(&told) == 503 && told.contains("does not verify") && !told.contains("entry 17"), "{told}");
+}
+
+#[test]
 fn a_session_begins_with_a_token_and_ends_with_it() {
     let (world, _) = asked();
     let done = world.run(&["token", "add", "eve"]);
