@@ -55,13 +55,12 @@ fn span(
     to: Option<&String>,
 ) -> Result<(Option<Time>, Option<Time>), CliError> {
     let zone = Zone::named(&desk.config.timezone);
-    let time = |name: &str, text: &String| match (zone.of_day(text), text.parse::<Time>()) {
-        (Ok((begin, next)), _) => Ok((begin, next.plus_millis(-1))),
-        (_, Ok(t)) => Ok((t, t)),
-        _ => Err(CliError::Usage(format!("{name} {text}: a day (2026-11-22) or a time (RFC 3339)"))),
+    let time = |name: &str, text: &String, end| {
+        let neither = || CliError::Usage(format!("{name} {text}: a day (2026-11-22) or a time (RFC 3339)"));
+        zone.time(text, end).ok_or_else(neither)
     };
-    let from = from.map(|text| time("--from", text)).transpose()?.map(|(begin, _)| begin);
-    let to = to.map(|text| time("--to", text)).transpose()?.map(|(_, end)| end);
+    let from = from.map(|text| time("--from", text, false)).transpose()?;
+    let to = to.map(|text| time("--to", text, true)).transpose()?;
     match (from, to) {
         (Some(from), Some(to)) if from >= to => Err(CliError::Usage("--from is not before --to".into())),
         both => Ok(both),

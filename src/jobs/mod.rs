@@ -31,8 +31,8 @@ pub use outbox::{MailStatus, Which, flush};
 pub use press::{SUBCOMMAND as SET_PDF, confine};
 pub use refetch::{Refetched, refetch};
 pub use report::{
-    AsIssued, AsOf, Forms, Issued, Rendered, ReportStatus, as_issued, format_of, forms, nightly, render,
-    resolve, view,
+    AsIssued, AsOf, Forms, Issued, Rendered, ReportStatus, as_issued, format_of, forms, kept, nightly,
+    render, resolve, view,
 };
 
 pub use service::{Service, SourceNow, service};

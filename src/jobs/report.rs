@@ -213,18 +213,28 @@ pub(super) fn files(
     scope: &Scope,
     formats: &[String],
 ) -> Result<BTreeMap<String, Vec<u8>>, JobError> {
-    let issued = if *scope == Scope::default() { issued(desk, store, judged.size())? } else { None };
-    let (mut files, mut missing) = (BTreeMap::new(), Vec::new());
-    for format in formats {
-        match issued.as_ref().and_then(|i| pages::kept(desk, i, format)) {
-            Some(kept) => files.extend(kept),
-            None => missing.push(format.clone()),
-        }
-    }
+    let is_whole = *scope == Scope::default();
+    let mut files = if is_whole { kept(desk, store, judged.size(), formats)? } else { BTreeMap::new() };
+    let is_missing = |format: &&String| !files.keys().any(|name| format_of(name) == Some(format));
+    let missing: Vec<String> = formats.iter().filter(is_missing).cloned().collect();
     if !missing.is_empty() {
         files.extend(render(desk, store, judged, scope, &missing)?.files);
     }
     Ok(files)
+}
+
+/// Those of the asked forms of the whole report that are kept as they were issued.
+///
+/// # Errors
+/// The store's reason; an entry that is not under the signed checkpoint.
+pub fn kept(
+    desk: &Desk,
+    store: &Store,
+    size: u64,
+    formats: &[String],
+) -> Result<BTreeMap<String, Vec<u8>>, JobError> {
+    let Some(issued) = issued(desk, store, size)? else { return Ok(BTreeMap::new()) };
+    Ok(formats.iter().filter_map(|format| pages::kept(desk, &issued, format)).flatten().collect())
 }
 
 /// The entry of the report that was issued of an as-of, proved to be under the signed checkpoint.

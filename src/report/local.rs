@@ -27,6 +27,14 @@ impl Zone {
         let both = day.and_then(|day| Some((begin(day)?, begin(day.tomorrow().ok()?)?)));
         both.ok_or_else(|| format!("{text:?} is no day; write 2026-11-22"))
     }
+    /// A time (RFC 3339), or where a day begins or ends; none for what is neither.
+    pub fn time(&self, text: &str, end: bool) -> Option<Time> {
+        match self.of_day(text) {
+            Ok((_, next)) if end => Some(next.plus_millis(-1)),
+            Ok((begin, _)) => Some(begin),
+            Err(_) => text.trim().parse().ok(),
+        }
+    }
     /// A sentence of a rule, which knows no zone, with its times as the house writes them: `2026-11-19 20:00 UTC` and days alone.
     pub fn in_text(&self, text: &str) -> String {
         static TIMES: LazyLock<Option<Regex>> = LazyLock::new(|| {

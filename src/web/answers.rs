@@ -3,10 +3,10 @@
 use super::access::{Class, Viewer};
 use super::past::{self, Missing};
 use super::snapshot::View;
-use super::{Site, Snapshot, failed};
+use super::{Site, Snapshot, blocking, failed};
 use crate::assessment::RULES;
 use crate::evidence::{Time, sha256_hex};
-use crate::jobs::{AsOf, JobError};
+use crate::jobs::AsOf;
 use crate::report::html::{self, Page, Reader, Seen};
 use crate::report::listing::Query;
 use crate::report::{Zone, csv, json};
@@ -130,9 +130,7 @@ pub(super) fn unready(snapshot: &Snapshot, viewer: &Viewer) -> Response {
         Snapshot::Broken { .. } if viewer.team().is_some() => {
             said(StatusCode::SERVICE_UNAVAILABLE, "The record does not verify. Nothing is said from it.")
         }
-        Snapshot::Broken { page, .. } => {
-            (StatusCode::SERVICE_UNAVAILABLE, Html(page.clone())).into_response()
-        }
+        Snapshot::Broken { page } => (StatusCode::SERVICE_UNAVAILABLE, Html(page.clone())).into_response(),
         _ => said(StatusCode::SERVICE_UNAVAILABLE, "No assessment was made yet."),
     }
 }
@@ -164,7 +162,7 @@ pub(super) async fn page(shown: Shown, page: Page, form: Form) -> Response {
         Form::Json => json::page(report, &page).map_or_else(not_found, |said| Json(said).into_response()),
         Form::Html => match html::page(report, &page, shown.seen) {
             Ok(None) => not_found(),
-            Ok(Some(text)) => made(Ok(text)),
+            Ok(Some(text)) => Html(text).into_response(),
             Err(e) => failed(&e),
         },
     }
@@ -237,11 +235,10 @@ pub(super) async fn file(State(site): State<Site>, shown: Shown, name: String) -
     let Ok(_turn) = site.making.acquire().await else { return not_found() };
     let (desk, view) = (Arc::clone(&site.desk), Arc::clone(&shown.view));
     let asked = name.clone();
-    let found = tokio::task::spawn_blocking(move || view.file(&desk, &asked)).await;
-    match found.map_err(|e| JobError::Render(e.to_string())) {
-        Ok(Ok(Some(bytes))) => handed_out(&name, bytes),
-        Ok(Ok(None)) => not_found(),
-        Ok(Err(e)) | Err(e) => failed(&e),
+    match blocking(move || view.file(&desk, &asked)).await {
+        Ok(Some(bytes)) => handed_out(&name, bytes),
+        Ok(None) => not_found(),
+        Err(e) => failed(&e),
     }
 }
 

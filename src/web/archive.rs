@@ -1,10 +1,10 @@
 //! Reports as they were issued, by the digests that were written down then.
 
 use super::answers::{Form, Shown, handed_out, made, not_found, said};
-use super::{Site, failed};
+use super::{Site, blocking, failed};
 use crate::evidence::Kind;
 use crate::evidence::record::ReportIssued;
-use crate::jobs::{self, JobError};
+use crate::jobs;
 use crate::report::Zone;
 use crate::report::html::{self, IssuedRow};
 use axum::Json;
@@ -20,13 +20,11 @@ pub(super) async fn list(State(site): State<Site>, shown: Shown, form: Form) -> 
     let read = move || {
         let issued = desk.store()?.own::<ReportIssued>(Kind::ReportIssued)?;
         // What was issued of an as-of is written after it.
-        Ok::<_, JobError>(
-            issued.into_iter().rev().filter(|(_, _, issued)| issued.as_of <= below).collect::<Vec<_>>(),
-        )
+        Ok(issued.into_iter().rev().filter(|(_, _, issued)| issued.as_of <= below).collect::<Vec<_>>())
     };
-    let issued = match tokio::task::spawn_blocking(read).await.map_err(|e| JobError::Render(e.to_string())) {
-        Ok(Ok(issued)) => issued,
-        Ok(Err(e)) | Err(e) => return failed(&e),
+    let issued = match blocking(read).await {
+        Ok(issued) => issued,
+        Err(e) => return failed(&e),
     };
     let zone = Zone::named(&site.desk.config.timezone);
     let row = |(seq, _, issued): &(u64, crate::evidence::Time, ReportIssued)| IssuedRow {
@@ -46,9 +44,9 @@ pub(super) async fn file(State(site): State<Site>, Path((as_of, name)): Path<(u6
     let Some(format) = jobs::format_of(&name) else { return not_found() };
     let desk = Arc::clone(&site.desk);
     let read = move || jobs::as_issued(&desk, &desk.store()?, as_of, &[format.to_owned()]);
-    let issued = match tokio::task::spawn_blocking(read).await.map_err(|e| JobError::Render(e.to_string())) {
-        Ok(Ok(issued)) => issued,
-        Ok(Err(e)) | Err(e) => return failed(&e),
+    let issued = match blocking(read).await {
+        Ok(issued) => issued,
+        Err(e) => return failed(&e),
     };
     let Some(mut issued) = issued else {
         let why = "No report of that size was issued, or its file is not kept as it was issued any more.";

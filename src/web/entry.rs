@@ -1,8 +1,8 @@
 //! The page of an entry: its bytes are read anew and checked against the root of the report before they are shown.
 
-use super::Site;
 use super::access::{Need, Viewer};
 use super::answers::{Form, Shown, asked_for, made, not_found, said};
+use super::{Site, blocking, failed};
 use crate::evidence::Time;
 use crate::jobs::JobError;
 use crate::ledger::entry::blob_references;
@@ -45,16 +45,16 @@ pub(super) async fn page(
         return said(StatusCode::FORBIDDEN, "Private values are shown to auditors alone.");
     }
     let ledger = site.desk.config.ledger.path.clone();
-    let page = tokio::task::spawn_blocking(move || {
+    let page = blocking(move || {
         let show = |report: &Report, e: &Exhibit<'_>| match form {
             Form::Json => Json(json::entry(report, e)).into_response(),
             Form::Html => made(html::entry(report, e, opened, shown.seen)),
         };
         with(&shown, ledger, seq, opened, show)
     });
-    match page.await.map_err(|e| JobError::Render(e.to_string())) {
-        Ok(Ok(page)) => page.unwrap_or_else(not_found),
-        Ok(Err(e)) | Err(e) => super::failed(&e),
+    match page.await {
+        Ok(page) => page.unwrap_or_else(not_found),
+        Err(e) => failed(&e),
     }
 }
 
@@ -126,7 +126,6 @@ fn blobs(
 }
 
 /// What lies around an entry.
-#[derive(Default)]
 struct Around {
     collection: Option<u64>,
     neighbours: Vec<(u64, &'static str, Time)>,

@@ -153,13 +153,6 @@ pub(super) async fn list(
     }
 }
 
-/// Those that are kept, as JSON.
-pub(super) async fn list_json(site: State<Site>, viewer: Extension<Viewer>) -> Response {
-    let zone = Zone::named(&site.desk.config.timezone);
-    let rows: Vec<ExportRow> = site.exports.of(&viewer).iter().map(|w| w.row(&zone)).collect();
-    Json(json!({ "exports": rows })).into_response()
-}
-
 /// Puts one among those that wait.
 pub(super) async fn wish(
     State(site): State<Site>,

@@ -1,6 +1,6 @@
 //! Figures for Prometheus, in its text format: how the service is, and how it answers.
 
-use super::{Site, Snapshot, failed, service};
+use super::{Site, Snapshot, blocking, failed, service};
 use crate::jobs::{JobError, Service};
 use crate::report::Report;
 use axum::extract::{Request, State};
@@ -52,11 +52,10 @@ pub(super) async fn counted(
 }
 
 pub(super) async fn page(State(site): State<Site>) -> Response {
-    match tokio::task::spawn_blocking(move || text(&site)).await {
-        Ok(Ok(text)) => {
+    match blocking(move || text(&site)).await {
+        Ok(text) => {
             ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
         }
-        Ok(Err(e)) => failed(&e),
         Err(e) => failed(&e),
     }
 }

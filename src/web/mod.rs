@@ -130,6 +130,14 @@ impl Site {
 /// The page of a thing with an id.
 type PageOf = fn(String) -> Page;
 
+/// Work that waits for a disk or takes long, beside the requests.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, JobError> + Send + 'static,
+) -> Result<T, JobError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|e| Err(JobError::Render(e.to_string())))
+}
+
 /// Internals stay in the log, where the number leads to.
 fn failed(error: &dyn std::fmt::Display) -> Response {
     let id = Randomness::System.bytes("").map(|bytes| hex(&bytes[..4])).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Assessments of the past that somebody asked for: the last few are kept. Each is made from a record that is checked again, one
 //! at a time, and goes on when nobody waits any more.
 
+use super::blocking;
 use super::snapshot::{Assessed, assessed};
 use crate::evidence::Time;
 use crate::jobs::{AsOf, Desk, JobError, Judged, resolve};
@@ -91,7 +92,7 @@ impl Past {
         let turn = QUESTIONS.acquire().await.map_err(|e| Missing::Failed(e.to_string()))?;
         let resolving = Arc::clone(desk);
         let found = blocking(move || resolve(&resolving, &resolving.store()?, &as_of));
-        let size = found.await?;
+        let size = found.await.map_err(Missing::of)?;
         drop(turn);
         let key = (size, from);
         let (cell, desk) = (self.cell(key).ok_or(Missing::Busy)?, Arc::clone(desk));
@@ -124,15 +125,6 @@ fn make(desk: &Desk, size: u64, from: Option<Time>) -> Result<Arc<Assessed>, Job
     assessed(desk, &store, &judged, &Scope { from, ..Scope::default() }).map(Arc::new)
 }
 
-async fn blocking<T: Send + 'static>(
-    f: impl FnOnce() -> Result<T, JobError> + Send + 'static,
-) -> Result<T, Missing> {
-    match tokio::task::spawn_blocking(f).await {
-        Ok(done) => done.map_err(Missing::of),
-        Err(e) => Err(Missing::Failed(e.to_string())),
-    }
-}
-
 /// A size, a time, or a day, which means its end.
 ///
 /// # Errors
@@ -149,10 +141,6 @@ pub(super) fn as_of(text: &str, zone: &Zone) -> Result<AsOf, String> {
 /// # Errors
 /// What it is not.
 pub(super) fn time(text: &str, zone: &Zone, end: bool) -> Result<Time, String> {
-    match (zone.of_day(text), text.trim().parse::<Time>()) {
-        (Ok((_, next)), _) if end => Ok(next.plus_millis(-1)),
-        (Ok((begin, _)), _) => Ok(begin),
-        (_, Ok(time)) => Ok(time),
-        _ => Err(format!("{text:?} is no size, no day (2026-11-22) and no time (RFC 3339)")),
-    }
+    let none = || format!("{text:?} is no size, no day (2026-11-22) and no time (RFC 3339)");
+    zone.time(text, end).ok_or_else(none)
 }

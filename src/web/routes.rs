@@ -1,15 +1,15 @@
 //! All routes, each with what it needs of who asks: the router is made from this table, and so is the table of roles in the tests.
 
-use super::access::{self, Class, Need};
+use super::access::{self, Class, Need, Viewer};
 use super::answers::{self, Asked, Form, Said, Shown};
 use super::{PageOf, Site, archive, entry, exports, metrics, service, webhooks};
-use crate::report::html::{self, Page};
-use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use crate::report::html::{self, Page, Wish};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,7 +89,14 @@ fn routes() -> Vec<Route> {
         shown("/pages/{name}", Need::Read, Class::Files, get(answers::beside)),
         shown("/entries/{seq}", Need::Read, Class::Entries, get(entry::page)),
         open("GET", "/exports", Need::Whole, get(exports::list)),
-        open("GET", "/exports.json", Need::Whole, get(exports::list_json)),
+        open(
+            "GET",
+            "/exports.json",
+            Need::Whole,
+            get(|site: State<Site>, v: Extension<Viewer>, s: Shown, q: Query<Wish>| {
+                exports::list(site, v, s, q, Form::Json)
+            }),
+        ),
         open("POST", "/exports", Need::Whole, post(exports::wish)),
         open("GET", "/exports/{id}", Need::Whole, get(exports::one)),
         Route {

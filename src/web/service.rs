@@ -1,7 +1,7 @@
 //! How the service is: for probes, for operators, and what operators may begin.
 
 use super::access::{Need, Viewer};
-use super::{Site, Snapshot, answers, failed};
+use super::{Site, Snapshot, answers, blocking, failed};
 use crate::config::cron;
 use crate::jobs::{self, JobError, Service};
 use crate::report::Zone;
@@ -38,9 +38,8 @@ pub(super) fn read(site: &Site) -> Result<Arc<Service>, JobError> {
 pub(super) async fn status(State(site): State<Site>, Extension(viewer): Extension<Viewer>) -> Response {
     let reader = if viewer.may(Need::Whole) { Reader::Auditor } else { Reader::Operator };
     let reading = site.clone();
-    let service = match tokio::task::spawn_blocking(move || read(&reading)).await {
-        Ok(Ok(service)) => service,
-        Ok(Err(e)) => return failed(&e),
+    let service = match blocking(move || read(&reading)).await {
+        Ok(service) => service,
         Err(e) => return failed(&e),
     };
     let seen = Seen { as_of: None, reader, is_signed_in: viewer.is_session };
@@ -103,12 +102,12 @@ pub(super) async fn ready(State(site): State<Site>) -> Response {
         Snapshot::Broken { .. } => Err("record does not verify"),
     };
     let reading = site.clone();
-    let read = tokio::task::spawn_blocking(move || read(&reading)).await;
+    let read = blocking(move || read(&reading)).await;
     let mut text = format!("{}\n", assessed.unwrap_or_else(|why| why));
     let now = site.desk.clock.now();
     let late = |t: crate::evidence::Time| now.seconds() - t.seconds() > LATE_SECONDS;
     let is_read = match read {
-        Ok(Ok(s)) => {
+        Ok(s) => {
             let config = &site.desk.config;
             let due = s.issued.and_then(|t| cron::next(&config.schedule.report, &config.timezone, t));
             let is_late = due.is_some_and(late) && config.demo.is_none();
@@ -125,7 +124,7 @@ pub(super) async fn ready(State(site): State<Site>) -> Response {
             let _ = writeln!(text, "mails {}, {} waiting", word(s.oldest.is_some_and(late)), s.waiting);
             true
         }
-        _ => {
+        Err(_) => {
             text.push_str("ledger cannot be read\n");
             false
         }

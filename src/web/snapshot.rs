@@ -19,8 +19,6 @@ pub enum Snapshot {
     Ready(Assessed),
     /// The record does not verify: one page stands for all.
     Broken {
-        /// What does not hold.
-        first_bad: String,
         /// The page.
         page: String,
     },
@@ -156,7 +154,7 @@ impl Snapshot {
         let b = &broken.0;
         let page = html::broken(&b.first_bad, &b.what, b.intact_up_to)
             .map_err(|e| JobError::Render(e.to_string()))?;
-        Ok(Snapshot::Broken { first_bad: b.first_bad.clone(), page })
+        Ok(Snapshot::Broken { page })
     }
 }
 
@@ -184,12 +182,10 @@ pub(super) fn assessed(
     let whole = view(report, None);
     if scope.from.is_none() {
         // As it was issued, where that was kept.
+        let formats = ["html", "pdf", "json"].map(str::to_owned);
+        let kept = jobs::kept(desk, store, judged.size(), &formats)?;
         let mut files = whole.files.lock().unwrap_or_else(PoisonError::into_inner);
-        for format in ["html", "pdf", "json"] {
-            let issued = jobs::as_issued(desk, store, judged.size(), &[format.to_owned()])?;
-            let issued = issued.into_iter().flat_map(|issued| issued.files);
-            files.extend(issued.map(|(name, bytes)| (name, Bytes::from(bytes))));
-        }
+        files.extend(kept.into_iter().map(|(name, bytes)| (name, Bytes::from(bytes))));
     }
     Ok(Assessed { whole: Arc::new(whole), teams })
 }

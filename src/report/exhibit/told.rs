@@ -49,6 +49,11 @@ fn read<T: DeserializeOwned>(e: &Entry) -> Option<T> {
     T::deserialize(&e.payload).ok()
 }
 
+/// A status or a level; of what is new before, and of what is gone now, there is none.
+fn or_gone(word: Option<String>) -> String {
+    word.unwrap_or_else(|| "not there".into())
+}
+
 fn of_terraform(e: &Entry, names: &Names<'_>) -> Option<String> {
     let at = names.minute(e.occurred_at);
     Some(match e.kind {
@@ -218,25 +223,23 @@ fn of_our_own(e: &Entry, names: &Names<'_>) -> Option<String> {
         }
         Kind::AssessmentFinding => {
             let c: FindingChange = read(e)?;
-            let word = |s: Option<String>| s.unwrap_or_else(|| "not there".into());
             format!(
                 "Finding #{} ({}), unit {}: from {} to {}, because of {}.",
                 c.number,
                 c.finding,
                 c.unit,
-                word(c.from),
-                word(c.to),
+                or_gone(c.from),
+                or_gone(c.to),
                 c.cause
             )
         }
         Kind::AssessmentRiskLevel => {
             let c: RiskLevelChange = read(e)?;
-            let word = |s: Option<String>| s.unwrap_or_else(|| "not there".into());
             format!(
                 "The effective level of {}: from {} to {}, basis {}.",
                 c.system,
-                word(c.from),
-                word(c.to),
+                or_gone(c.from),
+                or_gone(c.to),
                 c.basis
             )
         }

@@ -14,7 +14,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 /// How long a session lasts: a day of work.
-pub(super) const SESSION_SECONDS: i64 = 8 * 3_600;
+const SESSION_SECONDS: i64 = 8 * 3_600;
 
 /// Where to go afterwards.
 #[derive(Debug, Default, Deserialize)]
