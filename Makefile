@@ -7,6 +7,7 @@
 # The target folder is shared between clones; set CARGO_TARGET_DIR for another one.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/actledger/target
 VENV ?= $(HOME)/.cache/actledger/venv
+export PATH := $(VENV)/bin:$(PATH)
 DEMO = $(CARGO_TARGET_DIR)/specimen
 
 .PHONY: test tools specimen demo soak bench fuzz
@@ -14,7 +15,7 @@ DEMO = $(CARGO_TARGET_DIR)/specimen
 test: tools
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
-	PATH="$(VENV)/bin:$$PATH" cargo test --locked
+	cargo test --locked
 	cargo test --locked --test it real_samples_are_read -- --nocapture
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
 
@@ -31,8 +32,8 @@ tools:
 	@test -d $(VENV)/lib/python3*/site-packages/axe_playwright_python || $(VENV)/bin/pip install -q --no-deps axe-playwright-python==0.1.8
 
 soak: tools
-	PATH="$(VENV)/bin:$$PATH" ACTLEDGER_CRASHES=200 cargo test --locked --test it -- whatever_happens a_pass_that_dies --nocapture
-	PATH="$(VENV)/bin:$$PATH" cargo test --locked --test it -- --nocapture --ignored a_million_entries a_disk_of three_thousand_six_hundred_changes
+	ACTLEDGER_CRASHES=200 cargo test --locked --test it -- whatever_happens a_pass_that_dies --nocapture
+	cargo test --locked --test it -- --nocapture --ignored a_million_entries a_disk_of three_thousand_six_hundred_changes
 
 bench: tools
 	command -v libdeflate-gunzip >/dev/null || apt-get install -y -qq libdeflate-tools >/dev/null
@@ -41,13 +42,13 @@ bench: tools
 	cargo bench --locked --bench assessment
 	cargo bench --locked --bench cluster
 	cargo bench --locked --bench organization
-	PATH="$(VENV)/bin:$$PATH" cargo bench --locked --bench flow_logs
+	cargo bench --locked --bench flow_logs
 
 demo:
 	python3 deploy/demo/estate.py --seed 2026 --out deploy/demo
 
 specimen: tools
-	ACTLEDGER_SPECIMEN=write PATH="$(VENV)/bin:$$PATH" cargo test --locked --test it -- the_specimen_is_what_the_demo_makes every_change_of_every_table
+	ACTLEDGER_SPECIMEN=write cargo test --locked --test it -- the_specimen_is_what_the_demo_makes every_change_of_every_table
 
 # Seconds for each target. Needs a nightly compiler. What reaches code that nothing in fuzz/corpus reached is added to it.
 TIME ?= 120

@@ -1,6 +1,6 @@
 //! Formats that others read, read by others.
 
-use crate::support::{World, lived_copy, project, stdout};
+use crate::support::{World, lived_copy, node_modules, project, stdout};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -120,12 +120,11 @@ fn real_samples_are_read_schemas_take_what_we_write() {
     let root = Path::new(&root);
     let world = lived_copy();
     let (oscal, ocsf) = made(&world, &[], "now");
-    let which = stdout(&Command::new("which").arg("python").output().unwrap());
-    let modules = Path::new(which.trim()).parent().unwrap().parent().unwrap().join("node/node_modules");
     let ajv = |schema: &str, files: &[&Path]| {
         let script = project().join("tests/support/ajv.js");
         let schema = root.join("schemas").join(schema);
-        let done = Command::new("node").arg(script).arg(&modules).arg(schema).args(files).output().unwrap();
+        let done =
+            Command::new("node").arg(script).arg(node_modules()).arg(schema).args(files).output().unwrap();
         println!("{schema}: {}", stdout(&done).trim(), schema = files[0].display());
         assert!(done.status.success(), "{}{}", stdout(&done), String::from_utf8_lossy(&done.stderr));
     };

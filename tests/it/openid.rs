@@ -1,10 +1,10 @@
 //! People who sign in at a real OpenID provider (npm oidc-provider), as a browser would: redirects, forms, cookies.
 
 use crate::pages::Served;
-use crate::support::{World, lived_copy, project, stdout};
+use crate::support::{World, lived_copy, node_modules, project, stdout};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 struct Provider {
@@ -14,11 +14,9 @@ struct Provider {
 
 impl Provider {
     fn start(redirect: &str) -> Provider {
-        let which = stdout(&Command::new("which").arg("python").output().unwrap());
-        let modules = Path::new(which.trim()).parent().unwrap().parent().unwrap().join("node/node_modules");
         let mut process = Command::new("node")
             .arg(project().join("tests/support/oidc.mjs"))
-            .arg(modules)
+            .arg(node_modules())
             .arg(redirect)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -19,6 +19,12 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, OnceLock};
 use tempfile::TempDir;
 
+/// The modules of npm that `make test` puts beside the packages of Python.
+pub(crate) fn node_modules() -> PathBuf {
+    let python = stdout(&Command::new("which").arg("python").output().unwrap());
+    Path::new(python.trim()).ancestors().nth(2).unwrap().join("node/node_modules")
+}
+
 /// The project's own folder.
 pub(crate) fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
