@@ -31,6 +31,8 @@ pub(super) enum Command {
     Report(Report),
     /// Make an evidence bundle that an auditor checks without us.
     Export(Export),
+    /// All entries of a kind, counted against what their sources read, or a sample of them that anybody can draw again.
+    Population(Population),
     /// Check the whole record, a copy of it, or a bundle.
     Verify(Verify),
     /// The daemon: schedules and pages.
@@ -120,6 +122,33 @@ pub(super) struct Export {
     #[arg(long)]
     pub redact: bool,
     /// The ZIP.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+#[derive(Args)]
+pub(super) struct Population {
+    /// Their kind: sentinel.run, kubernetes.workload, artifact.version, ...
+    pub kind: String,
+    /// Only of this source.
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
+    /// What happened, or was first seen, from this time on.
+    #[arg(long, value_name = "T")]
+    pub from: Option<String>,
+    /// What happened, or was first seen, up to this time.
+    #[arg(long, value_name = "T")]
+    pub to: Option<String>,
+    /// Size, time or file with a checkpoint.
+    #[arg(long, value_name = "SIZE|TIME|FILE")]
+    pub as_of: Option<String>,
+    /// Draw so many, 1000 at most.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub sample: Option<u64>,
+    /// What the draw depends on, any text of yours; without it the root of the as-of.
+    #[arg(long, value_name = "TEXT", requires = "sample")]
+    pub seed: Option<String>,
+    /// The file: CSV, or JSON with the counts if it ends in .json.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
 }

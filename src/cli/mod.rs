@@ -12,6 +12,7 @@ mod keys;
 mod ledger;
 mod mail;
 mod output;
+mod population;
 mod report;
 mod serve;
 mod succeed;
@@ -113,6 +114,7 @@ fn dispatch(arguments: &Arguments) -> Result<Ended, CliError> {
         Command::Assess => report::assess(&desk()?),
         Command::Report(o) => report::run(&desk()?, o),
         Command::Export(o) => report::export(&desk()?, o),
+        Command::Population(o) => population::run(&desk()?, o),
         Command::Verify(o) if o.stands_alone() => verify::alone(o),
         Command::Verify(o) => verify::run(&config(&path)?, o),
         Command::Serve => serve::run(desk()?),

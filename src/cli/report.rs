@@ -3,9 +3,9 @@
 use super::args::{Export, Report};
 use super::{CliError, Ended, output};
 use crate::act::Status;
-use crate::evidence::{Time, sha256_hex};
+use crate::evidence::sha256_hex;
 use crate::jobs::{self, AsOf, Desk, Request};
-use crate::report::{Scope, Zone, model, pdf};
+use crate::report::{Scope, Span, Zone, model, pdf};
 use anyhow::Context;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -36,7 +36,7 @@ pub(super) fn set_pdf() -> Result<Ended, CliError> {
 }
 
 /// SIZE, TIME or a file with a checkpoint.
-fn as_of(text: &str) -> Result<AsOf, CliError> {
+pub(super) fn as_of(text: &str) -> Result<AsOf, CliError> {
     if let Ok(size) = text.parse() {
         return Ok(AsOf::Size(size));
     }
@@ -49,22 +49,10 @@ fn as_of(text: &str) -> Result<AsOf, CliError> {
 }
 
 /// `--from` and `--to`: days in the zone of the organisation, from the beginning of one to the end of the other, or times.
-fn span(
-    desk: &Desk,
-    from: Option<&String>,
-    to: Option<&String>,
-) -> Result<(Option<Time>, Option<Time>), CliError> {
-    let zone = Zone::named(&desk.config.timezone);
-    let time = |name: &str, text: &String, end| {
-        let neither = || CliError::Usage(format!("{name} {text}: a day (2026-11-22) or a time (RFC 3339)"));
-        zone.time(text, end).ok_or_else(neither)
-    };
-    let from = from.map(|text| time("--from", text, false)).transpose()?;
-    let to = to.map(|text| time("--to", text, true)).transpose()?;
-    match (from, to) {
-        (Some(from), Some(to)) if from >= to => Err(CliError::Usage("--from is not before --to".into())),
-        both => Ok(both),
-    }
+pub(super) fn span(desk: &Desk, from: Option<&String>, to: Option<&String>) -> Result<Span, CliError> {
+    let text = |text: Option<&String>| text.cloned().unwrap_or_default();
+    let span = Zone::named(&desk.config.timezone).between(&text(from), &text(to));
+    span.map_err(|why| CliError::Usage(format!("--{why}")))
 }
 
 pub(super) fn run(desk: &Desk, o: &Report) -> Result<Ended, CliError> {

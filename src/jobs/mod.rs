@@ -12,6 +12,7 @@ mod judged;
 mod letter;
 mod outbox;
 mod pages;
+mod population;
 mod press;
 mod refetch;
 mod report;
@@ -28,6 +29,7 @@ pub use ingest::{IngestStatus, SourceStatus, ingest, ingest_again, ingest_hashin
 pub use judged::Judged;
 pub use letter::{compose, plain};
 pub use outbox::{MailStatus, Which, flush};
+pub use population::population;
 pub use press::{SUBCOMMAND as SET_PDF, confine};
 pub use refetch::{Refetched, refetch};
 pub use report::{

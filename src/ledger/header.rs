@@ -22,6 +22,8 @@ pub struct Header<'a> {
     pub subject: Cow<'a, str>,
     /// When it was recorded, as written: of fixed width, so that text order is time order.
     pub recorded_at: &'a str,
+    /// When it happened or was seen, as written.
+    pub occurred_at: &'a str,
     /// The payload as written.
     pub payload: &'a [u8],
     /// Blobs that the payload names.
@@ -83,7 +85,7 @@ impl<'a> Header<'a> {
             }
             b"kind" => m.text().map(|t| self.kind = t).is_some(),
             b"recorded_at" => m.text().filter(|t| is_time(t)).map(|t| self.recorded_at = t).is_some(),
-            b"occurred_at" => m.text().is_some_and(is_time),
+            b"occurred_at" => m.text().filter(|t| is_time(t)).map(|t| self.occurred_at = t).is_some(),
             b"source" => m.string().map(|t| self.source = t).is_some(),
             b"key" => m.string().map(|t| self.key = t).is_some(),
             b"subject" => m.string().map(|t| self.subject = t).is_some(),

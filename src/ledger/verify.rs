@@ -85,6 +85,8 @@ pub struct Beside<'a> {
     pub seq: u64,
     /// What was read of it. Sealed values in its blobs are added by [`Check::blob`].
     pub header: Header<'a>,
+    /// Its leaf hash.
+    pub leaf: Hash,
     /// Tiles that it fills.
     pub tiles: Vec<Tile>,
 }
@@ -206,8 +208,9 @@ impl Check {
         if let Err(what) = self.own(&header) {
             return self.bad_entry(row, what);
         }
-        let tiles = self.tiles.push(tree::leaf(row.bytes));
-        Ok(Beside { seq, header, tiles })
+        let leaf = tree::leaf(row.bytes);
+        let tiles = self.tiles.push(leaf);
+        Ok(Beside { seq, header, leaf, tiles })
     }
 
     /// Entries that the check itself depends on: the opening, keys, erasures.

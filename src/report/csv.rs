@@ -1,6 +1,8 @@
 //! Findings as CSV (RFC 4180), a row per unit. Cells that a spreadsheet would run as a formula begin with a quote.
 
 use super::model::{Finding, Report, System, Unit};
+use super::population::{COLUMNS, Population};
+use super::tables::Table;
 
 const HEADER: &str =
     "number,system,control,status,excepted,reason,basis,duty,unit,unit_status,lifecycle,note,evidence\r\n";
@@ -32,6 +34,26 @@ pub fn of(report: &Report, asks: impl Fn(&System) -> bool, limit: usize) -> (Str
     (out, left_out)
 }
 
+/// A table in an order.
+///
+/// # Errors
+/// There is no such order.
+pub fn table(table: &Table, r: &Report, sort: &str) -> Result<String, String> {
+    let header: Vec<String> = table.columns.iter().map(|&c| c.to_owned()).collect();
+    let rows = table.sorted(r, sort)?;
+    Ok(std::iter::once(&header).chain(rows.iter().map(|(_, cells)| cells)).map(|cells| line(cells)).collect())
+}
+
+/// The entries of a population that are told.
+pub fn population(population: &Population) -> String {
+    let rows = population.entries.iter().map(|case| line(&case.cells()));
+    std::iter::once(line(&COLUMNS.map(str::to_owned))).chain(rows).collect()
+}
+
+fn line(cells: &[String]) -> String {
+    cells.iter().map(|c| cell(c)).collect::<Vec<_>>().join(",") + "\r\n"
+}
+
 fn row(f: &Finding, u: &Unit) -> String {
     let seqs: Vec<String> = u.evidence.iter().map(|e| e.seq.to_string()).collect();
     let cells = [
@@ -49,7 +71,7 @@ fn row(f: &Finding, u: &Unit) -> String {
         u.note.clone(),
         seqs.join(" "),
     ];
-    cells.iter().map(|c| cell(c)).collect::<Vec<_>>().join(",") + "\r\n"
+    line(&cells)
 }
 
 fn system(f: &Finding) -> &str {

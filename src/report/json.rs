@@ -4,7 +4,8 @@ use super::exhibit::Exhibit;
 use super::html::Page;
 use super::listing::Query;
 use super::model::Report;
-use crate::evidence::hex;
+use super::population::{self, Population};
+use crate::evidence::{Kind, hex};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::io::Write;
@@ -34,7 +35,7 @@ pub fn page(r: &Report, page: &Page) -> Option<Value> {
         }),
         Page::Decisions => json!({"wanted": r.wanted, "changes": r.changes, "restated": r.restated}),
         Page::Systems => json!({"systems": r.systems.iter().map(|s| json!({
-            "id": s.id, "anchor": s.anchor, "team": s.team, "registered": s.registered,
+            "id": s.id, "name": s.name, "anchor": s.anchor, "team": s.team, "registered": s.registered,
             "risk_level": s.risk_level, "counts": s.counts, "open": s.open, "accepted": s.accepted,
         })).collect::<Vec<_>>()}),
         Page::System(anchor) => json!({"system": r.systems.iter().find(|s| s.anchor == *anchor)?}),
@@ -60,6 +61,12 @@ pub fn findings(r: &Report, q: &Query) -> Value {
 /// The page of an entry.
 pub fn entry(r: &Report, e: &Exhibit<'_>) -> Value {
     as_of(r, json!(e))
+}
+
+/// A population, where a kind was asked for; else the kinds that can be.
+pub fn population(r: &Report, population: Option<&Population>) -> Value {
+    let kinds: Vec<&str> = population::kinds().map(Kind::name).collect();
+    as_of(r, population.map_or_else(|| json!({ "kinds": kinds }), |p| json!({ "population": p })))
 }
 
 fn as_of(r: &Report, said: Value) -> Value {

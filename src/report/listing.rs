@@ -1,12 +1,14 @@
 //! Findings of all systems as one list: which are asked for, in what order, page by page.
 
+use super::local::{Span, Zone};
 use super::model::{Finding, Report, System};
 use crate::act::{Level, Status};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
-/// Rows of a page.
+/// Rows of a page of findings.
 pub const ROWS: usize = 100;
 
 /// What is asked for, as it stands in an address. What is empty asks for everything.
@@ -23,6 +25,12 @@ pub struct Query {
     pub control: String,
     /// Id of a system; `estate` for what is of none.
     pub system: String,
+    /// Name of a source, or its kind: of controls that are judged from such sources.
+    pub source: String,
+    /// From this day or time on: of those that came to what they are since then.
+    pub from: String,
+    /// Up to the end of this day, or this time.
+    pub to: String,
     /// Words that stand in the summary, the title, the system or a unit, in any case.
     pub text: String,
     /// `number` (as without), `system`, `control`, `level` or `status`; with `-` before it the other way round.
@@ -81,6 +89,14 @@ pub struct Listing<'r> {
     pub findings: Vec<Row<'r>>,
 }
 
+/// A path with the parts of a query that are not empty.
+pub(super) fn address(path: &str, parts: &[(&str, &str)]) -> String {
+    let said = parts.iter().filter(|(_, value)| !value.is_empty());
+    let pairs = said.map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
+    let query = pairs.collect::<Vec<_>>().join("&");
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+}
+
 impl Query {
     /// Why it cannot be answered.
     pub fn fault(&self) -> Option<String> {
@@ -92,6 +108,7 @@ impl Query {
         unknown("status", &self.status, &STATES)
             .or_else(|| unknown("level", &self.level, &levels))
             .or_else(|| unknown("sort", self.sort.trim_start_matches('-'), &SORTS))
+            .or_else(|| Zone::named("UTC").between(&self.from, &self.to).err())
     }
 
     /// The address of a path with what is asked for, from a row on.
@@ -102,16 +119,29 @@ impl Query {
             ("status", &self.status),
             ("control", &self.control),
             ("system", &self.system),
+            ("source", &self.source),
+            ("from", &self.from),
+            ("to", &self.to),
             ("text", &self.text),
             ("sort", &self.sort),
             ("after", after.unwrap_or_default()),
             ("as_of", &self.as_of),
         ];
-        let said = parts.into_iter().filter(|(_, value)| !value.is_empty());
-        let pairs =
-            said.map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
-        let query = pairs.collect::<Vec<_>>().join("&");
-        if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+        address(path, &parts)
+    }
+
+    /// Whether some unit came to what it is within a span.
+    fn since(row: &Row<'_>, (from, to): Span) -> bool {
+        let within = |t| from.is_none_or(|from| from <= t) && to.is_none_or(|to| t <= to);
+        (from.is_none() && to.is_none()) || row.finding.units.iter().filter_map(|u| u.since).any(within)
+    }
+
+    /// Controls that are judged from the source that is asked for; all where none is.
+    fn judged_from<'r>(&self, report: &'r Report) -> Option<BTreeSet<&'r str>> {
+        let known = report.coverage.iter().find(|c| c.source == self.source);
+        let kind = known.map_or(self.source.as_str(), |c| c.kind);
+        let from = report.controls.iter().filter(|c| c.sources.contains(&kind));
+        (!self.source.is_empty()).then(|| from.map(|c| c.id.as_str()).collect())
     }
 
     fn asks(&self, row: &Row<'_>) -> bool {
@@ -162,7 +192,13 @@ impl Query {
             .iter()
             .flat_map(|s| s.findings.iter().map(move |finding| Row { system: Some(s), finding }));
         let own = report.estate_findings.iter().map(|finding| Row { system: None, finding });
-        let mut rows: Vec<Row<'r>> = of_systems.chain(own).filter(|row| self.asks(row)).collect();
+        let span = Zone::named(&report.timezone).between(&self.from, &self.to).unwrap_or_default();
+        let controls = self.judged_from(report);
+        let of_source = |row: &Row<'_>| {
+            controls.as_ref().is_none_or(|controls| controls.contains(row.finding.control.as_str()))
+        };
+        let asked = |row: &Row<'_>| self.asks(row) && of_source(row) && Query::since(row, span);
+        let mut rows: Vec<Row<'r>> = of_systems.chain(own).filter(asked).collect();
         rows.sort_by(|a, b| self.order(a, b));
         rows
     }

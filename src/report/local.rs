@@ -5,6 +5,9 @@ use jiff::tz::TimeZone;
 use regex::{Captures, Regex};
 use std::sync::LazyLock;
 
+/// From and to; none where it is open.
+pub type Span = (Option<Time>, Option<Time>);
+
 /// The zone of a report.
 #[derive(Clone, Debug)]
 pub struct Zone(TimeZone);
@@ -33,6 +36,21 @@ impl Zone {
             Ok((_, next)) if end => Some(next.plus_millis(-1)),
             Ok((begin, _)) => Some(begin),
             Err(_) => text.trim().parse().ok(),
+        }
+    }
+    /// A span: from the beginning of a day, or a time, to the end of a day, or a time. What is empty is open.
+    ///
+    /// # Errors
+    /// What is neither a day nor a time; a span that ends before it begins.
+    pub fn between(&self, from: &str, to: &str) -> Result<Span, String> {
+        let time = |name: &str, text: &str, end| {
+            let neither = || format!("{name} {text:?} is no day (2026-11-22) and no time (RFC 3339)");
+            let text = Some(text.trim()).filter(|text| !text.is_empty());
+            text.map(|text| self.time(text, end).ok_or_else(neither)).transpose()
+        };
+        match (time("from", from, false)?, time("to", to, true)?) {
+            (Some(from), Some(to)) if from >= to => Err("from is not before to".into()),
+            both => Ok(both),
         }
     }
     /// A sentence of a rule, which knows no zone, with its times as the house writes them: `2026-11-19 20:00 UTC` and days alone.

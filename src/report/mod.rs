@@ -11,10 +11,12 @@ mod local;
 pub mod mail;
 pub mod model;
 pub mod pdf;
+pub mod population;
 mod sections;
 mod sentences;
+pub mod tables;
 
 pub use build::{Scope, Source, build};
-pub use local::Zone;
+pub use local::{Span, Zone};
 pub use mail::Files;
 pub use model::Report;

@@ -7,7 +7,7 @@ use crate::evidence::record::PrivateErased;
 use crate::ledger::entry::Placed;
 use crate::ledger::header::Header;
 use crate::ledger::private::Opening;
-use crate::ledger::tree::{self, TILE};
+use crate::ledger::tree::{self, Hash, TILE};
 use crate::ledger::verify::{Beside, Check, EntryRow, Known, Step};
 use crate::ledger::{Broken, Intact, Verification, Verifier};
 use rusqlite::{Connection, OptionalExtension, Row, Rows};
@@ -81,10 +81,22 @@ impl Reader<'_> {
         wanted: Fold<'_>,
         mut fold: impl FnMut(&Placed),
     ) -> Result<Verification, StoreError> {
-        Ok(match self.pass(key, wanted, |_, _| Ok(()), &mut fold)? {
-            Ok(intact) => Verification::Intact(Box::new(intact)),
-            Err(broken) => Verification::Broken(*broken),
-        })
+        Ok(said(self.pass(key, wanted, |_, _, _| Ok(()), &mut fold)?))
+    }
+
+    /// The same, and hands what was read of every entry, with its leaf hash, to `each` on the way.
+    ///
+    /// # Errors
+    /// SQLite's reason only.
+    pub fn verify_each(
+        &self,
+        mut each: impl FnMut(u64, &Header<'_>, &Hash),
+    ) -> Result<Verification, StoreError> {
+        let each = |seq, header: &Header<'_>, leaf: &Hash| {
+            each(seq, header, leaf);
+            Ok(())
+        };
+        Ok(said(self.pass(None, Fold::Nothing, each, &mut |_| {})?))
     }
 
     /// `each` gets what was read of every entry, `fold` the wanted ones.
@@ -92,7 +104,7 @@ impl Reader<'_> {
         &self,
         key: Option<Verifier>,
         wanted: Fold<'_>,
-        mut each: impl FnMut(u64, &Header<'_>) -> Result<(), StoreError>,
+        mut each: impl FnMut(u64, &Header<'_>, &Hash) -> Result<(), StoreError>,
         fold: &mut impl FnMut(&Placed),
     ) -> Result<Step<Intact>, StoreError> {
         let failed = || sql("reading the ledger");
@@ -135,7 +147,7 @@ impl Reader<'_> {
                     return Ok(Err(check.located(broken, stored.as_deref())));
                 }
             }
-            each(row.seq, &beside.header)?;
+            each(row.seq, &beside.header, &beside.leaf)?;
             if wanted.wants(row.seq, beside.header.kind) {
                 fold(&self.placed(row.seq, bytes)?);
             }
@@ -177,6 +189,13 @@ impl Reader<'_> {
             Err(e) => return Ok(Err(unread("an erasure", format!("names no entry that can be read: {e}")))),
         };
         Ok(Ok(Known { key, pseudonyms, erasures }))
+    }
+}
+
+fn said(step: Step<Intact>) -> Verification {
+    match step {
+        Ok(intact) => Verification::Intact(Box::new(intact)),
+        Err(broken) => Verification::Broken(*broken),
     }
 }
 
@@ -258,7 +277,7 @@ impl Store {
         mut fold: impl FnMut(&Placed),
     ) -> Result<Result<(Intact, Anew), Broken>, StoreError> {
         let mut anew = Anew::begin(&self.path)?;
-        let each = |seq, header: &Header<'_>| anew.add(seq, header);
+        let each = |seq, header: &Header<'_>, _: &Hash| anew.add(seq, header);
         match self.reader().pass(None, Fold::Below(u64::MAX), each, &mut fold)? {
             Ok(intact) => Ok(Ok((intact, anew))),
             Err(broken) => Ok(Err(*broken)),

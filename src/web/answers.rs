@@ -9,6 +9,7 @@ use crate::evidence::{Time, sha256_hex};
 use crate::jobs::AsOf;
 use crate::report::html::{self, Page, Reader, Seen};
 use crate::report::listing::Query;
+use crate::report::tables::{Order, Table};
 use crate::report::{Zone, csv, json};
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, Request, State};
@@ -57,7 +58,7 @@ pub(super) fn not_found() -> Response {
     said(StatusCode::NOT_FOUND, "There is no such page in this report.")
 }
 
-fn refused(why: &str) -> Response {
+pub(super) fn refused(why: &str) -> Response {
     said(StatusCode::BAD_REQUEST, &format!("This cannot be asked: {why}."))
 }
 
@@ -72,6 +73,8 @@ pub(super) fn asked_for(uri: &Uri, name: &str) -> Option<String> {
 pub(super) struct Shown {
     pub view: Arc<View>,
     pub seen: Seen,
+    /// The order of its table.
+    pub sort: String,
 }
 
 impl FromRequestParts<Site> for Shown {
@@ -81,18 +84,12 @@ impl FromRequestParts<Site> for Shown {
         let zone = Zone::named(&site.desk.config.timezone);
         // Two days are asked for of changes alone.
         let spans = parts.uri.path().starts_with("/changes");
-        let time = |name, end| {
-            let asked = asked_for(&parts.uri, name).filter(|_| spans);
-            asked.map(|text| past::time(&text, &zone, end)).transpose()
-        };
+        let time = |name| asked_for(&parts.uri, name).filter(|_| spans).unwrap_or_default();
         let as_of = asked_for(&parts.uri, "as_of").map(|text| past::as_of(&text, &zone)).transpose();
         let as_of = as_of.map_err(|why| refused(&format!("as_of {why}")))?;
-        let from = time("from", false).map_err(|why| refused(&format!("from {why}")))?;
-        let to = time("to", true).map_err(|why| refused(&format!("to {why}")))?;
-        if from.zip(to).is_some_and(|(from, to)| from >= to) {
-            return Err(refused("from is not before to"));
-        }
-        shown(site, &viewer, as_of.or_else(|| to.map(AsOf::Time)), from).await
+        let (from, to) = zone.between(&time("from"), &time("to")).map_err(|why| refused(&why))?;
+        let (view, seen) = shown(site, &viewer, as_of.or_else(|| to.map(AsOf::Time)), from).await?;
+        Ok(Shown { view, seen, sort: asked_for(&parts.uri, "sort").unwrap_or_default() })
     }
 }
 
@@ -101,7 +98,7 @@ async fn shown(
     viewer: &Viewer,
     asked: Option<AsOf>,
     from: Option<Time>,
-) -> Result<Shown, Response> {
+) -> Result<(Arc<View>, Seen), Response> {
     let reader = if viewer.team().is_some() { Reader::Team } else { Reader::Auditor };
     let is_signed_in = viewer.is_session;
     let present = site.get();
@@ -115,13 +112,13 @@ async fn shown(
     };
     if asked.is_none() && from.is_none() {
         let view = ready.seen_by(viewer.team()).ok_or_else(none)?;
-        return Ok(Shown { view, seen: Seen { as_of: None, reader, is_signed_in } });
+        return Ok((view, Seen { as_of: None, reader, is_signed_in }));
     }
     let asked = asked.unwrap_or(AsOf::Size(ready.whole.report.as_of.size));
     let (size, made) = site.past.get(&site.desk, asked, from).await.map_err(missing)?;
     let view = made.seen_by(viewer.team()).ok_or_else(none)?;
     let as_of = (size != ready.whole.report.as_of.size).then_some(size);
-    Ok(Shown { view, seen: Seen { as_of, reader, is_signed_in } })
+    Ok((view, Seen { as_of, reader, is_signed_in }))
 }
 
 /// Why there is no report. What does not hold may be of another team.
@@ -160,10 +157,13 @@ pub(super) async fn page(shown: Shown, page: Page, form: Form) -> Response {
     let report = &shown.view.report;
     match form {
         Form::Json => json::page(report, &page).map_or_else(not_found, |said| Json(said).into_response()),
-        Form::Html => match html::page(report, &page, shown.seen) {
-            Ok(None) => not_found(),
-            Ok(Some(text)) => Html(text).into_response(),
-            Err(e) => failed(&e),
+        Form::Html => match Order::of(report, &page, shown.sort) {
+            Err(why) => refused(&why),
+            Ok(order) => match html::page(report, &page, &order, shown.seen) {
+                Ok(None) => not_found(),
+                Ok(Some(text)) => Html(text).into_response(),
+                Err(e) => failed(&e),
+            },
         },
     }
 }
@@ -182,7 +182,7 @@ pub(super) struct Asked(Query);
 impl<S: Send + Sync> FromRequestParts<S> for Asked {
     type Rejection = Response;
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Asked, Response> {
-        let known = "team, level, status, control, system, source, text, sort, after and as_of can be told, each once";
+        let known = "team, level, status, control, system, source, from, to, text, sort, after and as_of can be told, each once";
         let asked: Result<axum::extract::Query<Query>, _> = axum::extract::Query::try_from_uri(&parts.uri);
         let axum::extract::Query(asked) = asked.map_err(|_| refused(known))?;
         match asked.fault() {
@@ -204,6 +204,14 @@ pub(super) async fn findings(shown: Shown, Asked(query): Asked, form: Form) -> R
 pub(super) async fn findings_csv(shown: Shown, Asked(query): Asked) -> Response {
     let text = csv::findings(query.rows(&shown.view.report).into_iter().map(|row| row.finding));
     attached("findings.csv", text.into())
+}
+
+/// A table of a page, all of its rows.
+pub(super) async fn table(shown: Shown, table: &'static Table) -> Response {
+    match csv::table(table, &shown.view.report, &shown.sort) {
+        Ok(text) => attached(&format!("{}.csv", table.name), text.into()),
+        Err(why) => refused(&why),
+    }
 }
 
 /// A file with its type, to be kept.

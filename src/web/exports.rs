@@ -190,11 +190,7 @@ pub(super) async fn wish(
 fn understood(site: &Site, viewer: &Viewer, shown: &Shown, wish: &Wish) -> Result<(AsOf, Request), String> {
     let zone = Zone::named(&site.desk.config.timezone);
     let filled = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-    let time = |text: &str, end| filled(text).map(|text| past::time(&text, &zone, end)).transpose();
-    let (from, to) = (time(&wish.from, false)?, time(&wish.to, true)?);
-    if from.zip(to).is_some_and(|(from, to)| from >= to) {
-        return Err("from is not before to".into());
-    }
+    let (from, to) = zone.between(&wish.from, &wish.to)?;
     let report = &shown.view.report;
     let (systems, controls) = (filled(&wish.system), filled(&wish.control));
     if let Some(id) = systems.as_ref().filter(|id| !report.systems.iter().any(|s| s.id == **id)) {

@@ -9,6 +9,7 @@ mod exports;
 mod limits;
 mod metrics;
 mod past;
+mod population;
 mod routes;
 mod service;
 mod snapshot;

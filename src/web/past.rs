@@ -133,14 +133,6 @@ pub(super) fn as_of(text: &str, zone: &Zone) -> Result<AsOf, String> {
     if let Ok(size) = text.trim().parse() {
         return Ok(AsOf::Size(size));
     }
-    time(text, zone, true).map(AsOf::Time)
-}
-
-/// A time, or the beginning or end of a day.
-///
-/// # Errors
-/// What it is not.
-pub(super) fn time(text: &str, zone: &Zone, end: bool) -> Result<Time, String> {
     let none = || format!("{text:?} is no size, no day (2026-11-22) and no time (RFC 3339)");
-    zone.time(text, end).ok_or_else(none)
+    zone.time(text, true).map(AsOf::Time).ok_or_else(none)
 }

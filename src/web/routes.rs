@@ -2,8 +2,9 @@
 
 use super::access::{self, Class, Need, Viewer};
 use super::answers::{self, Asked, Form, Said, Shown};
-use super::{PageOf, Site, archive, entry, exports, metrics, service, webhooks};
+use super::{PageOf, Site, archive, entry, exports, metrics, population, service, webhooks};
 use crate::report::html::{self, Page, Wish};
+use crate::report::tables::{TABLES, Table};
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -75,7 +76,11 @@ fn files() -> Vec<Route> {
         let answer = get(move |site: State<Site>, s: Shown| answers::file(site, s, name.to_owned()));
         shown(&format!("/{name}"), Need::Read, Class::Files, answer)
     };
-    names.into_iter().map(file).collect()
+    let table = |table: &'static Table| {
+        let answer = get(move |s: Shown| answers::table(s, table));
+        shown(&format!("/{}.csv", table.name), Need::Read, Class::Files, answer)
+    };
+    names.into_iter().map(file).chain(TABLES.iter().map(table)).collect()
 }
 
 fn routes() -> Vec<Route> {
@@ -103,6 +108,14 @@ fn routes() -> Vec<Route> {
             class: Some(Class::Exports),
             ..open("GET", "/exports/{id}/bundle.zip", Need::Whole, get(exports::bundle))
         },
+        shown("/population", Need::Whole, Class::Entries, get(population::page)),
+        shown(
+            "/population.json",
+            Need::Whole,
+            Class::Entries,
+            get(|site: State<Site>, s: Shown, q: population::Asked| population::page(site, s, q, Form::Json)),
+        ),
+        shown("/population.csv", Need::Whole, Class::Entries, get(population::file)),
         shown("/reports", Need::Whole, Class::Pages, get(archive::list)),
         shown(
             "/reports.json",

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
 mod anchors;
+mod api;
 mod architecture;
 mod artifacts;
 mod bad_input;

@@ -341,6 +341,8 @@ fn axe_finds_nothing_and_each_page_has_one_first_heading_and_leaves_out_no_level
         "systems?as_of=2026-11-10",
         "exports?system=cv-screening",
         "reports",
+        "population?kind=sentinel.run&sample=5",
+        "systems?sort=-counts.not_satisfied",
         "login",
     ];
     let paths = paths.into_iter().map(str::to_owned).chain([format!("systems/{system}")]);

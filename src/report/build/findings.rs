@@ -170,6 +170,7 @@ impl<'a> Builder<'a> {
                     title: c.title.clone(),
                     question: c.question.clone(),
                     kind: c.kind,
+                    sources: c.needed.iter().chain(&c.any_of).chain(&c.optional).map(|k| k.name()).collect(),
                     unit: c.unit.clone(),
                     tested: c.tested,
                     limit: c.limit.clone(),

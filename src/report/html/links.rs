@@ -2,6 +2,7 @@
 
 use super::{PAGES, ROWS};
 use crate::report::listing::Query;
+use crate::report::tables::Order;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Where a page stands, which says how it refers to others.
@@ -150,6 +151,31 @@ impl Links {
     pub(super) fn source(self, name: &str) -> String {
         self.to(&format!("sources/{name}"), &format!("source-{name}"))
     }
+    /// The head of a column; on the site it leads to the table in its order, or the other way round.
+    pub(super) fn column(self, table: &str, name: &str, label: &str, order: &Order) -> String {
+        let class = if name.starts_with("counts.") { " class=\"n\"" } else { "" };
+        if !self.site() {
+            return format!("<th scope=\"col\"{class}>{label}</th>");
+        }
+        let (sorted, next) = match order.sort.strip_prefix('-') {
+            Some(by) if by == name => (" aria-sort=\"descending\"", name.to_owned()),
+            None if order.sort == name => (" aria-sort=\"ascending\"", format!("-{name}")),
+            _ => ("", name.to_owned()),
+        };
+        let page = self.page(table);
+        let address = format!("{page}{}sort={next}", if page.contains('?') { "&amp;" } else { "?" });
+        format!("<th scope=\"col\"{class}{sorted}><a href=\"{address}\">{label}</a></th>")
+    }
+    /// Where the site gives a table as a file.
+    pub(super) fn csv(self, table: &str) -> String {
+        if !self.site() {
+            return String::new();
+        }
+        format!(
+            "<p class=\"soft\"><a href=\"{}\">This table as CSV</a></p>\n",
+            self.page(&format!("{table}.csv"))
+        )
+    }
     /// A count of findings, as a link to them where there is a list of them: `name=value` and a status.
     pub(super) fn counted(self, n: &u64, name: &str, value: &str, status: &str) -> String {
         if !self.site() {
@@ -165,6 +191,11 @@ impl Links {
         }
         let address = q.address("/findings", None).replace('&', "&amp;");
         format!("<a href=\"{address}\">{n}</a>")
+    }
+    /// Findings of controls that are judged from sources like this one.
+    pub(super) fn findings_of(self, source: &str) -> String {
+        let as_of = self.seen.as_of.map(|size| size.to_string()).unwrap_or_default();
+        Query { source: source.to_owned(), as_of, ..Query::default() }.address("/findings", None)
     }
     /// Where evidence of a system or a control is taken away.
     pub(super) fn export(self, name: &str, value: &str) -> String {

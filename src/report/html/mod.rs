@@ -6,12 +6,13 @@ mod site;
 pub use links::{Links, Reader, Seen};
 pub use site::{
     ExportRow, HowItIs, IssuedRow, SourceRow, Wish, archive, broken, entry, export, exports, findings, login,
-    notice, status,
+    notice, population, status,
 };
 
 use super::charts::{self, Chart};
 use super::local::Zone;
-use super::model::{Control, Coverage, Finding, Report, System};
+use super::model::{self, Control, Coverage, Finding, Report, System};
+use super::tables::Order;
 use crate::act::{ControlKind, Status, Tested};
 use crate::evidence::Time;
 use askama::Template;
@@ -41,14 +42,14 @@ use template;
 template!(Document "document.html" { r: &'a Report, title: &'a str, body: &'a str });
 template!(First "first.html" { r: &'a Report, trend: Option<Chart> });
 template!(Decisions "decisions.html" { r: &'a Report });
-template!(Systems "systems.html" { r: &'a Report });
+template!(Systems "systems.html" { r: &'a Report, order: &'a Order });
 template!(SystemPage "system.html" { s: &'a System, zone: &'a Zone, timeline: Option<Chart> });
 template!(FindingPart "finding.html" { f: &'a Finding, zone: &'a Zone });
-template!(Controls "controls.html" { r: &'a Report });
+template!(Controls "controls.html" { r: &'a Report, order: &'a Order });
 template!(ControlPage "control.html" { c: &'a Control, estate: Vec<&'a Finding>, zone: &'a Zone });
 template!(Sources "sources.html" { r: &'a Report, calendar: Option<Chart> });
 template!(SourcePage "source.html" { s: &'a Coverage });
-template!(Exceptions "exceptions.html" { r: &'a Report });
+template!(Exceptions "exceptions.html" { r: &'a Report, order: &'a Order });
 template!(Integrity "integrity.html" { r: &'a Report });
 template!(Changes "changes.html" { r: &'a Report });
 
@@ -61,6 +62,17 @@ impl Changes<'_> {
     }
     fn to(&self) -> String {
         self.day(self.r.as_of.at)
+    }
+    fn csv(&self) -> String {
+        let span = format!("from={}&to={}", self.from(), self.to());
+        if self.r.period.asked { format!("/changes.csv?{span}") } else { self.links.page("changes.csv") }
+    }
+}
+impl Exceptions<'_> {
+    fn rows(&self) -> Vec<&model::Exception> {
+        let mut rows = self.order.rows(&self.r.exceptions);
+        rows.truncate(self.links.some(&self.r.exceptions).len());
+        rows
     }
 }
 impl SystemPage<'_> {
@@ -132,7 +144,7 @@ pub enum Page {
 ///
 /// # Errors
 /// The template's reason.
-pub fn page(r: &Report, page: &Page, seen: Seen) -> Result<Option<String>, askama::Error> {
+pub fn page(r: &Report, page: &Page, order: &Order, seen: Seen) -> Result<Option<String>, askama::Error> {
     let links = Links::site_of(seen);
     let zone = Zone::named(&r.timezone);
     let (title, body) = match page {
@@ -140,12 +152,12 @@ pub fn page(r: &Report, page: &Page, seen: Seen) -> Result<Option<String>, askam
             ("AI compliance report".to_owned(), First { links, r, trend: charts::trend(r) }.render()?)
         }
         Page::Decisions => ("Decisions".to_owned(), Decisions { links, r }.render()?),
-        Page::Systems => ("Systems".to_owned(), Systems { links, r }.render()?),
-        Page::Controls => ("Controls".to_owned(), Controls { links, r }.render()?),
+        Page::Systems => ("Systems".to_owned(), Systems { links, r, order }.render()?),
+        Page::Controls => ("Controls".to_owned(), Controls { links, r, order }.render()?),
         Page::Sources => {
             ("Sources".to_owned(), Sources { links, r, calendar: charts::calendar(&r.coverage) }.render()?)
         }
-        Page::Exceptions => ("Exceptions".to_owned(), Exceptions { links, r }.render()?),
+        Page::Exceptions => ("Exceptions".to_owned(), Exceptions { links, r, order }.render()?),
         Page::Integrity => ("Integrity".to_owned(), Integrity { r, links }.render()?),
         Page::Changes => ("Changes".to_owned(), Changes { links, r }.render()?),
         Page::System(anchor) => match r.systems.iter().find(|s| s.anchor == *anchor) {
@@ -181,11 +193,11 @@ fn control(r: &Report, c: &Control, links: Links, zone: &Zone) -> Result<String,
 pub fn document(r: &Report) -> Result<BTreeMap<String, String>, askama::Error> {
     let is_large = r.systems.len() > ONE_FILE;
     let links = Links::document(if is_large { Form::Front } else { Form::One });
-    let zone = Zone::named(&r.timezone);
+    let (zone, order) = (Zone::named(&r.timezone), &Order::default());
     let mut files = BTreeMap::new();
     let mut body = First { links, r, trend: charts::trend(r) }.render()?;
     body += &Decisions { links, r }.render()?;
-    body += &Systems { links, r }.render()?;
+    body += &Systems { links, r, order }.render()?;
     let own = Links::document(if is_large { Form::Beside } else { Form::One });
     let mut page = |body: &mut String, anchor: String, title: &str, part: String| {
         if is_large {
@@ -202,12 +214,12 @@ pub fn document(r: &Report) -> Result<BTreeMap<String, String>, askama::Error> {
             SystemPage { links: own, s, zone: &zone, timeline: charts::timeline(s, &zone) }.render()?;
         page(&mut body, format!("system-{}", s.anchor), &s.name, part)?;
     }
-    body += &Exceptions { links, r }.render()?;
+    body += &Exceptions { links, r, order }.render()?;
     body += &Sources { links, r, calendar: charts::calendar(&r.coverage) }.render()?;
     for s in &r.coverage {
         body += &SourcePage { links, s }.render()?;
     }
-    body += &Controls { links, r }.render()?;
+    body += &Controls { links, r, order }.render()?;
     for c in &r.controls {
         page(&mut body, format!("control-{}", c.id), &c.id, control(r, c, own, &zone)?)?;
     }

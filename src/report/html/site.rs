@@ -8,6 +8,7 @@ use crate::report::exhibit::Exhibit;
 use crate::report::listing::{self, Listing, Query};
 use crate::report::local::Zone;
 use crate::report::model::{NO_TEAM, Report};
+use crate::report::population::{self, Population, Wanted};
 use askama::Template;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,7 @@ template!(ExportPage "export.html" { row: &'a ExportRow, open: bool });
 template!(FindingsPage "findings.html" { r: &'a Report, q: &'a Query, page: &'a Listing<'a> });
 template!(StatusPage "status.html" { r: &'a Report, s: &'a HowItIs });
 template!(ArchivePage "archive.html" { r: &'a Report, rows: &'a [IssuedRow] });
+template!(PopulationPage "population.html" { r: &'a Report, wanted: &'a Wanted, told: Option<&'a Population> });
 template!(EntryPage "entry.html" { r: &'a Report, e: &'a Exhibit<'a>, opened: bool });
 
 #[derive(Template)]
@@ -57,6 +59,16 @@ impl FindingsPage<'_> {
     }
 }
 
+impl PopulationPage<'_> {
+    fn kinds(&self) -> Vec<&'static str> {
+        population::kinds().map(crate::evidence::Kind::name).collect()
+    }
+    fn next(&self) -> Option<String> {
+        let after = self.told.and_then(|told| told.next)?;
+        Some(self.wanted.address("/population", Some(after)))
+    }
+}
+
 impl EntryPage<'_> {
     fn local(&self, t: &Time) -> String {
         Zone::named(&self.r.timezone).minute(*t)
@@ -91,6 +103,21 @@ pub fn findings(r: &Report, q: &Query, seen: Seen) -> Result<String, askama::Err
     let links = Links::site_of(seen);
     let body = FindingsPage { links, r, q, page: &q.page(r) }.render()?;
     Document { links, r, title: &format!("Findings · {}", r.organization), body: &body }.render()
+}
+
+/// The page of populations.
+///
+/// # Errors
+/// The template's reason.
+pub fn population(
+    r: &Report,
+    wanted: &Wanted,
+    told: Option<&Population>,
+    seen: Seen,
+) -> Result<String, askama::Error> {
+    let links = Links::site_of(seen);
+    let body = PopulationPage { links, r, wanted, told }.render()?;
+    Document { links, r, title: &format!("Populations · {}", r.organization), body: &body }.render()
 }
 
 /// What somebody wishes to export, as a form tells it. What is empty asks for everything.

@@ -193,6 +193,8 @@ pub struct Control {
     pub question: String,
     /// act or house.
     pub kind: ControlKind,
+    /// Kinds of source that it is judged from: those it needs, then those that add to it.
+    pub sources: Vec<&'static str>,
     /// What is counted.
     pub unit: String,
     /// throughout or as-of.
