@@ -46,6 +46,19 @@ pub(super) fn kept(desk: &Desk, issued: &ReportIssued, format: &str) -> Option<F
     Some(files)
 }
 
+/// The same of one file, which may be a page.
+pub(super) fn one(desk: &Desk, issued: &ReportIssued, name: &str) -> Option<Vec<u8>> {
+    if !is_in_sums(name) {
+        return file(desk, issued, name);
+    }
+    let sums = file(desk, issued, &sums_name())?;
+    let lines = std::str::from_utf8(&sums).ok()?.lines().filter_map(|line| line.split_once("  "));
+    let (sha256, _) =
+        lines.into_iter().find(|(_, page)| name.strip_prefix(PAGES) == Some(&format!("/{page}")))?;
+    let bytes = std::fs::read(folder(desk, issued.at, issued.as_of).join(name)).ok()?;
+    Some(bytes).filter(|bytes| sha256_hex(bytes) == sha256)
+}
+
 /// A file of an issued report, when it is still there with the digest that was written down.
 pub(super) fn file(desk: &Desk, issued: &ReportIssued, name: &str) -> Option<Vec<u8>> {
     let bytes = std::fs::read(folder(desk, issued.at, issued.as_of).join(name)).ok();

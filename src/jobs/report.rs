@@ -214,7 +214,11 @@ pub(super) fn files(
     formats: &[String],
 ) -> Result<BTreeMap<String, Vec<u8>>, JobError> {
     let is_whole = *scope == Scope::default();
-    let mut files = if is_whole { kept(desk, store, judged.size(), formats)? } else { BTreeMap::new() };
+    let issued = if is_whole { issued(desk, store, judged.size())? } else { None };
+    let kept = |issued: &ReportIssued| {
+        formats.iter().filter_map(|f| pages::kept(desk, issued, f)).flatten().collect()
+    };
+    let mut files: BTreeMap<String, Vec<u8>> = issued.as_ref().map(kept).unwrap_or_default();
     let is_missing = |format: &&String| !files.keys().any(|name| format_of(name) == Some(format));
     let missing: Vec<String> = formats.iter().filter(is_missing).cloned().collect();
     if !missing.is_empty() {
@@ -223,18 +227,12 @@ pub(super) fn files(
     Ok(files)
 }
 
-/// Those of the asked forms of the whole report that are kept as they were issued.
+/// A file of the whole report, where it is kept as it was issued.
 ///
 /// # Errors
 /// The store's reason; an entry that is not under the signed checkpoint.
-pub fn kept(
-    desk: &Desk,
-    store: &Store,
-    size: u64,
-    formats: &[String],
-) -> Result<BTreeMap<String, Vec<u8>>, JobError> {
-    let Some(issued) = issued(desk, store, size)? else { return Ok(BTreeMap::new()) };
-    Ok(formats.iter().filter_map(|format| pages::kept(desk, &issued, format)).flatten().collect())
+pub fn kept(desk: &Desk, store: &Store, size: u64, name: &str) -> Result<Option<Vec<u8>>, JobError> {
+    Ok(issued(desk, store, size)?.and_then(|issued| pages::one(desk, &issued, name)))
 }
 
 /// The entry of the report that was issued of an as-of, proved to be under the signed checkpoint.

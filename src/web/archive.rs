@@ -41,19 +41,16 @@ pub(super) async fn list(State(site): State<Site>, shown: Shown, form: Form) -> 
 }
 
 pub(super) async fn file(State(site): State<Site>, Path((as_of, name)): Path<(u64, String)>) -> Response {
-    let Some(format) = jobs::format_of(&name) else { return not_found() };
-    let desk = Arc::clone(&site.desk);
-    let read = move || jobs::as_issued(&desk, &desk.store()?, as_of, &[format.to_owned()]);
-    let issued = match blocking(read).await {
-        Ok(issued) => issued,
-        Err(e) => return failed(&e),
-    };
-    let Some(mut issued) = issued else {
-        let why = "No report of that size was issued, or its file is not kept as it was issued any more.";
-        return said(StatusCode::NOT_FOUND, why);
-    };
-    match issued.files.remove(&name) {
-        Some(bytes) => handed_out(&name, bytes.into()),
-        None => not_found(),
+    if jobs::format_of(&name).is_none() {
+        return not_found();
+    }
+    let (desk, asked) = (Arc::clone(&site.desk), name.clone());
+    match blocking(move || jobs::kept(&desk, &desk.store()?, as_of, &asked)).await {
+        Ok(Some(bytes)) => handed_out(&name, bytes.into()),
+        Ok(None) => said(
+            StatusCode::NOT_FOUND,
+            "No report of that size was issued, or its file is not kept as it was issued any more.",
+        ),
+        Err(e) => failed(&e),
     }
 }

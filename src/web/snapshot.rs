@@ -11,6 +11,9 @@ use axum::body::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// Bytes of a form that are held when it was made: making a larger one takes little of the time that sending it does.
+const HELD: usize = 16 << 20;
+
 /// Everything that pages are made from.
 pub enum Snapshot {
     /// Nothing was assessed yet.
@@ -36,8 +39,10 @@ pub struct Assessed {
 pub struct View {
     /// The view model.
     pub(super) report: Report,
-    /// Files as they are handed out; a form that is not among them is made when it is asked for.
-    files: Mutex<BTreeMap<String, Bytes>>,
+    /// Whether it is the report of everybody, which is kept as it was issued.
+    is_issued: bool,
+    /// Files that were made when they were asked for.
+    made: Mutex<BTreeMap<String, Bytes>>,
     /// Of a team: entries that its verdicts alone cite. None where everything is seen.
     own: Option<BTreeSet<u64>>,
     /// Aliases of people, as reports number them.
@@ -114,7 +119,7 @@ impl View {
 
     /// A file that is made already.
     pub(super) fn held(&self, name: &str) -> Option<Bytes> {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     /// A file of the report; none when there is no such form.
@@ -126,13 +131,20 @@ impl View {
             return Ok(Some(bytes));
         }
         let Some(format) = jobs::format_of(name) else { return Ok(None) };
+        if self.is_issued
+            && let Some(bytes) = jobs::kept(desk, &desk.store()?, self.report.as_of.size, name)?
+        {
+            return Ok(Some(bytes.into()));
+        }
         let (made, lacks) = jobs::forms(desk, &self.report, &[format.to_owned()])?;
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        files.extend(made.into_iter().map(|(name, bytes)| (name, Bytes::from(bytes))));
-        match files.get(name) {
-            Some(bytes) => Ok(Some(bytes.clone())),
-            None if lacks.is_empty() => Ok(None),
-            None => Err(JobError::Render(lacks.join("; "))),
+        let made: BTreeMap<String, Bytes> = made.into_iter().map(|(name, b)| (name, b.into())).collect();
+        let asked = made.get(name).cloned();
+        if made.values().map(Bytes::len).sum::<usize>() <= HELD {
+            self.made.lock().unwrap_or_else(PoisonError::into_inner).extend(made);
+        }
+        match asked {
+            None if !lacks.is_empty() => Err(JobError::Render(lacks.join("; "))),
+            asked => Ok(asked),
         }
     }
 }
@@ -170,24 +182,18 @@ pub(super) fn assessed(
     let zone = Zone::named(&report.timezone);
     let aliases = Arc::new(judged.aliases().clone());
     let outside = Arc::new(Outside::read(store, &zone, judged.size())?);
-    let view = |report, own| {
+    let is_issued = scope.from.is_none();
+    let view = |report, own: Option<_>| {
         let (aliases, outside) = (Arc::clone(&aliases), Arc::clone(&outside));
-        View { report, files: Mutex::default(), own, aliases, outside }
+        let is_issued = is_issued && own.is_none();
+        View { report, is_issued, made: Mutex::default(), own, aliases, outside }
     };
     let mut teams = BTreeMap::new();
     for (team, entries) in own {
         let scope = Scope { team: Some(team.clone()), ..scope.clone() };
         teams.insert(team, Arc::new(view(judged.report(store, &scope)?, Some(entries))));
     }
-    let whole = view(report, None);
-    if scope.from.is_none() {
-        // As it was issued, where that was kept.
-        let formats = ["html", "pdf", "json"].map(str::to_owned);
-        let kept = jobs::kept(desk, store, judged.size(), &formats)?;
-        let mut files = whole.files.lock().unwrap_or_else(PoisonError::into_inner);
-        files.extend(kept.into_iter().map(|(name, bytes)| (name, Bytes::from(bytes))));
-    }
-    Ok(Assessed { whole: Arc::new(whole), teams })
+    Ok(Assessed { whole: Arc::new(view(report, None)), teams })
 }
 
 /// The entries that verdicts and dossiers of the systems of one team alone cite, for each team.

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A new service, without sources, on the machine's clock.
-fn fresh(more: &str) -> (World, Served) {
+pub(crate) fn fresh(more: &str) -> (World, Served) {
     let world = World { dir: tempfile::tempdir().unwrap() };
     assert_eq!(world.run(&["init"]).status.code(), Some(0));
     let text = std::fs::read_to_string(world.config()).unwrap();
@@ -16,6 +16,15 @@ fn fresh(more: &str) -> (World, Served) {
     std::fs::write(world.config(), before).unwrap();
     let served = Served::start(&world, more);
     (world, served)
+}
+
+/// Waits for the first report.
+pub(crate) fn wait_for_report(served: &Served) {
+    let ready = (0..300).any(|_| {
+        std::thread::sleep(Duration::from_millis(200));
+        served.get("/healthz", "").contains("as of entry")
+    });
+    assert!(ready, "no report was made within a minute");
 }
 
 fn body(reply: &str) -> &str {
@@ -173,11 +182,7 @@ fn who_is_slow_or_sends_too_much_is_cut_off_and_others_are_answered() {
 #[test]
 fn what_was_looked_at_is_in_the_record_with_who_and_how_often() {
     let (world, served) = fresh("auth = \"token\"\n");
-    let ready = (0..300).any(|_| {
-        std::thread::sleep(Duration::from_millis(200));
-        served.get("/healthz", "").contains("as of entry")
-    });
-    assert!(ready, "no report was made within a minute");
+    wait_for_report(&served);
     let token = |name: &str, role: &str| {
         let done = world.run(&["token", "add", name, "--role", role]);
         format!("Authorization: Bearer {}\r\n", stdout(&done).trim())

@@ -1,7 +1,11 @@
-"""An auditor at a browser, through a real driver: python story.py URL FOLDER TOKEN. Pictures and the bundle go to the folder.
+"""People at a browser, through a real driver: python story.py STORY URL FOLDER TOKEN. Pictures and what is taken away go to the folder;
+what was seen is printed as JSON.
 
-Signs in, looks for the system with the most that is open at the strictest level, opens a control that it violates, follows the evidence to
-its raw record, opens its private values, goes back in time, and takes the evidence of the system away. Prints what was seen as JSON.
+worst     An auditor looks for the system with the most that is open at the strictest level, opens a control that it violates, follows the
+          evidence to its raw record, goes back in time, and takes the evidence of the system away.
+sample    An auditor draws a sample of the workloads and opens the first case, on a telephone at night.
+team      Somebody of a team looks at its systems and tries an address of another's.
+operator  Somebody who runs the service looks at how it is and begins a pass.
 """
 
 import json
@@ -13,7 +17,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-url, folder, token = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3]
+story, url, folder, token = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3]), sys.argv[4]
 options = webdriver.ChromeOptions()
 for word in ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--window-size=1280,1600"]:
     options.add_argument(word)
@@ -39,13 +43,28 @@ def follow(words):
     browser.find_element(By.PARTIAL_LINK_TEXT, words).click()
 
 
-try:
-    browser.get(url + "/systems")
+def sign_in(page):
+    browser.get(url + page)
     seen["asked to sign in"] = "/login" in browser.current_url
     picture("sign-in")
     browser.find_element(By.NAME, "token").send_keys(token)
     browser.find_element(By.TAG_NAME, "button").click()
-    wait.until(lambda b: b.current_url.endswith("/systems"))
+    wait.until(lambda b: b.current_url.endswith(page))
+
+
+def sign_out(page):
+    browser.find_element(By.XPATH, "//button[text()='Sign out']").click()
+    seen["signed out"] = wait.until(lambda b: "signed out" in b.page_source)
+    browser.get(page)
+    seen["is out"] = "/login" in browser.current_url
+
+
+def button(words):
+    browser.find_element(By.XPATH, f"//button[text()='{words}']").click()
+
+
+def worst():
+    sign_in("/systems")
     picture("systems")
 
     def row(tr):
@@ -86,7 +105,7 @@ try:
     follow("Take away the evidence")
     seen["filled in"] = Select(browser.find_element(By.NAME, "system")).first_selected_option.text
     picture("export")
-    browser.find_element(By.XPATH, "//button[text()='Make it']").click()
+    button("Make it")
     wait.until(lambda b: "bundle.zip" in b.page_source)
     picture("made")
     follow("Take it")
@@ -95,12 +114,63 @@ try:
             break
         time.sleep(0.1)
     seen["bundle"] = next(folder.glob("*.zip")).name
-    browser.find_element(By.XPATH, "//button[text()='Sign out']").click()
-    seen["signed out"] = "signed out" in text()
-    browser.get(system_page)
-    seen["is out"] = "/login" in browser.current_url
+    sign_out(system_page)
+
+
+def sample():
+    screen = {"width": 360, "height": 800, "deviceScaleFactor": 2, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    dark = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", dark)
+    sign_in("/exports")
+    follow("populations and samples")
+    Select(browser.find_element(By.NAME, "kind")).select_by_visible_text("kubernetes.workload")
+    browser.find_element(By.NAME, "sample").send_keys("3")
+    browser.find_element(By.NAME, "seed").send_keys("ada, 2026")
+    button("Show")
+    seen["adds up"] = text().count("it adds up")
+    seen["drawn"] = [int(a.text.split()[1]) for a in browser.find_elements(By.CSS_SELECTOR, "td a[href*='/entries/']")]
+    picture("sample")
+    seen["sideways"] = browser.execute_script("return document.documentElement.scrollWidth > innerWidth")
+    browser.find_element(By.CSS_SELECTOR, "td a[href*='/entries/']").click()
+    seen["case"] = int(browser.current_url.rsplit("/", 1)[1])
+    seen["what it does not show"] = "not show" in text()
+    picture("case")
+    sign_out(url + "/population")
+
+
+def team():
+    sign_in("/systems")
+    picture("own")
+    seen["systems"] = [a.text for a in browser.find_elements(By.CSS_SELECTOR, "tbody th a")]
+    seen["archive"] = bool(browser.find_elements(By.LINK_TEXT, "Archive"))
+    browser.find_element(By.CSS_SELECTOR, "tbody th a").click()
+    seen["own page"] = seen["systems"][0] in text()
+    seen["export"] = "Take away" in text()
+    browser.get(url + "/systems/footfall-analytics")
+    seen["of others"] = text()
+    picture("of-others")
+    browser.get(url + "/")
+    sign_out(url + "/systems")
+
+
+def operator():
+    sign_in("/status")
+    picture("status")
+    button("Read all sources now")
+    seen["begun"] = text()
+    picture("begun")
+    browser.get(url + "/systems")
+    seen["systems"] = text()
+    browser.get(url + "/status")
+    sign_out(url + "/status")
+
+
+try:
+    {"worst": worst, "sample": sample, "team": team, "operator": operator}[story]()
     # Nothing was forbidden by the page's own policy, and no script ran into an error.
-    seen["console"] = [e["message"] for e in browser.get_log("browser") if "favicon" not in e["message"]]
+    messages = [e["message"] for e in browser.get_log("browser")]
+    seen["console"] = [m for m in messages if "favicon" not in m and "Failed to load resource" not in m]
 finally:
     browser.quit()
 print(json.dumps(seen))

@@ -157,14 +157,14 @@ impl Links {
         if !self.site() {
             return format!("<th scope=\"col\"{class}>{label}</th>");
         }
-        let (sorted, next) = match order.sort.strip_prefix('-') {
-            Some(by) if by == name => (" aria-sort=\"descending\"", name.to_owned()),
-            None if order.sort == name => (" aria-sort=\"ascending\"", format!("-{name}")),
-            _ => ("", name.to_owned()),
+        let (sorted, sign, next) = match order.sort.strip_prefix('-') {
+            Some(by) if by == name => (" aria-sort=\"descending\"", " \u{25be}", name.to_owned()),
+            None if order.sort == name => (" aria-sort=\"ascending\"", " \u{25b4}", format!("-{name}")),
+            _ => ("", "", name.to_owned()),
         };
         let page = self.page(table);
         let address = format!("{page}{}sort={next}", if page.contains('?') { "&amp;" } else { "?" });
-        format!("<th scope=\"col\"{class}{sorted}><a href=\"{address}\">{label}</a></th>")
+        format!("<th scope=\"col\"{class}{sorted}><a href=\"{address}\">{label}</a>{sign}</th>")
     }
     /// Where the site gives a table as a file.
     pub(super) fn csv(self, table: &str) -> String {
