@@ -77,7 +77,7 @@ impl Served {
     }
 
     /// What a browser makes of a page.
-    fn browse(&self, path: &str) -> String {
+    pub(crate) fn browse(&self, path: &str) -> String {
         let profile = tempfile::tempdir().unwrap();
         let done = Command::new("chromium")
             .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
