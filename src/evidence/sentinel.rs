@@ -396,10 +396,14 @@ pub struct Resource {
 }
 
 /// Terraform types that run something.
-pub const COMPUTE: [&str; 8] = [
+pub const COMPUTE: [&str; 12] = [
     "aws_instance",
     "aws_spot_instance_request",
     "aws_launch_template",
+    "aws_launch_configuration",
+    "aws_autoscaling_group",
+    "aws_ec2_fleet",
+    "aws_spot_fleet_request",
     "aws_eks_node_group",
     "aws_sagemaker_notebook_instance",
     "aws_sagemaker_endpoint_configuration",

@@ -11,6 +11,6 @@ pub use matching::{
     Object, covered_by_webhook, in_match_scope, kinds_fit, selector_matches, texts, wildcard,
 };
 pub use policies::{
-    Amount, CostVerdict, Judgement, ai_mark, cost, deployment_tags, is_model_resource, judgement,
+    Amount, CostVerdict, Judgement, Settings, ai_mark, cost, deployment_tags, is_model_resource, judgement,
     required_tags,
 };

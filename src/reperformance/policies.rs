@@ -3,6 +3,7 @@
 use crate::act::Pack;
 use crate::evidence::Outside;
 use crate::evidence::sentinel::{ComputeChange, Cost, ModelResource, PlanRead, Run, TaggedResources};
+use std::collections::BTreeMap;
 
 /// What shows that a resource is one of AI, if anything does.
 pub fn ai_mark(pack: &Pack, kind: &str, tags: &Outside, instance_types: &[String]) -> Option<&'static str> {
@@ -31,13 +32,29 @@ pub enum Judgement {
     Open(String),
 }
 
-/// Evaluates the policy that a control reads on a run; none when it is not one of the pack's four. `limit` is the monthly cost
-/// that the run's workspace may reach.
-pub fn judgement(pack: &Pack, control: &str, run: &Run, limit: &str) -> Option<Judgement> {
-    if control == "spend-limit" {
-        return Some(spending(run.cost.as_ref(), limit));
-    }
+/// What a gate is set to beside the pack, as parameters of the policy say.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Decimal; what the run's workspace may cost a month.
+    pub limit: String,
+    /// What persons approved for single resources, and holds now: address and instance type.
+    pub approved: Vec<(String, String)>,
+    /// Values that a tag may have, in small letters, by its name; any where it is not named.
+    pub allowed_values: BTreeMap<String, Vec<String>>,
+    /// Percent of the compute resources that may ask for a GPU; any where none is told.
+    pub max_gpu_share: Option<usize>,
+}
+
+/// Evaluates the policy that a control reads on a run; none when it is not one of the pack's four.
+pub fn judgement(pack: &Pack, control: &str, run: &Run, settings: &Settings) -> Option<Judgement> {
     let plan = &run.plan;
+    if control == "spend-limit" {
+        let cost = spending(run.cost.as_ref(), &settings.limit);
+        return Some(match gpu_share(pack, plan, settings) {
+            Some(why) if matches!(cost, Judgement::Passes | Judgement::Nothing) => Judgement::Fails(why),
+            _ => cost,
+        });
+    }
     let evaluate = match control {
         "gpu-instance-control" => gpu_instances,
         "ai-resource-tags" => resource_tags,
@@ -45,7 +62,7 @@ pub fn judgement(pack: &Pack, control: &str, run: &Run, limit: &str) -> Option<J
         _ => return None,
     };
     Some(if plan.state == "read" {
-        evaluate(pack, plan)
+        evaluate(pack, plan, settings)
     } else {
         Judgement::Open(format!("the plan is {}", plan.state))
     })
@@ -64,8 +81,19 @@ fn spending(estimate: Option<&Cost>, limit: &str) -> Judgement {
     }
 }
 
-fn gpu_instances(pack: &Pack, plan: &PlanRead) -> Judgement {
-    let wrong = |c: &ComputeChange| c.instance_types.iter().find(|t| !pack.is_allowed(t)).cloned();
+fn gpu_share(pack: &Pack, plan: &PlanRead, settings: &Settings) -> Option<String> {
+    let gpu = plan.compute.iter().filter(|c| c.instance_types.iter().any(|t| pack.is_gpu(t))).count();
+    let (all, most) = (plan.compute.len(), settings.max_gpu_share?);
+    (gpu * 100 > all * most)
+        .then(|| format!("{gpu} of {all} compute resources ask for a GPU, limit {most} %"))
+}
+
+fn gpu_instances(pack: &Pack, plan: &PlanRead, settings: &Settings) -> Judgement {
+    let is_approved =
+        |c: &ComputeChange, t: &str| settings.approved.iter().any(|(a, k)| *a == c.address && k == t);
+    let wrong = |c: &ComputeChange| {
+        c.instance_types.iter().find(|t| !pack.is_allowed(t) && !is_approved(c, t)).cloned()
+    };
     let found = plan.compute.iter().find_map(|c| Some((&c.address, wrong(c)?)));
     match found {
         Some((address, kind)) => Judgement::Fails(format!("{address} asks for {kind}, which is not allowed")),
@@ -79,15 +107,24 @@ fn gpu_instances(pack: &Pack, plan: &PlanRead) -> Judgement {
     }
 }
 
-fn resource_tags(pack: &Pack, plan: &PlanRead) -> Judgement {
+fn resource_tags(pack: &Pack, plan: &PlanRead, settings: &Settings) -> Judgement {
+    let is_odd = |t: &TaggedResources, name: &str| {
+        let (value, allowed) = (t.tags.get(name), settings.allowed_values.get(name));
+        value.zip(allowed).is_some_and(|(value, allowed)| !allowed.contains(&value.trim().to_lowercase()))
+    };
     let lacks = |t: &TaggedResources| {
         let is_ai = ai_mark(pack, &t.r#type, &t.tags, &t.instance_types).is_some();
-        required_tags(pack, &t.tags, &t.unknown_tags, is_ai)
+        let (mut missing, later) = required_tags(pack, &t.tags, &t.unknown_tags, is_ai);
+        let asked = pack.required_tags.all.iter().chain(pack.required_tags.ai.iter().filter(|_| is_ai));
+        missing.extend(
+            asked.filter(|name| is_odd(t, name)).map(|name| format!("{name} with a value it may have")),
+        );
+        (missing, later)
     };
     by_tags(plan.tagged.iter().map(|t| (&t.address, lacks(t))))
 }
 
-fn deployment_rules(pack: &Pack, plan: &PlanRead) -> Judgement {
+fn deployment_rules(pack: &Pack, plan: &PlanRead, _: &Settings) -> Judgement {
     let models = plan.models.iter().filter(|m| is_model_resource(m));
     by_tags(models.map(|m| (&m.address, deployment_tags(pack, m))))
 }

@@ -28,6 +28,7 @@ mod models;
 mod nights;
 mod openid;
 mod organization;
+mod pack;
 mod pages;
 mod payloads;
 mod policies;

@@ -6,7 +6,7 @@ use super::terraform::{Applied, applied, attached, in_window, limit};
 use super::{Judged, many, utc};
 use crate::act::Policy;
 use crate::evidence::sentinel::{Outcome, Run, StateVersion, strictness};
-use crate::reperformance::{Judgement, judgement};
+use crate::reperformance::{Judgement, Settings, judgement};
 use std::collections::BTreeMap;
 
 /// The last that a policy said on a run, by set, policy and way of running. Checks that do not name their policies are of
@@ -205,7 +205,8 @@ fn gates<'a>(case: &Case<'a>) -> Vec<Gate<'a>> {
         let gate = |policy: &'a Policy| {
             let outcome =
                 of_policy(&outcomes, &policy.name).into_iter().max_by_key(|o| (o.value.failed(), o.seq))?;
-            let ours = judgement(pack, &policy.control, &run.value, limit)?;
+            let settings = Settings { limit: limit.to_owned(), ..Settings::default() };
+            let ours = judgement(pack, &policy.control, &run.value, &settings)?;
             Some(Gate { policy, run, outcome, ours })
         };
         pack.policies.iter().filter_map(gate).collect::<Vec<_>>()

@@ -16,6 +16,7 @@ pub(super) use overrides::{is_override, named_run};
 
 use super::{Gathered, Notice};
 use crate::config::Source;
+use crate::evidence::sentinel::PlanRead;
 use crate::evidence::{DAY, Kind, Time};
 use docs::{Docs, is_own, path_part};
 use plan::Plan;
@@ -26,6 +27,14 @@ use std::io::Read;
 
 /// Seconds that HCP Terraform keeps its audit trail.
 const TRAIL: i64 = 14 * DAY;
+
+/// What rules about a run read of its plan, from JSON as `terraform show -json` prints it.
+///
+/// # Errors
+/// It is no plan.
+pub fn read_plan(json: impl Read) -> serde_json::Result<PlanRead> {
+    Plan::read(json).map(|plan| plan.summary())
+}
 
 /// Parser of one look.
 pub struct Parser<'a> {

@@ -224,7 +224,7 @@ fn types(change: &Value) -> (Vec<String>, bool) {
 }
 
 fn is_type_member(name: &str) -> bool {
-    name == "instance_type" || name == "instance_types"
+    ["instance_type", "instance_types", "allowed_instance_types"].contains(&name)
 }
 
 fn collect_types(value: &Value, found: &mut Vec<String>) {

@@ -1,0 +1,22 @@
+import "module" "pack" {
+  source = "../../pack.sentinel"
+}
+
+mock "tfplan/v2" {
+  module {
+    source = "mocks/pass-at-the-limit-tfplan.sentinel"
+  }
+}
+
+mock "tfrun" {
+  module {
+    source = "mocks/pass-at-the-limit-tfrun.sentinel"
+  }
+}
+
+test {
+  rules = {
+    main       = true
+    near_limit = true
+  }
+}
