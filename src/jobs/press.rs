@@ -48,6 +48,8 @@ pub(super) fn set(desk: &Desk, report: &Report) -> Result<Vec<u8>, JobError> {
     let mut child = Command::new(program)
         .arg(SUBCOMMAND)
         .env("RAYON_NUM_THREADS", THREADS)
+        // What the allocator reserves counts as memory once it could be written to.
+        .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -5,7 +5,7 @@ use crate::support::{project, stderr, stdout};
 use actledger::act::Catalogue;
 use actledger::evidence::Time;
 use actledger::evidence::sentinel::{Cost, Run};
-use actledger::reperformance::{Judgement, Settings, ai_mark, judgement};
+use actledger::reperformance::{Judgement, Settings, ai_mark, judgement, kinds_fit, rego};
 use actledger::sources::sentinel::read_plan;
 use serde_json::{Value, json};
 use std::process::Command;
@@ -141,4 +141,107 @@ fn our_own_evaluation_says_of_every_sample_what_the_policy_says() {
         let passes = matches!(ours, Judgement::Passes | Judgement::Nothing);
         assert_eq!(case["got"]["main"], passes, "{} {}: {ours:?}", case["policy"], case["case"]);
     }
+}
+
+/// Documents of YAML files, in order.
+fn yaml(paths: &[String]) -> Vec<Value> {
+    let script = "import json, sys, yaml
+print(json.dumps([yaml.safe_load(open(path)) for path in sys.argv[1:]]))";
+    let done = Command::new("python")
+        .args(["-c", script])
+        .args(paths)
+        .current_dir(project().join("deploy/policies/gatekeeper"))
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", stderr(&done));
+    serde_json::from_str(&stdout(&done)).unwrap()
+}
+
+fn path(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_sample_of_a_constraint_is_admitted_or_denied_as_stated() {
+    let suite = &yaml(&["suite.yaml".into()])[0];
+    let mut samples = 0;
+    for test in suite["tests"].as_array().unwrap() {
+        let cases = test["cases"].as_array().unwrap();
+        let mut files = vec![path(&test["template"]), path(&test["constraint"])];
+        files.extend(cases.iter().map(|case| path(&case["object"])));
+        let documents = yaml(&files);
+        let [template, constraint, objects @ ..] = &documents[..] else { panic!("{test}") };
+        let rules = &template["spec"]["targets"];
+        assert_eq!(template["spec"]["crd"]["spec"]["names"]["kind"], constraint["kind"]);
+        let parameters = rego::parameters(&constraint["spec"]["parameters"]).unwrap();
+        let mut template = rego::Template::new(rules).unwrap();
+        for (case, object) in cases.iter().zip(objects) {
+            let name = case["name"].as_str().unwrap();
+            let group = object["apiVersion"].as_str().unwrap().split_once('/').map_or("", |(group, _)| group);
+            let kind = object["kind"].as_str().unwrap();
+            assert!(kinds_fit(&constraint["spec"]["match"], group, kind), "{name}: {kind} is not looked at");
+            let denied = case["assertions"][0]["violations"] == true;
+            assert_eq!(name.starts_with("fail-"), denied, "{name}");
+            let rego::Outcome::Violations(found) =
+                template.evaluate(&rego::review(object).unwrap(), &parameters)
+            else {
+                panic!("{name} cannot be evaluated")
+            };
+            assert_eq!(!found.is_empty(), denied, "{} {name}: {found:?}", test["name"]);
+            // Who is refused is told of what.
+            assert!(found.iter().all(|(message, _)| message.starts_with(kind)), "{name}: {found:?}");
+            samples += 1;
+        }
+    }
+    let files = |dir: &str| {
+        let all = std::fs::read_dir(project().join("deploy/policies/gatekeeper").join(dir)).unwrap();
+        all.map(|f| f.unwrap().path()).collect::<Vec<_>>()
+    };
+    let written: usize = files("samples")
+        .iter()
+        .map(|dir| {
+            std::fs::read_dir(dir)
+                .unwrap()
+                .filter(|f| f.as_ref().unwrap().file_name() != "constraint.yaml")
+                .count()
+        })
+        .sum();
+    assert_eq!(samples, written, "a sample is in no test of the suite");
+    assert_eq!(files("templates").len(), files("constraints").len());
+}
+
+#[test]
+fn constraints_ask_what_the_table_of_the_catalogue_says() {
+    let pack = Catalogue::built_in().pack;
+    let names = ["ml-model-governance", "production-model-registry", "eu-ai-act-risk-level"];
+    let constraints = yaml(&names.map(|name| format!("constraints/{name}.yaml")));
+    let [labels, registry, level] = &constraints[..] else { panic!() };
+    let kinds: Vec<&str> = constraints[..2].iter().map(|c| c["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, pack.constraints.iter().map(|c| c.kind.as_str()).collect::<Vec<_>>());
+    let of = |constraint: &'static str, c: &Value| {
+        assert_eq!(c["spec"]["enforcementAction"], "deny", "{constraint}");
+        c["spec"]["parameters"].clone()
+    };
+    let asked = of("labels", labels);
+    let keys: Vec<&str> =
+        asked["labels"].as_array().unwrap().iter().map(|l| l["key"].as_str().unwrap()).collect();
+    assert_eq!(keys, pack.required_labels);
+    assert_eq!(texts(&asked["placeholders"]), pack.placeholders);
+    let asked = of("registry", registry);
+    assert_eq!(asked["annotation"], pack.registry_annotation.as_str());
+    let exempt: Vec<&String> = pack.non_production.iter().filter(|e| !pack.staging.contains(e)).collect();
+    assert_eq!(texts(&asked["exemptEnvironments"]).iter().collect::<Vec<_>>(), exempt);
+    let all = |of: fn(&actledger::act::Registry) -> Vec<String>| -> Vec<String> {
+        pack.registries.iter().flat_map(of).collect()
+    };
+    assert_eq!(texts(&asked["schemes"]), all(|r| r.schemes.clone()));
+    assert_eq!(texts(&asked["hosts"]), all(|r| r.hosts.clone()));
+    assert_eq!(texts(&asked["arnPrefixes"]), all(|r| r.arn_prefix.iter().cloned().collect()));
+    let asked = of("level", level);
+    assert_eq!(asked["annotation"], pack.risk_annotation.as_str());
+    assert_eq!(texts(&asked["placeholders"]), pack.placeholders);
+    // What is prohibited is not admitted, and unclassified is no statement.
+    let mut stated = texts(&asked["levels"]);
+    stated.sort_unstable();
+    assert_eq!(stated, ["high", "limited", "minimal"]);
 }
