@@ -30,6 +30,5 @@ pub(super) fn run(desk: &Desk, o: &args::Population) -> Result<Ended, CliError> 
     jobs::put(&o.out, &bytes).with_context(|| format!("cannot write {}", o.out.display()))?;
     output::line(format!("{}  {}", sha256_hex(&bytes), o.out.display()));
     population.account().iter().for_each(output::line);
-    let is_well = population.sources.iter().all(|a| a.reconciled);
-    Ok(if is_well { Ended::Well } else { Ended::Something })
+    Ok(if population.adds_up() { Ended::Well } else { Ended::Something })
 }

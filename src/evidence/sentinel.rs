@@ -396,7 +396,7 @@ pub struct Resource {
 }
 
 /// Terraform types that run something.
-pub const COMPUTE: [&str; 12] = [
+pub const COMPUTE: [&str; 16] = [
     "aws_instance",
     "aws_spot_instance_request",
     "aws_launch_template",
@@ -407,8 +407,12 @@ pub const COMPUTE: [&str; 12] = [
     "aws_eks_node_group",
     "aws_sagemaker_notebook_instance",
     "aws_sagemaker_endpoint_configuration",
+    "aws_sagemaker_app",
     "aws_batch_compute_environment",
     "aws_ecs_capacity_provider",
+    "aws_emr_cluster",
+    "aws_emr_instance_group",
+    "aws_emr_instance_fleet",
 ];
 
 impl Resource {

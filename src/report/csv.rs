@@ -79,8 +79,10 @@ fn system(f: &Finding) -> &str {
 }
 
 fn cell(text: &str) -> String {
-    let guarded =
-        if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
+    // Some trim what stands before it, and some take the wide forms (OWASP, "CSV Injection").
+    let formula = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+    let runs = text.trim_start().starts_with(formula) || text.starts_with(['\t', '\r', '\n']);
+    let guarded = if runs { format!("'{text}") } else { text.to_owned() };
     if guarded.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", guarded.replace('"', "\"\""))
     } else {
@@ -96,5 +98,6 @@ mod tests {
     fn cells_are_quoted_and_formulas_are_text() {
         assert_eq!(cell("a,\"b\""), "\"a,\"\"b\"\"\"");
         assert_eq!(cell("=cmd()"), "'=cmd()");
+        assert_eq!(cell(" \u{ff1d}cmd()"), "' \u{ff1d}cmd()");
     }
 }

@@ -98,8 +98,8 @@ pub(super) fn address(path: &str, parts: &[(&str, &str)]) -> String {
 }
 
 impl Query {
-    /// Why it cannot be answered.
-    pub fn fault(&self) -> Option<String> {
+    /// Why it cannot be answered, where days are those of a zone.
+    pub fn fault(&self, zone: &Zone) -> Option<String> {
         let unknown = |what: &str, value: &str, known: &[&str]| {
             let is_known = value.is_empty() || known.contains(&value);
             (!is_known).then(|| format!("{what} is one of {}", known.join(", ")))
@@ -108,7 +108,7 @@ impl Query {
         unknown("status", &self.status, &STATES)
             .or_else(|| unknown("level", &self.level, &levels))
             .or_else(|| unknown("sort", self.sort.trim_start_matches('-'), &SORTS))
-            .or_else(|| Zone::named("UTC").between(&self.from, &self.to).err())
+            .or_else(|| zone.between(&self.from, &self.to).err())
     }
 
     /// The address of a path with what is asked for, from a row on.
@@ -130,10 +130,11 @@ impl Query {
         address(path, &parts)
     }
 
-    /// Whether some unit came to what it is within a span.
+    /// Whether some unit that makes it what it is came to that within a span.
     fn since(row: &Row<'_>, (from, to): Span) -> bool {
         let within = |t| from.is_none_or(|from| from <= t) && to.is_none_or(|to| t <= to);
-        (from.is_none() && to.is_none()) || row.finding.units.iter().filter_map(|u| u.since).any(within)
+        let mut deciding = row.finding.units.iter().filter(|u| u.status == row.finding.status);
+        (from.is_none() && to.is_none()) || deciding.any(|u| u.since.is_some_and(within))
     }
 
     /// Controls that are judged from the source that is asked for; all where none is.

@@ -9,7 +9,7 @@ use crate::evidence::{Kind, Time, hex, sha256_hex};
 use crate::ledger::header::Header;
 use crate::ledger::tree::Hash;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Entries drawn at most.
 pub const SAMPLE: usize = 1_000;
@@ -87,6 +87,12 @@ impl Wanted {
         Ok(Some(Drawing { kind, source: filled(&self.source), span, told }))
     }
 
+    /// The same, asked of what came out: its as-of and the seed that was used.
+    pub fn again(&self, told: &Population) -> Wanted {
+        let seed = told.sample.as_ref().map(|s| s.seed.clone()).unwrap_or_default();
+        Wanted { as_of: told.as_of.to_string(), seed, ..self.clone() }
+    }
+
     /// The address of a path with what is asked for, from an entry on.
     pub fn address(&self, path: &str, after: Option<u64>) -> String {
         let after = after.map(|seq| seq.to_string()).unwrap_or_default();
@@ -104,8 +110,8 @@ impl Wanted {
     }
 }
 
-/// Kinds that a source states.
-pub fn kinds() -> impl Iterator<Item = Kind> {
+/// Whether a kind tells acts of our own, which no source counts.
+fn is_ours(kind: Kind) -> bool {
     let ours = [
         "ledger.",
         "anchor.",
@@ -119,8 +125,12 @@ pub fn kinds() -> impl Iterator<Item = Kind> {
         "export.",
         "access.",
     ];
-    let is_ours = move |kind: &Kind| ours.iter().any(|begin| kind.name().starts_with(begin));
-    Kind::ALL.iter().copied().filter(move |kind| !is_ours(kind))
+    kind == Kind::FlowLogSelection || ours.iter().any(|begin| kind.name().starts_with(begin))
+}
+
+/// Kinds that a source states.
+pub fn kinds() -> impl Iterator<Item = Kind> {
+    Kind::ALL.iter().copied().filter(|kind| !is_ours(*kind))
 }
 
 /// A population.
@@ -167,6 +177,8 @@ pub struct Sample {
 pub struct Account {
     /// Configured name.
     pub source: String,
+    /// flow_logs, gatekeeper, sentinel, model_artifacts or register.
+    pub source_kind: String,
     /// Its looks.
     pub looks: u64,
     /// Of these, those that did not read everything they asked for.
@@ -209,6 +221,12 @@ pub struct Case {
 }
 
 impl Population {
+    /// Whether the accounts of all sources add up; nothing adds up where none was read.
+    pub fn adds_up(&self) -> bool {
+        let is_ours = Kind::of(self.kind).is_some_and(is_ours);
+        is_ours || !self.sources.is_empty() && self.sources.iter().all(|a| a.reconciled)
+    }
+
     /// The counts in sentences: the population, each source, the draw.
     pub fn account(&self) -> Vec<String> {
         let outside = self.of_kind - self.count;
@@ -217,9 +235,14 @@ impl Population {
             self.count, self.kind, self.as_of, self.root, outside
         )];
         lines.extend(self.sources.iter().map(Account::told));
+        if Kind::of(self.kind).is_some_and(is_ours) {
+            lines.push("Acts of our own, which no source counts.".into());
+        } else if self.sources.is_empty() {
+            lines.push("No source was read that gives such entries, or none of that name.".into());
+        }
         if let Some(Sample { seed, .. }) = &self.sample {
             lines.push(format!(
-                "{} drawn: the lowest SHA-256 of the seed {seed:?}, a line feed and the leaf hash as hex.",
+                "{} drawn: the lowest SHA-256 of the seed, a line feed and the leaf hash as hex; the seed is {seed}",
                 self.entries.len()
             ));
         }
@@ -322,8 +345,13 @@ impl<'a> Count<'a> {
         let of_kind = accounts.values().map(|a| a.of_kind).sum();
         let count = accounts.values().map(|a| a.in_population).sum();
         let is_asked = |name: &str| asked.source.as_ref().is_none_or(|source| source == name);
-        let of_source =
-            accounts.into_iter().filter(|(name, a)| a.looks > 0 && a.of_kind > 0 && is_asked(name));
+        // Who gives such entries, and who reads the same sort of thing and gave none.
+        let giving = accounts.values().filter(|a| a.of_kind > 0).map(|a| a.source_kind.clone());
+        let giving: BTreeSet<String> = giving.collect();
+        let reads = |a: &Account| a.looks > 0 && (giving.is_empty() || giving.contains(&a.source_kind));
+        let of_source = accounts
+            .into_iter()
+            .filter(|(name, a)| is_asked(name) && !is_ours(asked.kind) && (a.of_kind > 0 || reads(a)));
         let entries: Vec<Case> = told.into_values().collect();
         let sample = match asked.told {
             Told::Sample(size, _) => Some(Sample { size, seed }),
@@ -356,6 +384,7 @@ impl Account {
         #[derive(Default, Deserialize)]
         #[serde(default)]
         struct Said {
+            source_kind: String,
             entries: u64,
             counts: Counts,
             complete: bool,
@@ -363,6 +392,7 @@ impl Account {
         // A look that does not read as one gives nothing, and so does not reconcile.
         let said: Said = serde_json::from_slice(run).unwrap_or_default();
         self.looks += 1;
+        self.source_kind = said.source_kind;
         self.incomplete += u64::from(!said.complete);
         let of_the_look = seq.saturating_sub(said.entries)..seq;
         let ours = keys.iter().filter(|key| of_the_look.contains(*key)).count() as u64;
@@ -388,7 +418,8 @@ impl Account {
 
     fn of(self, source: String) -> Account {
         let Counts { read, kept, quarantined, refused } = self.counts;
-        let reconciled = read == kept + quarantined + refused && self.given == self.recorded;
+        let adds_up = read == kept + quarantined + refused && self.given == self.recorded;
+        let reconciled = self.looks > 0 && adds_up;
         Account { source, reconciled, ..self }
     }
 }

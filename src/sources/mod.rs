@@ -14,6 +14,7 @@ mod http;
 pub mod kubernetes;
 mod live;
 mod pages;
+pub mod permissions;
 pub mod sentinel;
 pub mod terraform;
 

@@ -3,7 +3,7 @@
 use super::access::{Class, Viewer};
 use super::past::{self, Missing};
 use super::snapshot::View;
-use super::{Site, Snapshot, blocking, failed};
+use super::{Site, Snapshot, failed};
 use crate::assessment::RULES;
 use crate::evidence::{Time, sha256_hex};
 use crate::jobs::AsOf;
@@ -156,6 +156,7 @@ pub(super) fn made(page: Result<String, askama::Error>) -> Response {
 pub(super) async fn page(shown: Shown, page: Page, form: Form) -> Response {
     let report = &shown.view.report;
     match form {
+        Form::Json if !shown.sort.is_empty() => refused("JSON is not sorted; the page and its CSV take sort"),
         Form::Json => json::page(report, &page).map_or_else(not_found, |said| Json(said).into_response()),
         Form::Html => match Order::of(report, &page, shown.sort) {
             Err(why) => refused(&why),
@@ -179,13 +180,13 @@ pub(super) async fn one(shown: Shown, of: super::PageOf, id: String, form: Form)
 /// What a query asks for.
 pub(super) struct Asked(Query);
 
-impl<S: Send + Sync> FromRequestParts<S> for Asked {
+impl FromRequestParts<Site> for Asked {
     type Rejection = Response;
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Asked, Response> {
+    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Asked, Response> {
         let known = "team, level, status, control, system, source, from, to, text, sort, after and as_of can be told, each once";
         let asked: Result<axum::extract::Query<Query>, _> = axum::extract::Query::try_from_uri(&parts.uri);
         let axum::extract::Query(asked) = asked.map_err(|_| refused(known))?;
-        match asked.fault() {
+        match asked.fault(&Zone::named(&site.desk.config.timezone)) {
             Some(why) => Err(refused(&why)),
             None => Ok(Asked(asked)),
         }
@@ -240,13 +241,12 @@ pub(super) async fn file(State(site): State<Site>, shown: Shown, name: String) -
     if let Some(bytes) = shown.view.held(&name) {
         return handed_out(&name, bytes);
     }
-    let Ok(_turn) = site.making.acquire().await else { return not_found() };
     let (desk, view) = (Arc::clone(&site.desk), Arc::clone(&shown.view));
     let asked = name.clone();
-    match blocking(move || view.file(&desk, &asked)).await {
+    match site.in_turn(move || view.file(&desk, &asked)).await {
         Ok(Some(bytes)) => handed_out(&name, bytes),
         Ok(None) => not_found(),
-        Err(e) => failed(&e),
+        Err(response) => response,
     }
 }
 
@@ -263,7 +263,7 @@ pub(super) fn handed_out(name: &str, bytes: axum::body::Bytes) -> Response {
 }
 
 pub(super) async fn beside(site: State<Site>, shown: Shown, Path(name): Path<String>) -> Response {
-    if !name.ends_with(".html") {
+    if !html::has_page(&shown.view.report, &name) {
         return not_found();
     }
     file(site, shown, format!("{}/{name}", html::PAGES)).await

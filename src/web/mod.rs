@@ -38,6 +38,9 @@ use crate::jobs::{Desk, JobError};
 use crate::report::html::Page;
 use crate::store::Store;
 
+/// Requests that may wait for their turn.
+const WAITING: usize = 16;
+
 /// What the pages are served from; the daemon puts a new snapshot in place after each assessment.
 #[derive(Clone)]
 pub struct Site {
@@ -52,8 +55,10 @@ pub struct Site {
     exports: Arc<Exports>,
     answered: Arc<Answered>,
     signing_in: Arc<SigningIn>,
-    /// Who makes a file that is not there yet.
-    making: Arc<Semaphore>,
+    /// Whose turn it is to do what takes long.
+    turn: Arc<Semaphore>,
+    /// Who may wait for it.
+    queue: Arc<Semaphore>,
     service: Arc<Now>,
 }
 
@@ -80,7 +85,8 @@ impl Site {
             exports,
             answered: Arc::new(Answered::begin()?),
             signing_in: Arc::default(),
-            making: Arc::new(Semaphore::new(1)),
+            turn: Arc::new(Semaphore::new(1)),
+            queue: Arc::new(Semaphore::new(WAITING)),
             service: Arc::default(),
         })
     }
@@ -114,6 +120,23 @@ impl Site {
             return Err(e.into());
         }
         Ok(())
+    }
+
+    /// Work that takes long, one at a time. It keeps its turn to its end, also when nobody waits for it any more.
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, JobError> + Send + 'static,
+    ) -> Result<T, Response> {
+        let Ok(_place) = Arc::clone(&self.queue).try_acquire_owned() else {
+            let why = "Too many files and populations are being made; ask again later.";
+            return Err(answers::said(StatusCode::SERVICE_UNAVAILABLE, why));
+        };
+        let turn = Arc::clone(&self.turn).acquire_owned().await.map_err(|e| failed(&e))?;
+        let alone = move || {
+            let _turn = turn;
+            work()
+        };
+        blocking(alone).await.map_err(|e| failed(&e))
     }
 
     /// Whether browsers come over TLS: from the certificate or the address that the config names.

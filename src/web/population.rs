@@ -1,8 +1,8 @@
 //! Populations: counted against their sources, page by page, as a file, or as a sample.
 
+use super::Site;
 use super::answers::{Form, Shown, attached, made, refused};
-use super::{Site, blocking, failed};
-use crate::jobs::{self, JobError};
+use crate::jobs;
 use crate::report::population::{Drawing, Population, Told, Wanted};
 use crate::report::{Zone, csv, html, json};
 use axum::Json;
@@ -29,11 +29,9 @@ impl FromRequestParts<Site> for Asked {
     }
 }
 
-async fn counted(site: &Site, shown: &Shown, asked: Drawing) -> Result<Population, JobError> {
-    // The whole record is read for it: one at a time.
-    let _turn = site.making.acquire().await.map_err(|e| JobError::Render(e.to_string()))?;
+async fn counted(site: &Site, shown: &Shown, asked: Drawing) -> Result<Population, Response> {
     let (desk, size) = (Arc::clone(&site.desk), shown.view.report.as_of.size);
-    blocking(move || jobs::population(&desk, &desk.store()?, size, &asked)).await
+    site.in_turn(move || jobs::population(&desk, &desk.store()?, size, &asked)).await
 }
 
 pub(super) async fn page(State(site): State<Site>, shown: Shown, asked: Asked, form: Form) -> Response {
@@ -41,7 +39,7 @@ pub(super) async fn page(State(site): State<Site>, shown: Shown, asked: Asked, f
     let population = match drawing {
         Some(drawing) => match counted(&site, &shown, drawing).await {
             Ok(population) => Some(population),
-            Err(e) => return failed(&e),
+            Err(response) => return response,
         },
         None => None,
     };
@@ -58,7 +56,10 @@ pub(super) async fn file(State(site): State<Site>, shown: Shown, asked: Asked) -
         drawing.told = Told::All;
     }
     match counted(&site, &shown, drawing).await {
-        Ok(population) => attached("population.csv", csv::population(&population).into()),
-        Err(e) => failed(&e),
+        Ok(population) => {
+            let name = format!("population-{}.csv", population.as_of);
+            attached(&name, csv::population(&population).into())
+        }
+        Err(response) => response,
     }
 }

@@ -58,6 +58,10 @@ fn every_table_is_a_file_in_the_order_that_is_asked_for() {
         let rows = csv(&served, &format!("/{table}.csv"));
         assert_eq!(rows.len() - 1, report[list].as_array().unwrap().len(), "{table}");
         assert!(rows.iter().all(|r| r.len() == rows[0].len()), "{table}");
+        // A column is a member of the JSON, and so has something in some row, but for what nobody says here.
+        let nowhere = (0..rows[0].len()).filter(|i| rows[1..].iter().all(|r| r[*i].is_empty()));
+        let nowhere: Vec<&str> = nowhere.map(|i| rows[0][i].as_str()).collect();
+        assert!(nowhere.iter().all(|column| ["off"].contains(column)), "{table}: {nowhere:?}");
     }
     let nested = |member: &str| -> usize {
         report["coverage"].as_array().unwrap().iter().map(|c| c[member].as_array().unwrap().len()).sum()
@@ -150,6 +154,7 @@ fn populations_add_up_and_anybody_can_draw_the_sample_again() {
         let held = sqlite(&world.path("var/ledger.db"), &counting);
         assert_eq!(held.trim(), all["count"].to_string(), "{kind}");
         assert_eq!(seqs(&all).len() as u64, all["count"].as_u64().unwrap());
+        assert!(all["sources"].as_array().is_some_and(|sources| !sources.is_empty()), "{all}");
         for source in all["sources"].as_array().unwrap() {
             assert_eq!(source["reconciled"], true, "{kind}: {source}");
         }
@@ -189,6 +194,12 @@ fn populations_add_up_and_anybody_can_draw_the_sample_again() {
     let (before, after) = (part("--to", "2026-11-10"), part("--from", "2026-11-11"));
     assert!(!before.is_empty() && !after.is_empty());
     assert_eq!(before.len() + after.len(), seqs(&drawn(&world, &["sentinel.run"])).len());
+    let done = world.run(&["population", "sentinel.run", "--source", "typo", "--out", "x.csv"]);
+    assert!(
+        done.status.code() == Some(1) && stdout(&done).contains("none of that name"),
+        "{}",
+        stdout(&done)
+    );
     // An entry that was changed is not counted.
     world.sql("var/ledger.db", "UPDATE entry SET bytes = zeroblob(32) WHERE seq = 17;");
     let done = world.run(&["population", "sentinel.run", "--out", "x.csv"]);

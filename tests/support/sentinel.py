@@ -337,7 +337,7 @@ class Scope:
                 value = scope.names[name]
                 return value.value() if isinstance(value, Rule) else value
             scope = scope.above
-        builtins = {"length": length, "keys": lambda m: m if m is UNDEFINED else list(m), "print": lambda t: self.printed.append(t)}
+        builtins = {"length": length, "keys": lambda m: m if m is UNDEFINED else list(m), "print": lambda t: self.printed.append(t), "string": str}
         if name not in builtins:
             raise Refused(f"{name} is not defined")
         return builtins[name]

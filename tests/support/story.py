@@ -128,6 +128,7 @@ def sample():
     browser.find_element(By.NAME, "sample").send_keys("3")
     browser.find_element(By.NAME, "seed").send_keys("ada, 2026")
     button("Show")
+    wait.until(lambda b: "add up" in b.page_source or "adds up" in b.page_source)
     seen["adds up"] = text().count("it adds up")
     seen["drawn"] = [int(a.text.split()[1]) for a in browser.find_elements(By.CSS_SELECTOR, "td a[href*='/entries/']")]
     picture("sample")

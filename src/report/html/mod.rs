@@ -180,6 +180,15 @@ pub fn page(r: &Report, page: &Page, order: &Order, seen: Seen) -> Result<Option
     Document { links, r, title: &title, body: &body }.render().map(Some)
 }
 
+/// Whether a document of a large estate has a page of this name.
+pub fn has_page(r: &Report, name: &str) -> bool {
+    let Some(name) = name.strip_suffix(".html") else { return false };
+    let is_system = |anchor| r.systems.iter().any(|s| s.anchor == anchor);
+    let is_control = |id| r.controls.iter().any(|c| c.id == id);
+    name.strip_prefix("system-").is_some_and(is_system)
+        || name.strip_prefix("control-").is_some_and(is_control)
+}
+
 fn control(r: &Report, c: &Control, links: Links, zone: &Zone) -> Result<String, askama::Error> {
     let estate = r.estate_findings.iter().filter(|f| f.control == c.id).collect();
     ControlPage { links, c, estate, zone }.render()

@@ -63,9 +63,12 @@ impl PopulationPage<'_> {
     fn kinds(&self) -> Vec<&'static str> {
         population::kinds().map(crate::evidence::Kind::name).collect()
     }
+    fn again(&self) -> Wanted {
+        self.told.map_or_else(|| self.wanted.clone(), |told| self.wanted.again(told))
+    }
     fn next(&self) -> Option<String> {
         let after = self.told.and_then(|told| told.next)?;
-        Some(self.wanted.address("/population", Some(after)))
+        Some(self.again().address("/population", Some(after)))
     }
 }
 

@@ -215,12 +215,11 @@ fn hide(tags: &mut Value, sensitive: &Value) {
 /// Instance types that a resource asks for, and whether one is known only after apply.
 fn types(change: &Value) -> (Vec<String>, bool) {
     let (after, unknown) = (&change["change"]["after"], &change["change"]["after_unknown"]);
-    let (mut types, mut later) = (Vec::new(), Vec::new());
+    let mut types = Vec::new();
     collect_types(after, &mut types);
-    collect_unknown(unknown, &mut later);
     types.sort();
     types.dedup();
-    (types, !later.is_empty())
+    (types, is_unknown(unknown) || is_left_open(after))
 }
 
 fn is_type_member(name: &str) -> bool {
@@ -230,19 +229,52 @@ fn is_type_member(name: &str) -> bool {
 fn collect_types(value: &Value, found: &mut Vec<String>) {
     each_member(value, &mut |name, member| {
         if is_type_member(name) {
-            let list = member.as_array().map_or(std::slice::from_ref(member), Vec::as_slice);
-            found.extend(list.iter().filter_map(Value::as_str).map(str::to_owned));
+            found.extend(listed(member).iter().filter_map(Value::as_str).map(str::to_owned));
         }
     });
 }
 
-fn collect_unknown(value: &Value, found: &mut Vec<String>) {
-    each_member(value, &mut |name, member| {
-        let list = member.as_array().map_or(std::slice::from_ref(member), Vec::as_slice);
-        if is_type_member(name) && list.iter().any(|v| *v == true) {
-            found.push(name.to_owned());
-        }
+/// Blocks that may hold an instance type: where such a block is not known, neither are its types.
+const TYPE_BLOCKS: [&str; 11] = [
+    "mixed_instances_policy",
+    "override",
+    "overrides",
+    "launch_template_config",
+    "launch_specification",
+    "instance_requirements",
+    "production_variants",
+    "shadow_production_variants",
+    "compute_resources",
+    "managed_instances_provider",
+    "instance_launch_template",
+];
+
+fn listed(member: &Value) -> &[Value] {
+    member.as_array().map_or(std::slice::from_ref(member), Vec::as_slice)
+}
+
+fn is_unknown(unknown: &Value) -> bool {
+    let mut found = false;
+    each_member(unknown, &mut |name, member| {
+        let may_hold = is_type_member(name) || TYPE_BLOCKS.contains(&name);
+        found |= may_hold && listed(member).iter().any(|v| *v == true);
     });
+    found
+}
+
+/// Whether AWS chooses a type by what is required, out of all that there are.
+fn is_left_open(after: &Value) -> bool {
+    let mut found = false;
+    each_member(after, &mut |name, member| {
+        let names_none = |one: &Value| {
+            let mut types = Vec::new();
+            collect_types(one, &mut types);
+            types.is_empty()
+        };
+        let blocks = member.as_array().map_or(&[][..], Vec::as_slice);
+        found |= name == "instance_requirements" && blocks.iter().any(names_none);
+    });
+    found
 }
 
 fn each_member<'v>(value: &'v Value, f: &mut impl FnMut(&'v str, &'v Value)) {

@@ -1,0 +1,97 @@
+# Everything: a network, a cluster, buckets, and what the service may read of them.
+
+terraform {
+  required_version = ">= 1.9"
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 6.0"
+    }
+  }
+}
+
+variable "name" {
+  description = "Name of the platform."
+  type        = string
+  default     = "ml-platform"
+}
+
+variable "region" {
+  description = "Region of AWS."
+  type        = string
+  default     = "eu-central-1"
+}
+
+variable "owner" {
+  description = "Who answers for it: a mail address."
+  type        = string
+}
+
+# Tags that ai-resource-tagging asks of every resource.
+provider "aws" {
+  region = var.region
+  default_tags {
+    tags = {
+      Environment       = "production"
+      Project           = var.name
+      Owner             = var.owner
+      ML-Team           = "platform-team"
+      Model-Type        = "none"
+      AI-System         = "shared"
+      AI-Risk-Level     = "minimal"
+      Compliance-Review = "2026-11-27"
+    }
+  }
+}
+
+variable "zones" {
+  description = "Two availability zones of the region."
+  type        = list(string)
+  default     = ["eu-central-1a", "eu-central-1b"]
+}
+
+module "storage" {
+  source = "../../modules/storage"
+  name   = var.name
+}
+
+module "network" {
+  source = "../../modules/network"
+  name   = var.name
+  zones  = var.zones
+}
+
+module "cluster" {
+  source     = "../../modules/cluster"
+  name       = var.name
+  subnet_ids = module.network.private_subnet_ids
+}
+
+module "daemon" {
+  source           = "../../modules/daemon"
+  cluster_name     = module.cluster.name
+  flow_log_groups  = [module.network.flow_log_group.arn]
+  artifact_buckets = [module.storage.artifacts.arn]
+  archive          = { arn = module.storage.evidence.arn }
+  kms_keys         = [module.storage.kms_key_arn]
+}
+
+output "next" {
+  description = "What the config of the service says of this platform."
+  value       = <<-TEXT
+    [[flow_logs]]
+    name = "vpc"
+    location = "cloudwatch:${module.network.flow_log_group.name}"
+    region = "${var.region}"
+    inventory = true
+    [[model_artifacts]]
+    name = "models"
+    location = "s3://${module.storage.artifacts.name}"
+    region = "${var.region}"
+    [archive]
+    location = "s3://${module.storage.evidence.name}/actledger"
+    region = "${var.region}"
+    [network]
+    own = ["${module.network.cidr}"]
+  TEXT
+}
