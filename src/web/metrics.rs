@@ -1,16 +1,22 @@
 //! Figures for Prometheus, in its text format: how the service is, and how it answers.
 
 use super::{Site, Snapshot, blocking, failed, service};
+use crate::evidence::Time;
 use crate::jobs::{JobError, Service};
 use crate::report::Report;
 use axum::extract::{Request, State};
 use axum::http::header;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use cms::cert::x509::Certificate;
+use der::Decode;
 use prometheus::{
     Error, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -73,6 +79,12 @@ fn text(site: &Site) -> Result<String, JobError> {
         Snapshot::Broken { .. } => 0.0,
         _ => 1.0,
     };
+    if let Some(ends) = site.desk.config.web.certificate.as_deref().and_then(expires) {
+        let help = "When the certificate of the pages ends, in seconds since 1970.";
+        figures
+            .one("actledger_certificate_expires_timestamp_seconds", help, Figures::time(ends))
+            .map_err(failed)?;
+    }
     figures
         .one(
             "actledger_record_intact",
@@ -86,6 +98,13 @@ fn text(site: &Site) -> Result<String, JobError> {
     TextEncoder::new().encode_to_string(&all.gather()).map_err(failed)
 }
 
+/// When a certificate in a file ends; none where it does not read as one.
+fn expires(path: &Path) -> Option<Time> {
+    let pem = CertificateDer::from_pem_file(path).ok()?;
+    let validity = Certificate::from_der(&pem).ok()?.tbs_certificate.validity;
+    i64::try_from(validity.not_after.to_unix_duration().as_secs()).ok().map(Time::from_seconds)
+}
+
 struct Figures<'a>(&'a Registry);
 
 impl Figures<'_> {
@@ -95,7 +114,7 @@ impl Figures<'_> {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are exact")]
-    fn time(t: crate::evidence::Time) -> f64 {
+    fn time(t: Time) -> f64 {
         t.seconds() as f64
     }
 

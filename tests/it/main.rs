@@ -31,6 +31,7 @@ mod organization;
 mod pack;
 mod pages;
 mod payloads;
+mod platform;
 mod policies;
 mod properties;
 mod recordings;
