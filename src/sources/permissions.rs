@@ -125,6 +125,18 @@ const AWS: [(&str, &[Row]); 6] = [
             ("s3:GetObject", "objects", "reading every lock back", "the proof that it is locked"),
             ("s3:GetObjectRetention", "objects", "reading every lock back", "the proof that it is locked"),
             (
+                "s3:GetObjectVersion",
+                "objects",
+                "reading back the lock of the very version",
+                "the proof that it is locked",
+            ),
+            (
+                "kms:Decrypt",
+                "key",
+                "reading back what is encrypted with a key",
+                "the proof that it is locked",
+            ),
+            (
                 "kms:GenerateDataKey",
                 "key",
                 "writing to a bucket that is encrypted with a key",

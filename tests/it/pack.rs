@@ -251,3 +251,111 @@ fn constraints_ask_what_the_table_of_the_catalogue_says() {
     stated.sort_unstable();
     assert_eq!(stated, ["high", "limited", "minimal"]);
 }
+
+/// A template of the pack with the parameters of its constraint.
+fn rule(template: &str, constraint: &str) -> impl FnMut(&Value) -> bool {
+    let files = yaml(&[format!("templates/{template}.yaml"), format!("constraints/{constraint}.yaml")]);
+    let mut template = rego::Template::new(&files[0]["spec"]["targets"]).unwrap();
+    let parameters = rego::parameters(&files[1]["spec"]["parameters"]).unwrap();
+    move |object| match template.evaluate(&rego::review(object).unwrap(), &parameters) {
+        rego::Outcome::Violations(found) => found.is_empty(),
+        other => panic!("{object}: {other:?}"),
+    }
+}
+
+fn deployment(labels: &Value, annotations: &Value) -> Value {
+    let meta = json!({"name": "x", "namespace": "ml", "labels": labels, "annotations": annotations});
+    json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": {"template": {"metadata": meta, "spec": {"containers": []}}}})
+}
+
+/// Every combination of one of each.
+fn triples<'t>(a: &[&'t str], b: &[&'t str], c: &[&'t str]) -> Vec<(&'t str, &'t str, &'t str)> {
+    let mut all = Vec::new();
+    for x in a {
+        for y in b {
+            all.extend(c.iter().map(|z| (*x, *y, *z)));
+        }
+    }
+    all
+}
+
+#[test]
+fn templates_say_of_generated_workloads_what_the_table_says() {
+    let pack = Catalogue::built_in().pack;
+    let (mut registry, mut labels) = (
+        rule("mlmodelregistry", "production-model-registry"),
+        rule("k8srequiredlabels", "ml-model-governance"),
+    );
+    let (mut tried, mut admitted) = (0, 0);
+    let schemes =
+        ["mlflow", "MLflow", "kubeflow", "sagemaker", "azureml", "https", "HTTPS", "http", "ftp", "", "s3"];
+    let users = ["", "ada@", "mlflow.internal@", "mlflow.internal:5000@"];
+    let hosts = ["mlflow.internal", "MLFLOW.internal", "mlflow.internal.evil.example", "evil.example", ""];
+    let rests = ["", "/", ":5000", ":5000/models", "/models?x=mlflow.internal", "#mlflow.internal", "?"];
+    for scheme in schemes {
+        for (user, host, rest) in triples(&users, &hosts, &rests) {
+            let reference = format!("{scheme}://{user}{host}{rest}");
+            let object = deployment(&json!({}), &json!({ pack.registry_annotation.as_str(): reference }));
+            let is_approved = registry(&object);
+            assert_eq!(is_approved, pack.approves_registry(&reference), "{reference}");
+            tried += 1;
+            admitted += usize::from(is_approved);
+        }
+    }
+    for arn in
+        ["arn:aws:sagemaker:eu:1:m/x", " ARN:aws:SageMaker:x ", "arn:aws:s3:::x", "xarn:aws:sagemaker:"]
+    {
+        let object = deployment(&json!({}), &json!({ pack.registry_annotation.as_str(): arn }));
+        assert_eq!(registry(&object), pack.approves_registry(arn), "{arn}");
+    }
+    println!("{admitted} of {tried} references approved");
+    assert!(admitted > 300 && tried - admitted > 300);
+    // Without an approved registry, by environment.
+    for environment in
+        ["dev", " Dev ", "TEST", "staging", "Staging", "prod", "Production", "live", "", "demo", "qa "]
+    {
+        let object = deployment(&json!({ "environment": environment }), &json!({}));
+        let is_asked = pack.is_production(Some(environment)) || pack.is_staging(Some(environment));
+        assert_eq!(registry(&object), !is_asked, "{environment:?}");
+    }
+    // Every combination of values of the required labels.
+    let values = ["credit", "3.2.0", "", "  ", "TBD", "n/a", "none", "x"];
+    for (app, version, team) in triples(&values, &values, &values) {
+        let object = deployment(&json!({"app": app, "model-version": version, "ml-team": team}), &json!({}));
+        let says = ![app, version, team].iter().any(|value| pack.is_placeholder(value));
+        assert_eq!(labels(&object), says, "{app:?} {version:?} {team:?}");
+    }
+}
+
+#[test]
+fn templates_say_of_recorded_workloads_which_labels_they_lack() {
+    let pack = Catalogue::built_in().pack;
+    let mut labels = rule("k8srequiredlabels", "ml-model-governance");
+    let (mut held, mut lacking) = (0, 0);
+    for file in [
+        "deployments-limit20-page1.json",
+        "deployments-limit20-page2.json",
+        "replicasets-ml-staging.json",
+        "pods-running.json",
+    ] {
+        let text = std::fs::read_to_string(project().join("tests/data/kubernetes").join(file)).unwrap();
+        let list: Value = serde_json::from_str(&text).unwrap();
+        let kind = list["kind"].as_str().unwrap().trim_end_matches("List");
+        for item in list["items"].as_array().unwrap() {
+            let mut item = item.clone();
+            item["kind"] = kind.into();
+            item["apiVersion"] = list["apiVersion"].clone();
+            let says = |meta: &Value| {
+                let value =
+                    |key: &String| meta["labels"][key.as_str()].as_str().unwrap_or_default().to_owned();
+                pack.required_labels.iter().all(|key| !pack.is_placeholder(&value(key)))
+            };
+            let template = item["spec"].get("template").map(|t| &t["metadata"]);
+            let holds = says(&item["metadata"]) && template.is_none_or(says);
+            assert_eq!(labels(&item), holds, "{} of {file}", item["metadata"]["name"]);
+            if holds { held += 1 } else { lacking += 1 }
+        }
+    }
+    println!("{held} hold them, {lacking} lack some");
+    assert!(lacking > 20 && held + lacking > 40, "{held} {lacking}");
+}

@@ -174,7 +174,8 @@ fn flow_logs_of_the_network_are_kept_for_six_months_in_a_format_that_tells_pods_
 
 #[test]
 fn manifests_are_what_kubernetes_takes_and_pods_are_restricted() {
-    let files = ["rbac.yaml", "service.yaml", "statefulset.yaml", "network-policy.yaml"];
+    let files =
+        ["rbac.yaml", "storage-class.yaml", "service.yaml", "statefulset.yaml", "network-policy.yaml"];
     for file in files {
         let done = checker("kubernetes-validate")
             .args(["-k", "1.34", "--strict"])
@@ -236,4 +237,87 @@ fn the_unit_is_hardened_the_image_is_linted_and_the_rules_are_read() {
         rules.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|w| w.starts_with("actledger_"));
     let unknown: Vec<&str> = asked.filter(|name| !code.contains(&format!("\"{name}\""))).collect();
     assert!(unknown.is_empty() && rules.contains("actledger_certificate_expires"), "{unknown:?}");
+}
+
+/// What each call of the SDK needs (Service Authorization Reference).
+const CALLS: [(&str, &[&str]); 21] = [
+    ("list_objects_v2", &["s3:ListBucket"]),
+    ("get_object", &["s3:GetObject", "s3:GetObjectVersion"]),
+    ("head_object", &["s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectLegalHold"]),
+    ("put_object", &["s3:PutObject", "s3:PutObjectRetention"]),
+    ("list_object_versions", &["s3:ListBucketVersions"]),
+    ("get_object_tagging", &["s3:GetObjectVersionTagging"]),
+    ("get_object_attributes", &["s3:GetObjectVersionAttributes"]),
+    ("get_bucket_versioning", &["s3:GetBucketVersioning"]),
+    ("get_bucket_encryption", &["s3:GetEncryptionConfiguration"]),
+    ("get_public_access_block", &["s3:GetBucketPublicAccessBlock"]),
+    ("get_object_lock_configuration", &["s3:GetBucketObjectLockConfiguration"]),
+    ("get_bucket_lifecycle_configuration", &["s3:GetLifecycleConfiguration"]),
+    ("get_bucket_replication", &["s3:GetReplicationConfiguration"]),
+    ("get_bucket_logging", &["s3:GetBucketLogging"]),
+    ("filter_log_events", &["logs:FilterLogEvents"]),
+    ("describe_log_groups", &["logs:DescribeLogGroups"]),
+    ("describe_network_interfaces", &["ec2:DescribeNetworkInterfaces"]),
+    ("describe_flow_logs", &["ec2:DescribeFlowLogs"]),
+    ("get_caller_identity", &[]),
+    ("kms", &["kms:Decrypt", "kms:GenerateDataKey"]),
+    ("AssumeRoleProvider", &["sts:AssumeRole"]),
+];
+
+/// Rust files below a folder.
+fn sources(folder: PathBuf) -> Vec<PathBuf> {
+    let all = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path());
+    all.flat_map(|path| if path.is_dir() { sources(path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn what_is_called_in_aws_is_what_the_table_grants() {
+    let files = ["sources", "anchors", "jobs"].map(|folder| sources(project().join("src").join(folder)));
+    let code: String = files.concat().iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let called = |name: &str| {
+        code.contains(&format!(".{name}()")) || name == "AssumeRoleProvider" && code.contains(name)
+    };
+    // S3 asks for keys itself, where an object has one.
+    let needed = CALLS.iter().filter(|(name, _)| called(name) || *name == "kms");
+    let needed: BTreeSet<&str> = needed.flat_map(|(_, actions)| actions.iter().copied()).collect();
+    let told: Vec<String> = permissions::aws().into_iter().map(|p| p.action).collect();
+    assert_eq!(needed, told.iter().map(String::as_str).collect());
+    // A call of the SDK that is not among them: they have no arguments, and a bucket, a group or a filter comes next.
+    let words = ["list_", "get_", "head_", "put_", "describe_", "filter_", "delete_", "create_", "copy_"];
+    for (at, _) in code.match_indices("()") {
+        let name = code[..at].rsplit(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
+        let next = code[at + 2..].trim_start();
+        let is_call = words.iter().any(|w| name.starts_with(w))
+            && [".bucket(", ".log_group", ".set_log_group", ".set_", ".into_paginator", ".send()"]
+                .iter()
+                .any(|n| next.starts_with(n));
+        assert!(
+            !is_call || CALLS.iter().any(|(known, _)| *known == name),
+            "{name} is called, and nothing grants it"
+        );
+    }
+}
+
+#[test]
+fn what_the_platform_prints_for_the_config_is_one_that_the_program_takes() {
+    let text = std::fs::read_to_string(deploy("terraform/examples/platform/main.tf")).unwrap();
+    let next = text.split("<<-TEXT").nth(1).and_then(|t| t.split("\n  TEXT").next()).unwrap();
+    let mut told = String::new();
+    for (i, part) in next.split("${").enumerate() {
+        told.push_str(if i == 0 { part } else { part.split_once('}').unwrap().1 });
+        told.push_str(if i + 1 < next.split("${").count() { "x" } else { "" });
+    }
+    let init = std::fs::read_to_string(project().join("src/cli/init/actledger.toml")).unwrap();
+    let config = format!("{init}\n{}", told.replace("region = \"x\"", "region = \"eu-central-1\""));
+    if let Err(e) = actledger::config::Config::parse(&config, "actledger.toml", &deploy("kubernetes")) {
+        panic!("{e}\n{told}");
+    }
+}
+
+#[test]
+fn the_image_is_built_with_a_compiler_that_the_project_takes() {
+    let manifest = std::fs::read_to_string(project().join("Cargo.toml")).unwrap();
+    let wanted = manifest.split("rust-version = \"").nth(1).and_then(|t| t.split('"').next()).unwrap();
+    let image = std::fs::read_to_string(deploy("Dockerfile")).unwrap();
+    assert!(image.contains(&format!("FROM rust:{wanted}-")), "rust-version is {wanted}");
 }

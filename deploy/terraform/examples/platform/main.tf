@@ -22,6 +22,12 @@ variable "region" {
   default     = "eu-central-1"
 }
 
+variable "public_access_cidrs" {
+  description = "Addresses from which the API of the cluster is reached over the internet: yours. None: from inside the network alone."
+  type        = list(string)
+  default     = []
+}
+
 variable "owner" {
   description = "Who answers for it: a mail address."
   type        = string
@@ -65,6 +71,8 @@ module "cluster" {
   source     = "../../modules/cluster"
   name       = var.name
   subnet_ids = module.network.private_subnet_ids
+
+  public_access_cidrs = var.public_access_cidrs
 }
 
 module "daemon" {
@@ -72,7 +80,7 @@ module "daemon" {
   cluster_name     = module.cluster.name
   flow_log_groups  = [module.network.flow_log_group.arn]
   artifact_buckets = [module.storage.artifacts.arn]
-  archive          = { arn = module.storage.evidence.arn }
+  archive          = { arn = module.storage.evidence.arn, prefix = "actledger" }
   kms_keys         = [module.storage.kms_key_arn]
 }
 
@@ -91,7 +99,7 @@ output "next" {
     [archive]
     location = "s3://${module.storage.evidence.name}/actledger"
     region = "${var.region}"
-    [network]
-    own = ["${module.network.cidr}"]
+    retention_days = 184
+    # [network] own = ["${module.network.cidr}"], in the place of what stands there; [[gatekeeper]] flow_logs = "vpc"
   TEXT
 }

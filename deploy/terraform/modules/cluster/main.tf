@@ -148,6 +148,9 @@ resource "aws_eks_addon" "this" {
   cluster_name         = aws_eks_cluster.this.name
   addon_name           = each.key
   configuration_values = each.value
+  # The cluster comes with the first three as AWS makes them.
+  resolve_conflicts_on_create = "OVERWRITE"
+  resolve_conflicts_on_update = "OVERWRITE"
   depends_on           = [aws_eks_node_group.this]
 }
 

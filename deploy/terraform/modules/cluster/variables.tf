@@ -27,8 +27,8 @@ variable "public_access_cidrs" {
   type        = list(string)
   default     = []
   validation {
-    condition     = !contains(var.public_access_cidrs, "0.0.0.0/0")
-    error_message = "The API is not opened to everybody."
+    condition     = alltrue([for cidr in var.public_access_cidrs : tonumber(split("/", cidr)[1]) >= 8])
+    error_message = "The API is not opened to everybody, nor to half of everybody."
   }
 }
 

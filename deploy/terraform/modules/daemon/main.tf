@@ -96,7 +96,7 @@ data "aws_iam_policy_document" "artifacts" {
 data "aws_iam_policy_document" "archive" {
   statement {
     sid       = "Lock"
-    actions   = ["s3:PutObject", "s3:PutObjectRetention", "s3:GetObject", "s3:GetObjectRetention"]
+    actions   = ["s3:PutObject", "s3:PutObjectRetention", "s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectRetention"]
     resources = [for a in var.archive[*] : "${a.arn}/${a.prefix == "" ? "" : "${trim(a.prefix, "/")}/"}*"]
   }
 }

@@ -177,6 +177,10 @@ data "aws_iam_policy_document" "deliver" {
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
     resources = ["${aws_cloudwatch_log_group.flow.arn}:*"]
   }
+  statement {
+    actions   = ["logs:DescribeLogGroups"]
+    resources = ["arn:aws:logs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:log-group:*"]
+  }
 }
 
 resource "aws_iam_role" "deliver" {
@@ -197,17 +201,18 @@ resource "aws_flow_log" "cloudwatch" {
   max_aggregation_interval = 60
   log_destination          = aws_cloudwatch_log_group.flow.arn
   iam_role_arn             = aws_iam_role.deliver.arn
+  depends_on               = [aws_iam_role_policy.deliver]
   tags                     = { Name = "${var.name}-cloudwatch" }
 }
 
 resource "aws_flow_log" "s3" {
-  count                    = var.flow_log_bucket_arn == null ? 0 : 1
+  count                    = var.flow_log_bucket == null ? 0 : 1
   vpc_id                   = aws_vpc.this.id
   traffic_type             = "ALL"
   log_format               = local.flow_log_format
   max_aggregation_interval = 60
   log_destination_type     = "s3"
-  log_destination          = var.flow_log_bucket_arn
+  log_destination          = var.flow_log_bucket.arn
   destination_options {
     file_format                = "parquet"
     hive_compatible_partitions = false

@@ -32,8 +32,8 @@ variable "flow_log_days" {
   }
 }
 
-variable "flow_log_bucket_arn" {
-  description = "Bucket that flow logs are delivered to as well; the service reads them there. None: the log group alone."
-  type        = string
+variable "flow_log_bucket" {
+  description = "Bucket that flow logs are delivered to as well, one whose policy and key let delivery.logs.amazonaws.com write (those of the module storage do not). None: the log group alone."
+  type        = object({ arn = string })
   default     = null
 }
