@@ -15,6 +15,7 @@ import time
 
 from selenium import webdriver
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 story, url, folder, token = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3]), sys.argv[4]
@@ -39,8 +40,16 @@ def text():
     return browser.find_element(By.TAG_NAME, "body").text
 
 
+def go(element):
+    """Clicks what leads to another page, and waits for that."""
+    page = browser.find_element(By.TAG_NAME, "html")
+    element.click()
+    wait.until(expected_conditions.staleness_of(page))
+    wait.until(lambda b: b.execute_script("return document.readyState") == "complete")
+
+
 def follow(words):
-    browser.find_element(By.PARTIAL_LINK_TEXT, words).click()
+    go(browser.find_element(By.PARTIAL_LINK_TEXT, words))
 
 
 def sign_in(page):
@@ -48,19 +57,19 @@ def sign_in(page):
     seen["asked to sign in"] = "/login" in browser.current_url
     picture("sign-in")
     browser.find_element(By.NAME, "token").send_keys(token)
-    browser.find_element(By.TAG_NAME, "button").click()
+    go(browser.find_element(By.TAG_NAME, "button"))
     wait.until(lambda b: b.current_url.endswith(page))
 
 
 def sign_out(page):
-    browser.find_element(By.XPATH, "//button[text()='Sign out']").click()
-    seen["signed out"] = wait.until(lambda b: "signed out" in b.page_source)
+    button("Sign out")
+    seen["signed out"] = "signed out" in text()
     browser.get(page)
     seen["is out"] = "/login" in browser.current_url
 
 
 def button(words):
-    browser.find_element(By.XPATH, f"//button[text()='{words}']").click()
+    go(browser.find_element(By.XPATH, f"//button[text()='{words}']"))
 
 
 def worst():
@@ -76,7 +85,7 @@ def worst():
     worst = min(rows, key=lambda r: r[0])[1]
     link = worst.find_element(By.CSS_SELECTOR, "th a")
     seen["system"] = link.text
-    link.click()
+    go(link)
     picture("system")
     finding = browser.find_element(By.CSS_SELECTOR, ".finding.f-not-satisfied")
     control = finding.find_element(By.CSS_SELECTOR, "a[href*='/controls/']")
@@ -97,7 +106,7 @@ def worst():
     browser.get(system_page)
     date = browser.find_element(By.CSS_SELECTOR, "footer input[name=as_of]")
     browser.execute_script("arguments[0].value = '2026-11-10'", date)
-    date.find_element(By.XPATH, "following::button").click()
+    go(date.find_element(By.XPATH, "following::button"))
     wait.until(lambda b: "as_of=" in b.current_url)
     seen["past"] = "not as it is now" in text()
     picture("past")
@@ -108,7 +117,7 @@ def worst():
     button("Make it")
     wait.until(lambda b: "bundle.zip" in b.page_source)
     picture("made")
-    follow("Take it")
+    browser.find_element(By.PARTIAL_LINK_TEXT, "Take it").click()
     for _ in range(300):
         if list(folder.glob("*.zip")):
             break
@@ -128,12 +137,11 @@ def sample():
     browser.find_element(By.NAME, "sample").send_keys("3")
     browser.find_element(By.NAME, "seed").send_keys("ada, 2026")
     button("Show")
-    wait.until(lambda b: "add up" in b.page_source or "adds up" in b.page_source)
     seen["adds up"] = text().count("it adds up")
     seen["drawn"] = [int(a.text.split()[1]) for a in browser.find_elements(By.CSS_SELECTOR, "td a[href*='/entries/']")]
     picture("sample")
     seen["sideways"] = browser.execute_script("return document.documentElement.scrollWidth > innerWidth")
-    browser.find_element(By.CSS_SELECTOR, "td a[href*='/entries/']").click()
+    go(browser.find_element(By.CSS_SELECTOR, "td a[href*='/entries/']"))
     seen["case"] = int(browser.current_url.rsplit("/", 1)[1])
     seen["what it does not show"] = "not show" in text()
     picture("case")
@@ -145,7 +153,7 @@ def team():
     picture("own")
     seen["systems"] = [a.text for a in browser.find_elements(By.CSS_SELECTOR, "tbody th a")]
     seen["archive"] = bool(browser.find_elements(By.LINK_TEXT, "Archive"))
-    browser.find_element(By.CSS_SELECTOR, "tbody th a").click()
+    go(browser.find_element(By.CSS_SELECTOR, "tbody th a"))
     seen["own page"] = seen["systems"][0] in text()
     seen["export"] = "Take away" in text()
     browser.get(url + "/systems/footfall-analytics")
