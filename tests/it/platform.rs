@@ -1,6 +1,6 @@
 //! What lies under deploy/: permissions as the table in code says, Terraform, manifests, units and rules as their own checkers read them.
 
-use crate::support::{project, stderr, stdout};
+use crate::support::{project, stderr, stdout, tools};
 use actledger::sources::permissions::{self, Permission, VERBS};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -14,9 +14,7 @@ fn deploy(place: &str) -> PathBuf {
 
 /// A program of the environment that `make test` makes for checkers.
 fn checker(name: &str) -> Command {
-    let python = stdout(&Command::new("which").arg("python").output().unwrap());
-    let programs = PathBuf::from(python.trim()).ancestors().nth(2).unwrap().join("checks/bin");
-    Command::new(programs.join(name))
+    Command::new(tools().join("checks/bin").join(name))
 }
 
 fn passes(done: &Output) {

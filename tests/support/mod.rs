@@ -19,10 +19,15 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, OnceLock};
 use tempfile::TempDir;
 
+/// The folder of tools that `make test` sets up.
+pub(crate) fn tools() -> PathBuf {
+    let python = stdout(&Command::new("which").arg("python").output().unwrap());
+    Path::new(python.trim()).ancestors().nth(2).unwrap().to_owned()
+}
+
 /// The modules of npm that `make test` puts beside the packages of Python.
 pub(crate) fn node_modules() -> PathBuf {
-    let python = stdout(&Command::new("which").arg("python").output().unwrap());
-    Path::new(python.trim()).ancestors().nth(2).unwrap().join("node/node_modules")
+    tools().join("node/node_modules")
 }
 
 /// The project's own folder.
