@@ -1,14 +1,12 @@
-//! What lies under deploy/: permissions as the table in code says, Terraform, manifests, units and rules as their own checkers read them.
+//! What lies under deploy/: Terraform, manifests, units and rules, as their own checkers read them.
 
-use crate::support::{project, stderr, stdout, tools};
-use actledger::sources::permissions::{self, Permission, VERBS};
+use crate::support::{node_modules, project, stderr, stdout, tools};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-fn deploy(place: &str) -> PathBuf {
+pub(crate) fn deploy(place: &str) -> PathBuf {
     project().join("deploy").join(place)
 }
 
@@ -21,96 +19,37 @@ fn passes(done: &Output) {
     assert!(done.status.success(), "{}{}", stdout(done), stderr(done));
 }
 
-const HEAD: &str = "\
-<!-- Made from src/sources/permissions.rs by tests/it/platform.rs: change the table, not this page. -->
-
-# What the service has to be allowed
-
-Nothing here writes to what is watched; the archive alone is written to. What is not granted is a gap in the coverage of the report, with
-what was refused, and the rest is read: leave out what you do not want to give. `actledger check` tries all of it. The module
-`deploy/terraform/modules/daemon` grants the part in AWS, `deploy/kubernetes/rbac.yaml` the one in a cluster; tests hold both to this table.
-";
-
-fn table(out: &mut String, title: &str, first: &str, rows: &[Permission]) {
-    let _ = write!(
-        out,
-        "\n## {title}\n\n| for | {first} | on | what for | lost without it |\n| --- | --- | --- | --- | --- |\n"
-    );
-    for p in rows {
-        let _ = writeln!(out, "| {} | `{}` | {} | {} | {} |", p.part, p.action, p.on, p.purpose, p.lost);
-    }
+/// Terraform files of a folder as `hcl-rs` reads them; expressions are text.
+pub(crate) fn terraform(folder: &str) -> Vec<Value> {
+    let read = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).unwrap();
+        hcl::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    };
+    files(&deploy("terraform").join(folder), "tf").iter().map(read).collect()
 }
 
-#[test]
-fn the_page_of_permissions_is_what_the_table_says() {
-    let mut page = HEAD.to_owned();
-    table(&mut page, "AWS", "action", &permissions::aws());
-    table(&mut page, "Kubernetes", &format!("resource ({})", VERBS.join(", ")), &permissions::kubernetes());
-    table(&mut page, "HCP Terraform", "permission", &permissions::hcp_terraform());
-    let path = project().join("docs/permissions.md");
-    if std::env::var("ACTLEDGER_STORIES").is_ok_and(|v| v == "write") {
-        std::fs::write(&path, &page).unwrap();
+/// Files with an ending, below a folder.
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path()) {
+        match path.is_dir() {
+            true => found.extend(files(&path, ending)),
+            false if path.extension().is_some_and(|e| e == ending) => found.push(path),
+            false => {}
+        }
     }
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(kept == page, "docs/permissions.md is not made from this table");
-}
-
-/// Terraform files of a folder as python-hcl2 reads them.
-fn terraform(folder: &str) -> Value {
-    let script = "import glob, hcl2, json, sys
-def plain(v):
-    if isinstance(v, dict): return {plain(k): plain(x) for k, x in v.items()}
-    if isinstance(v, list): return [plain(x) for x in v]
-    return v.strip('\"') if isinstance(v, str) else v
-print(json.dumps([plain(hcl2.load(open(f))) for f in sorted(glob.glob(sys.argv[1] + '/*.tf'))]))";
-    let done = Command::new("python").args(["-c", script]).arg(deploy(folder)).output().unwrap();
-    passes(&done);
-    serde_json::from_str(&stdout(&done)).unwrap()
+    found.sort();
+    found
 }
 
 /// Strings in a value.
-fn strings(value: &Value) -> BTreeSet<String> {
+pub(crate) fn strings(value: &Value) -> BTreeSet<String> {
     match value {
         Value::String(text) => [text.clone()].into(),
         Value::Array(all) => all.iter().flat_map(strings).collect(),
         Value::Object(all) => all.values().flat_map(strings).collect(),
         _ => BTreeSet::new(),
     }
-}
-
-#[test]
-fn the_role_in_aws_may_do_what_the_table_says_and_nothing_else() {
-    let files = terraform("terraform/modules/daemon");
-    let documents = files.as_array().unwrap().iter().flat_map(|f| f["data"].as_array().into_iter().flatten());
-    let mut granted = BTreeSet::new();
-    for document in documents.filter_map(|d| d["aws_iam_policy_document"].as_object()) {
-        for (_, body) in document.iter().filter(|(name, _)| *name != "trust") {
-            let statements = body["statement"].as_array().unwrap();
-            assert!(statements.iter().all(|s| !strings(&s["resources"]).is_empty()), "{body}");
-            granted.extend(statements.iter().flat_map(|s| strings(&s["actions"])));
-        }
-    }
-    let told: BTreeSet<String> = permissions::aws().into_iter().map(|p| p.action).collect();
-    assert_eq!(granted, told);
-    assert!(told.iter().all(|action| !action.contains('*')));
-}
-
-#[test]
-fn the_role_in_a_cluster_may_do_what_the_table_says_and_nothing_else() {
-    let text = std::fs::read_to_string(deploy("kubernetes/rbac.yaml")).unwrap();
-    let documents: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
-    let role = documents.iter().find(|d| d["kind"] == "ClusterRole").unwrap();
-    let mut granted = BTreeSet::new();
-    for rule in role["rules"].as_array().unwrap() {
-        assert_eq!(rule["verbs"], serde_json::json!(VERBS));
-        for group in strings(&rule["apiGroups"]) {
-            let named =
-                |resource: String| if group.is_empty() { resource } else { format!("{resource}.{group}") };
-            granted.extend(strings(&rule["resources"]).into_iter().map(named));
-        }
-    }
-    let told: BTreeSet<String> = permissions::kubernetes().into_iter().map(|p| p.action).collect();
-    assert_eq!(granted, told);
 }
 
 #[test]
@@ -132,21 +71,27 @@ fn checkov_finds_nothing_in_terraform_that_is_not_explained_beside_it() {
         let why = skipped["check_result"]["suppress_comment"].as_str().unwrap_or_default();
         assert!(why.len() > 30, "{skipped}");
     }
-    for folder in [
-        "modules/network",
-        "modules/cluster",
-        "modules/storage",
-        "modules/daemon",
-        "examples/platform",
-        "examples/daemon-only",
-    ] {
-        assert!(!strings(&terraform(&format!("terraform/{folder}"))).is_empty(), "{folder}");
+}
+
+#[test]
+fn terraform_is_read_by_hcl_and_written_as_its_own_formatter_writes_it() {
+    let all = files(&deploy("terraform"), "tf");
+    let parts = ["modules/key", "modules/network", "modules/cluster", "modules/storage", "modules/daemon"];
+    for folder in parts.into_iter().chain(["examples/platform", "examples/daemon-only"]) {
+        let blocks = terraform(folder);
+        assert!(blocks.iter().any(|b| b.get("resource").or(b.get("module")).is_some()), "{folder}");
+        // What a variable takes, and what it is for.
+        for (name, variable) in blocks.iter().flat_map(|b| b["variable"].as_object().into_iter().flatten()) {
+            assert!(variable["type"].is_string() && variable["description"].is_string(), "{folder}: {name}");
+        }
     }
+    let script = project().join("tests/support/format.js");
+    passes(&Command::new("node").arg(script).arg(node_modules()).args(&all).output().unwrap());
 }
 
 #[test]
 fn flow_logs_of_the_network_are_kept_for_six_months_in_a_format_that_tells_pods_apart() {
-    let text = strings(&terraform("terraform/modules/network"));
+    let text: BTreeSet<String> = terraform("modules/network").iter().flat_map(strings).collect();
     let format = text.iter().find(|t| t.contains("${log-status}") && !t.contains('\n')).unwrap();
     for field in [
         "pkt-srcaddr",
@@ -226,6 +171,8 @@ fn the_unit_is_hardened_the_image_is_linted_and_the_rules_are_read() {
     passes(&checker("hadolint").arg(deploy("Dockerfile")).output().unwrap());
     let rules = deploy("monitoring/alerts.yaml");
     passes(&Command::new("promtool").args(["check", "rules"]).arg(&rules).output().unwrap());
+    let cases = project().join("tests/data/alerts.test.yaml");
+    passes(&Command::new("promtool").args(["test", "rules"]).arg(&cases).output().unwrap());
     // Every metric that a rule asks for is one that the service tells.
     let (rules, code) = (
         std::fs::read_to_string(rules).unwrap(),
@@ -235,65 +182,11 @@ fn the_unit_is_hardened_the_image_is_linted_and_the_rules_are_read() {
         rules.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|w| w.starts_with("actledger_"));
     let unknown: Vec<&str> = asked.filter(|name| !code.contains(&format!("\"{name}\""))).collect();
     assert!(unknown.is_empty() && rules.contains("actledger_certificate_expires"), "{unknown:?}");
-}
-
-/// What each call of the SDK needs (Service Authorization Reference).
-const CALLS: [(&str, &[&str]); 21] = [
-    ("list_objects_v2", &["s3:ListBucket"]),
-    ("get_object", &["s3:GetObject", "s3:GetObjectVersion"]),
-    ("head_object", &["s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectLegalHold"]),
-    ("put_object", &["s3:PutObject", "s3:PutObjectRetention"]),
-    ("list_object_versions", &["s3:ListBucketVersions"]),
-    ("get_object_tagging", &["s3:GetObjectVersionTagging"]),
-    ("get_object_attributes", &["s3:GetObjectVersionAttributes"]),
-    ("get_bucket_versioning", &["s3:GetBucketVersioning"]),
-    ("get_bucket_encryption", &["s3:GetEncryptionConfiguration"]),
-    ("get_public_access_block", &["s3:GetBucketPublicAccessBlock"]),
-    ("get_object_lock_configuration", &["s3:GetBucketObjectLockConfiguration"]),
-    ("get_bucket_lifecycle_configuration", &["s3:GetLifecycleConfiguration"]),
-    ("get_bucket_replication", &["s3:GetReplicationConfiguration"]),
-    ("get_bucket_logging", &["s3:GetBucketLogging"]),
-    ("filter_log_events", &["logs:FilterLogEvents"]),
-    ("describe_log_groups", &["logs:DescribeLogGroups"]),
-    ("describe_network_interfaces", &["ec2:DescribeNetworkInterfaces"]),
-    ("describe_flow_logs", &["ec2:DescribeFlowLogs"]),
-    ("get_caller_identity", &[]),
-    ("kms", &["kms:Decrypt", "kms:GenerateDataKey"]),
-    ("AssumeRoleProvider", &["sts:AssumeRole"]),
-];
-
-/// Rust files below a folder.
-fn sources(folder: PathBuf) -> Vec<PathBuf> {
-    let all = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path());
-    all.flat_map(|path| if path.is_dir() { sources(path) } else { vec![path] }).collect()
-}
-
-#[test]
-fn what_is_called_in_aws_is_what_the_table_grants() {
-    let files = ["sources", "anchors", "jobs"].map(|folder| sources(project().join("src").join(folder)));
-    let code: String = files.concat().iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
-    let called = |name: &str| {
-        code.contains(&format!(".{name}()")) || name == "AssumeRoleProvider" && code.contains(name)
-    };
-    // S3 asks for keys itself, where an object has one.
-    let needed = CALLS.iter().filter(|(name, _)| called(name) || *name == "kms");
-    let needed: BTreeSet<&str> = needed.flat_map(|(_, actions)| actions.iter().copied()).collect();
-    let told: Vec<String> = permissions::aws().into_iter().map(|p| p.action).collect();
-    assert_eq!(needed, told.iter().map(String::as_str).collect());
-    // A call of the SDK that is not among them: they have no arguments, and a bucket, a group or a filter comes next.
-    let words = ["list_", "get_", "head_", "put_", "describe_", "filter_", "delete_", "create_", "copy_"];
-    for (at, _) in code.match_indices("()") {
-        let name = code[..at].rsplit(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
-        let next = code[at + 2..].trim_start();
-        let is_call = words.iter().any(|w| name.starts_with(w))
-            && [".bucket(", ".log_group", ".set_log_group", ".set_", ".into_paginator", ".send()"]
-                .iter()
-                .any(|n| next.starts_with(n));
-        assert!(
-            !is_call || CALLS.iter().any(|(known, _)| *known == name),
-            "{name} is called, and nothing grants it"
-        );
-    }
+    // Every alert is tried.
+    let cases = std::fs::read_to_string(cases).unwrap();
+    let alerts: Vec<&str> = rules.lines().filter_map(|l| l.trim().strip_prefix("- alert: ")).collect();
+    let tried = |alert: &&str| cases.contains(&format!("alertname: {alert}\n        exp_alerts"));
+    assert!(alerts.len() >= 8 && alerts.iter().all(tried), "{alerts:?}");
 }
 
 #[test]

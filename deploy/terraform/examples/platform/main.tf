@@ -65,6 +65,8 @@ module "network" {
   source = "../../modules/network"
   name   = var.name
   zones  = var.zones
+
+  flow_log_bucket = { arn = module.storage.flow_logs.arn }
 }
 
 module "cluster" {
@@ -78,7 +80,7 @@ module "cluster" {
 module "daemon" {
   source           = "../../modules/daemon"
   cluster_name     = module.cluster.name
-  flow_log_groups  = [module.network.flow_log_group.arn]
+  flow_log_buckets = [{ arn = module.storage.flow_logs.arn }]
   artifact_buckets = [module.storage.artifacts.arn]
   archive          = { arn = module.storage.evidence.arn, prefix = "actledger" }
   kms_keys         = [module.storage.kms_key_arn]
@@ -89,7 +91,7 @@ output "next" {
   value       = <<-TEXT
     [[flow_logs]]
     name = "vpc"
-    location = "cloudwatch:${module.network.flow_log_group.name}"
+    location = "s3://${module.storage.flow_logs.name}"
     region = "${var.region}"
     inventory = true
     [[model_artifacts]]

@@ -1,48 +1,16 @@
 # A cluster whose secrets are encrypted with a key of ours, whose audit logs are kept, and whose nodes give their role to nobody.
 
-data "aws_caller_identity" "current" {}
-data "aws_region" "current" {}
-
-data "aws_iam_policy_document" "key" {
-  #checkov:skip=CKV_AWS_109:The policy of a key: without the account in it nobody could ever change it (AWS KMS, "Default key policy").
-  #checkov:skip=CKV_AWS_111:The policy of a key, whose resource is that key alone.
-  #checkov:skip=CKV_AWS_356:The policy of a key, whose resource is that key alone.
-  statement {
-    sid       = "Account"
-    actions   = ["kms:*"]
-    resources = ["*"] # In the policy of a key, the key itself.
-    principals {
-      type        = "AWS"
-      identifiers = ["arn:aws:iam::${data.aws_caller_identity.current.account_id}:root"]
-    }
-  }
-  statement {
-    sid       = "Logs"
-    actions   = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
-    resources = ["*"]
-    principals {
-      type        = "Service"
-      identifiers = ["logs.${data.aws_region.current.region}.amazonaws.com"]
-    }
-    condition {
-      test     = "ArnLike"
-      variable = "kms:EncryptionContext:aws:logs:arn"
-      values   = ["arn:aws:logs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:log-group:/aws/eks/${var.name}/*"]
-    }
-  }
-}
-
-resource "aws_kms_key" "this" {
-  description             = "Secrets and logs of the cluster ${var.name}"
-  enable_key_rotation     = true
-  deletion_window_in_days = 30
-  policy                  = data.aws_iam_policy_document.key.json
+module "key" {
+  source      = "../key"
+  name        = "${var.name}-cluster"
+  description = "Secrets and logs of the cluster ${var.name}"
+  log_groups  = "/aws/eks/${var.name}/*"
 }
 
 resource "aws_cloudwatch_log_group" "this" {
   name              = "/aws/eks/${var.name}/cluster"
   retention_in_days = var.log_days
-  kms_key_id        = aws_kms_key.this.arn
+  kms_key_id        = module.key.arn
 }
 
 data "aws_iam_policy_document" "trust" {
@@ -94,7 +62,7 @@ resource "aws_eks_cluster" "this" {
   encryption_config {
     resources = ["secrets"]
     provider {
-      key_arn = aws_kms_key.this.arn
+      key_arn = module.key.arn
     }
   }
   depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy_attachment.this]
@@ -151,7 +119,7 @@ resource "aws_eks_addon" "this" {
   # The cluster comes with the first three as AWS makes them.
   resolve_conflicts_on_create = "OVERWRITE"
   resolve_conflicts_on_update = "OVERWRITE"
-  depends_on           = [aws_eks_node_group.this]
+  depends_on                  = [aws_eks_node_group.this]
 }
 
 # The driver that makes the volume of the service.

@@ -115,46 +115,17 @@ resource "aws_vpc_security_group_ingress_rule" "ml_tools" {
   to_port           = each.value
 }
 
-data "aws_iam_policy_document" "key" {
-  #checkov:skip=CKV_AWS_109:The policy of a key: without the account in it nobody could ever change it (AWS KMS, "Default key policy").
-  #checkov:skip=CKV_AWS_111:The policy of a key, whose resource is that key alone.
-  #checkov:skip=CKV_AWS_356:The policy of a key, whose resource is that key alone.
-  statement {
-    sid       = "Account"
-    actions   = ["kms:*"]
-    resources = ["*"] # In the policy of a key, the key itself.
-    principals {
-      type        = "AWS"
-      identifiers = ["arn:aws:iam::${data.aws_caller_identity.current.account_id}:root"]
-    }
-  }
-  statement {
-    sid       = "Logs"
-    actions   = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
-    resources = ["*"]
-    principals {
-      type        = "Service"
-      identifiers = ["logs.${data.aws_region.current.region}.amazonaws.com"]
-    }
-    condition {
-      test     = "ArnLike"
-      variable = "kms:EncryptionContext:aws:logs:arn"
-      values   = ["arn:aws:logs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:log-group:/vpc/${var.name}/*"]
-    }
-  }
-}
-
-resource "aws_kms_key" "logs" {
-  description             = "Flow logs of ${var.name}"
-  enable_key_rotation     = true
-  deletion_window_in_days = 30
-  policy                  = data.aws_iam_policy_document.key.json
+module "key" {
+  source      = "../key"
+  name        = "${var.name}-network"
+  description = "Flow logs of ${var.name}"
+  log_groups  = "/vpc/${var.name}/*"
 }
 
 resource "aws_cloudwatch_log_group" "flow" {
   name              = "/vpc/${var.name}/flow"
   retention_in_days = var.flow_log_days
-  kms_key_id        = aws_kms_key.logs.arn
+  kms_key_id        = module.key.arn
 }
 
 data "aws_iam_policy_document" "deliver_trust" {

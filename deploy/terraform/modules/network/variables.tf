@@ -33,7 +33,7 @@ variable "flow_log_days" {
 }
 
 variable "flow_log_bucket" {
-  description = "Bucket that flow logs are delivered to as well, one whose policy and key let delivery.logs.amazonaws.com write (those of the module storage do not). None: the log group alone."
+  description = "Bucket that flow logs are delivered to as well, one whose policy and key let delivery.logs.amazonaws.com write (flow_logs of the module storage). None: the log group alone."
   type        = object({ arn = string })
   default     = null
 }

@@ -1,49 +1,36 @@
-# Buckets of model artifacts and of evidence: versions kept, encrypted with a key, nothing public, access written down.
+# Buckets of model artifacts, of flow logs and of evidence: versions kept, encrypted with a key, nothing public, access written down.
 
 data "aws_caller_identity" "current" {}
+data "aws_region" "current" {}
 
 locals {
   buckets = {
-    artifacts = { lock_days = var.artifact_lock_days }
-    evidence  = { lock_days = var.evidence_lock_days }
-    access    = { lock_days = null }
+    artifacts = { lock_days = var.artifact_lock_days, kept_days = null }
+    evidence  = { lock_days = var.evidence_lock_days, kept_days = null }
+    flow-logs = { lock_days = null, kept_days = var.flow_log_days }
+    access    = { lock_days = null, kept_days = var.access_log_days }
   }
   # Who writes access logs can only write to a bucket with the keys of S3 itself (Amazon S3 User Guide, "Enabling server access logging").
   with_key = setsubtract(keys(local.buckets), ["access"])
-}
-
-data "aws_iam_policy_document" "key" {
-  #checkov:skip=CKV_AWS_109:The policy of a key: without the account in it nobody could ever change it (AWS KMS, "Default key policy").
-  #checkov:skip=CKV_AWS_111:The policy of a key, whose resource is that key alone.
-  #checkov:skip=CKV_AWS_356:The policy of a key, whose resource is that key alone.
-  statement {
-    sid       = "Account"
-    actions   = ["kms:*"]
-    resources = ["*"] # In the policy of a key, the key itself.
-    principals {
-      type        = "AWS"
-      identifiers = ["arn:aws:iam::${data.aws_caller_identity.current.account_id}:root"]
-    }
+  # What flow logs are delivered with.
+  delivery = {
+    Write = { actions = ["s3:PutObject"], below = "/AWSLogs/${data.aws_caller_identity.current.account_id}/*" }
+    Look  = { actions = ["s3:GetBucketAcl", "s3:ListBucket"], below = "" }
   }
 }
 
-resource "aws_kms_key" "this" {
-  description             = "Model artifacts and evidence of ${var.name}"
-  enable_key_rotation     = true
-  deletion_window_in_days = 30
-  policy                  = data.aws_iam_policy_document.key.json
-}
-
-resource "aws_kms_alias" "this" {
-  name          = "alias/${var.name}-storage"
-  target_key_id = aws_kms_key.this.key_id
+module "key" {
+  source             = "../key"
+  name               = "${var.name}-storage"
+  description        = "Model artifacts, flow logs and evidence of ${var.name}"
+  takes_log_delivery = true
 }
 
 resource "aws_s3_bucket" "this" {
-  #checkov:skip=CKV_AWS_18:Artifacts and evidence log to the bucket "access"; that one logs nowhere, or it would log its own logs.
+  #checkov:skip=CKV_AWS_18:The others log to the bucket "access"; that one logs nowhere, or it would log its own logs.
   #checkov:skip=CKV_AWS_144:Copies in another region are the house's to decide; the report tells whether there are any.
   #checkov:skip=CKV2_AWS_62:Nothing listens: the service lists versions itself, so that nothing depends on events that got lost.
-  #checkov:skip=CKV_AWS_145:The bucket of access logs takes the keys of S3 alone; the two others have a key of ours.
+  #checkov:skip=CKV_AWS_145:The bucket of access logs takes the keys of S3 alone; the others have a key of ours.
   for_each            = local.buckets
   bucket              = "${var.name}-${each.key}-${data.aws_caller_identity.current.account_id}"
   object_lock_enabled = each.value.lock_days != null
@@ -64,7 +51,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
     bucket_key_enabled = contains(local.with_key, each.key)
     apply_server_side_encryption_by_default {
       sse_algorithm     = contains(local.with_key, each.key) ? "aws:kms" : "AES256"
-      kms_master_key_id = contains(local.with_key, each.key) ? aws_kms_key.this.arn : null
+      kms_master_key_id = contains(local.with_key, each.key) ? module.key.arn : null
     }
   }
 }
@@ -109,9 +96,9 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
   dynamic "rule" {
-    for_each = each.key == "access" ? [var.access_log_days] : []
+    for_each = each.value.kept_days[*]
     content {
-      id     = "old-access-logs"
+      id     = "old"
       status = "Enabled"
       filter {}
       expiration {
@@ -124,7 +111,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
   }
 }
 
-# TLS alone, and access logs from these two buckets.
+# TLS alone; access logs from the other buckets; flow logs of this account (VPC user guide, "Amazon S3 bucket permissions for flow logs").
 data "aws_iam_policy_document" "bucket" {
   for_each = local.buckets
   statement {
@@ -145,7 +132,7 @@ data "aws_iam_policy_document" "bucket" {
   dynamic "statement" {
     for_each = each.key == "access" ? local.with_key : []
     content {
-      sid       = "LogsOf${title(statement.value)}"
+      sid       = "LogsOf${replace(title(statement.value), "-", "")}"
       actions   = ["s3:PutObject"]
       resources = ["${aws_s3_bucket.this["access"].arn}/${statement.value}/*"]
       principals {
@@ -156,6 +143,28 @@ data "aws_iam_policy_document" "bucket" {
         test     = "ArnLike"
         variable = "aws:SourceArn"
         values   = [aws_s3_bucket.this[statement.value].arn]
+      }
+    }
+  }
+  dynamic "statement" {
+    for_each = each.key == "flow-logs" ? local.delivery : {}
+    content {
+      sid       = statement.key
+      actions   = statement.value.actions
+      resources = ["${aws_s3_bucket.this["flow-logs"].arn}${statement.value.below}"]
+      principals {
+        type        = "Service"
+        identifiers = ["delivery.logs.amazonaws.com"]
+      }
+      condition {
+        test     = "StringEquals"
+        variable = "aws:SourceAccount"
+        values   = [data.aws_caller_identity.current.account_id]
+      }
+      condition {
+        test     = "ArnLike"
+        variable = "aws:SourceArn"
+        values   = ["arn:aws:logs:${data.aws_region.current.region}:${data.aws_caller_identity.current.account_id}:*"]
       }
     }
   }

@@ -23,6 +23,16 @@ variable "evidence_lock_days" {
   }
 }
 
+variable "flow_log_days" {
+  description = "Days for which flow logs are kept: six months at least (EU AI Act, Art. 19 and 26(6))."
+  type        = number
+  default     = 400
+  validation {
+    condition     = var.flow_log_days >= 184
+    error_message = "At least 184 days."
+  }
+}
+
 variable "access_log_days" {
   description = "Days for which it is kept who read or wrote artifacts."
   type        = number
