@@ -6,6 +6,8 @@
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on says so by panicking")]
 #![allow(dead_code, clippy::allow_attributes, reason = "the server serves the tests as well")]
 
+#[path = "../tests/support/asked.rs"]
+mod asked;
 mod measure;
 mod passes;
 #[path = "../tests/support/tfe_api.rs"]

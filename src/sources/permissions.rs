@@ -8,8 +8,10 @@ use super::kubernetes::{RESOURCES, Resource, When};
 pub struct Permission {
     /// The part of the config for which it is needed.
     pub part: &'static str,
-    /// As the other side names it: an IAM action, a resource with its verbs, a permission of a token.
+    /// As the other side names it: an IAM action, a resource of a cluster, a permission of a token.
     pub action: String,
+    /// Verbs on that resource, as RBAC names them; none elsewhere.
+    pub verbs: &'static [&'static str],
     /// What it is granted on.
     pub on: &'static str,
     /// What for.
@@ -18,8 +20,12 @@ pub struct Permission {
     pub lost: &'static str,
 }
 
-/// Verbs on everything that is read of a cluster.
-pub const VERBS: [&str; 3] = ["get", "list", "watch"];
+/// What is listed in each pass is watched between them.
+const WATCHED: &[&str] = &["list", "watch"];
+/// What only our own evaluation needs.
+const LISTED: &[&str] = &["list"];
+/// One namespace is read by its name: its uid is what tells clusters apart.
+const NAMED: &[&str] = &["get", "list", "watch"];
 
 type Row = (&'static str, &'static str, &'static str, &'static str);
 
@@ -152,8 +158,8 @@ const HCP_TERRAFORM: [Row; 6] = [
     (
         "organization: view all workspaces",
         "team or user token",
-        "workspaces, their runs and state versions",
-        "all runs",
+        "workspaces, and which have no policies",
+        "names of workspaces",
     ),
     (
         "organization: view all projects",
@@ -162,7 +168,7 @@ const HCP_TERRAFORM: [Row; 6] = [
         "gates by project",
     ),
     (
-        "organization: manage policies (or read them)",
+        "organization: manage policies",
         "team or user token",
         "policy sets, policies, commits in force",
         "declared levels",
@@ -170,14 +176,14 @@ const HCP_TERRAFORM: [Row; 6] = [
     (
         "workspace: read runs",
         "team or user token",
-        "runs, checks, evaluations, events, comments",
+        "runs, checks, evaluations, events, comments; plans in their redacted form",
         "each run, as a gap",
     ),
     (
-        "workspace: download Sentinel mocks, or read state outputs",
+        "workspace: read state versions",
         "team or user token",
-        "plans in their redacted form",
-        "gpu-instance-control, ai-resource-tags, gate-reperformed",
+        "applies that no run explains",
+        "a state version without a run",
     ),
     (
         "organization: audit trail",
@@ -196,10 +202,10 @@ pub fn aws() -> Vec<Permission> {
 }
 
 fn permission(part: &'static str, &(action, on, purpose, lost): &Row) -> Permission {
-    Permission { part, action: action.to_owned(), on, purpose, lost }
+    Permission { part, action: action.to_owned(), verbs: &[], on, purpose, lost }
 }
 
-/// Resources of a cluster, as RBAC names them, each with [`VERBS`].
+/// Resources of a cluster, as RBAC names them.
 pub fn kubernetes() -> Vec<Permission> {
     let of = |r: &Resource| {
         let (purpose, lost) = match (r.when, r.kind) {
@@ -220,12 +226,18 @@ pub fn kubernetes() -> Vec<Permission> {
             }
             _ => ("what runs", "what runs, as a gap with the resource"),
         };
-        Permission { part: "clusters", action: r.name(), on: "the cluster", purpose, lost }
+        let verbs = match (r.when, r.kind) {
+            (When::Matched, _) => LISTED,
+            (_, "Namespace") => NAMED,
+            _ => WATCHED,
+        };
+        Permission { part: "clusters", action: r.name(), verbs, on: "the cluster", purpose, lost }
     };
     let mut all: Vec<Permission> = RESOURCES.iter().map(of).collect();
     let named = |action: &str, purpose, lost| Permission {
         part: "clusters",
         action: action.to_owned(),
+        verbs: WATCHED,
         on: "the cluster",
         purpose,
         lost,

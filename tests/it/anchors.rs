@@ -2,6 +2,7 @@
 
 use crate::support::{AWS, Server, World, boto, stderr, stdout};
 use actledger::jobs;
+use std::path::Path;
 use std::process::Command;
 
 fn stamping(server: &Server, folder: &std::path::Path, path: &str, ca: &str) -> String {
@@ -147,6 +148,21 @@ fn an_authority_that_is_down_is_shown_and_tried_again() {
     assert!(!report.contains("not reached since") && report.contains("time-stamped the checkpoint of size"));
 }
 
+/// S3 with the bucket `locked`, which locks objects and encrypts them with a key, and `plain`, which does neither.
+fn archive_server(folder: &Path) -> Server {
+    std::fs::write(folder.join("page"), "1000").unwrap();
+    let server = Server::start("aws_server.py", folder);
+    let script = r#"
+place = {'LocationConstraint': 'eu-central-1'}
+s3.create_bucket(Bucket='locked', CreateBucketConfiguration=place, ObjectLockEnabledForBucket=True)
+s3.put_bucket_encryption(Bucket='locked', ServerSideEncryptionConfiguration={'Rules': [
+    {'ApplyServerSideEncryptionByDefault': {'SSEAlgorithm': 'aws:kms', 'KMSMasterKeyID': 'k'}}]})
+s3.create_bucket(Bucket='plain', CreateBucketConfiguration=place)
+"#;
+    boto(&server, script);
+    server
+}
+
 fn archive(server: &Server, bucket: &str) -> String {
     format!(
         "[archive]\nlocation = \"s3://{bucket}/ledgers/main\"\nretention_days = 184\nregion = \"eu-central-1\"\nendpoint = \"http://127.0.0.1:{}\"",
@@ -157,7 +173,7 @@ fn archive(server: &Server, bucket: &str) -> String {
 #[test]
 fn entries_and_checkpoints_go_to_a_bucket_that_nobody_can_empty() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start("s3_server.py", folder.path());
+    let server = archive_server(folder.path());
     let world = World::init(&archive(&server, "locked"));
     for _ in 0..3 {
         let done = world.run_with(&AWS, &["ingest"]);
@@ -212,7 +228,7 @@ print(len(lines), len(keys))
 #[test]
 fn reports_and_redacted_bundles_join_the_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start("s3_server.py", folder.path());
+    let server = archive_server(folder.path());
     let world = World::init(&(archive(&server, "locked") + "\ncontent = [\"report\", \"bundle\"]"));
     // The archive is down each night; the next job copies what was issued.
     let night = || {
@@ -280,7 +296,7 @@ fn reports_and_redacted_bundles_join_the_checkpoint() {
 #[test]
 fn what_a_broken_attempt_has_locked_is_not_put_again() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start("s3_server.py", folder.path());
+    let server = archive_server(folder.path());
     let world = World::init("");
     let systems: String = (0..10_010).map(|n| format!("[[system]]\nid = \"s{n}\"\nteam = \"t\"\n")).collect();
     std::fs::write(world.path("systems.toml"), systems).unwrap();
@@ -308,7 +324,7 @@ fn what_a_broken_attempt_has_locked_is_not_put_again() {
 #[test]
 fn a_bucket_that_locks_nothing_is_no_archive() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start("s3_server.py", folder.path());
+    let server = archive_server(folder.path());
     for bucket in ["plain", "missing"] {
         let world = World::init(&archive(&server, bucket));
         let done = world.run_with(&AWS, &["ingest"]);
@@ -322,7 +338,7 @@ fn a_bucket_that_locks_nothing_is_no_archive() {
 #[test]
 fn no_private_value_and_no_opening_leaves_for_the_archive() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start("s3_server.py", folder.path());
+    let server = archive_server(folder.path());
     let world = World::init(&archive(&server, "locked"));
     let register = "[[system]]\nid = \"credit\"\nteam = \"lending\"\nrisk_level = \"high\"\n[[decision]]\nsystem = \"credit\"\nlevel = \"high\"\napprover = \"grace.hopper@example.com\"\ndate = 2026-11-01\nreason = \"Annex III 5(b)\"\n";
     std::fs::write(world.path("systems.toml"), register).unwrap();

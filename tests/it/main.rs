@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "the table of samples is for people")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
+mod admission;
 mod anchors;
 mod api;
 mod architecture;
@@ -31,6 +32,7 @@ mod organization;
 mod pack;
 mod pages;
 mod payloads;
+mod permissions;
 mod platform;
 mod policies;
 mod properties;

@@ -13,7 +13,7 @@ const NAMESPACES: &str = "/api/v1/namespaces";
 const CONFIGS: &str = "/apis/config.gatekeeper.sh/v1alpha1/configs";
 const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
 /// Resources that are always listed, kinds of constraints, reasons of events.
-const WATCHES: usize = 12 + 3 + 2;
+const WATCHES: usize = 13 + 3 + 2;
 
 /// A daemon's desk with its watches, until it is dropped.
 pub(crate) struct Watching {
@@ -24,6 +24,8 @@ pub(crate) struct Watching {
 impl Watching {
     /// Once every watch has begun.
     pub(crate) fn begin(api: &KubeApi, world: &World) -> Watching {
+        let (kserve, version) = ("/apis/serving.kserve.io", "serving.kserve.io/v1beta1");
+        api.list(&format!("{kserve}/v1beta1/inferenceservices"), "InferenceService", version, Vec::new());
         api.requests();
         let desk = world.desk();
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -104,7 +106,11 @@ fn what_comes_and_goes_between_two_passes_is_in_the_record_and_a_span_without_a_
     let said = watching.ingest().not_seen;
     let lost = said.iter().filter(|g| g.starts_with("what came and went between ") && g.contains("410"));
     let lost: Vec<&String> = lost.collect();
-    assert!(lost.len() == 1 && lost[0].contains("deployments, events, jobs, k8srequiredlabels"), "{said:#?}");
+    assert!(
+        lost.len() == 1
+            && lost[0].contains("deployments, events, inferenceservices, jobs, k8srequiredlabels"),
+        "{said:#?}"
+    );
 }
 
 #[test]

@@ -1,7 +1,8 @@
 """AWS on loopback (moto: S3, CloudWatch Logs, EC2, STS), and in front of it a network that can fail. Prints the port.
 
 The file `faults` in the given folder holds a line per fault, `TIMES KIND PATTERN`: the next TIMES requests whose
-`METHOD PATH?QUERY TARGET` matches the regular expression meet it, or the FIRST-LAST ones of them. The file `asked` gets a line per request."""
+`METHOD PATH?QUERY TARGET` matches the regular expression meet it, or the FIRST-LAST ones of them. The file `asked` gets a line per request.
+The file `page` says how many objects a page of a list has, if not five."""
 
 import html
 import http.client
@@ -17,10 +18,12 @@ import threading
 import time
 import urllib.parse
 
-os.environ["MOTO_S3_DEFAULT_MAX_KEYS"] = "5"
+folder = pathlib.Path(sys.argv[1])
+PAGE = (folder / "page").read_text() if (folder / "page").exists() else "5"
+os.environ["MOTO_S3_DEFAULT_MAX_KEYS"] = PAGE
+import granted  # noqa: E402
 from moto.server import ThreadedMotoServer  # noqa: E402  the limit is read at import
 
-folder = pathlib.Path(sys.argv[1])
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
 behind = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 behind.start()
@@ -62,7 +65,8 @@ class Between(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         target = self.headers.get("X-Amz-Target", "")
         described = re.search(rb"Action=\S+", body)
-        kind = fault(f"{self.command} {self.path} {target} {described[0].decode() if described else ''}")
+        self.described = described[0].decode() if described else ""
+        kind = fault(f"{self.command} {self.path} {target} {self.described}")
         if kind == "more":  # an empty page that is not the last one
             return self.answer(200, {"Content-Type": "application/x-amz-json-1.1"}, b'{"events": [], "nextToken": "later"}')
         if "FilterLogEvents" in target:
@@ -135,10 +139,10 @@ class Between(http.server.BaseHTTPRequestHandler):
             body = "".join(f"<CommonPrefixes><Prefix>{encoded(f)}</Prefix></CommonPrefixes>" for f in folders)
             rest = []
         else:
-            page = rest[:int(os.environ["MOTO_S3_DEFAULT_MAX_KEYS"])]
+            page = rest[:int(PAGE)]
             body = "".join(f"<{tag}>{re.sub('<Key>.*?</Key>', lambda _: f'<Key>{encoded(key)}</Key>', inner)}</{tag}>"
                            for key, _, tag, inner in page)
-        more = len(rest) > 5
+        more = len(rest) > int(PAGE)
         if more:
             body += f"<NextKeyMarker>{encoded(page[-1][0])}</NextKeyMarker><NextVersionIdMarker>{page[-1][1]}</NextVersionIdMarker>"
         kind = "<EncodingType>url</EncodingType>" if asked.get("encoding-type") == "url" else ""
@@ -159,6 +163,7 @@ class Between(http.server.BaseHTTPRequestHandler):
         self.answer(status, {"Content-Type": "application/xml"}, text)
 
     def answer(self, status, headers, text, part=None):
+        granted.note(self.command, self.path, dict(self.headers), self.described, headers)
         self.send_response_only(status)
         for name, value in headers.items():
             if name.lower() not in ("content-length", "transfer-encoding", "connection"):

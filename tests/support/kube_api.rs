@@ -1,6 +1,7 @@
 //! An API server on a real socket: lists in pages, as the API concepts of Kubernetes describe them. What it serves was
 //! recorded from a real one, or a test makes it; what goes wrong, a test says.
 
+use super::asked;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
@@ -226,12 +227,42 @@ fn serve(connection: TcpStream, world: &Mutex<World>) {
     }
 }
 
+/// Verb and resource of a request, as the API server looks for them in rules of RBAC (Kubernetes, "Authorization overview");
+/// nothing where every account may, the request itself where it is not one for reading.
+pub(crate) fn permission(request: &str) -> String {
+    let (path, query) = request.split_once('?').unwrap_or((request, ""));
+    let Some(path) = path.strip_prefix("GET ") else { return request.to_owned() };
+    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    let (group, rest) = match parts.as_slice() {
+        // Discovery is granted to every account (ClusterRole system:discovery).
+        ["version" | "api" | "apis"] | ["apis", _] | ["api", _] | ["apis", _, _] => return String::new(),
+        ["api", _, rest @ ..] => ("", rest),
+        ["apis", group, _, rest @ ..] => (*group, rest),
+        _ => return request.to_owned(),
+    };
+    let (resource, name) = match rest {
+        ["namespaces", _, resource, name @ ..] => (*resource, name),
+        [resource, name @ ..] => (*resource, name),
+        [] => return request.to_owned(),
+    };
+    let verb = match name {
+        [] if query.contains("watch=true") => "watch",
+        [] => "list",
+        _ => "get",
+    };
+    // Each template makes a resource of its own here.
+    let resource = if group == "constraints.gatekeeper.sh" { "*" } else { resource };
+    format!("{verb} {resource}{}{group}", if group.is_empty() { "" } else { "." })
+}
+
 /// Writes an answer; none ends the connection.
 fn answer(mut to: &TcpStream, world: &Mutex<World>, method: &str, target: &str) -> Option<()> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let fault = {
         let mut world = world.lock().unwrap();
-        world.requests.push(format!("{method} {target}"));
+        let request = format!("{method} {target}");
+        asked::note("kubernetes", &permission(&request));
+        world.requests.push(request);
         world.faults.get(path).cloned()
     };
     let (code, body) = match fault {

@@ -1,5 +1,6 @@
 //! Worlds for tests: the demo estate in a folder of its own, lived through; processes; bytes changed by hand.
 
+pub(crate) mod asked;
 pub(crate) mod kube_api;
 pub(crate) mod s3_versions;
 pub(crate) mod stories;
@@ -196,6 +197,7 @@ impl Server {
         let mut process = Command::new("python3")
             .arg(project().join("tests/support").join(script))
             .arg(folder)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

@@ -8,6 +8,8 @@ import sys
 import urllib.parse
 import xml.etree.ElementTree
 
+import granted
+
 folder = pathlib.Path(sys.argv[1])
 listing = (folder / "listing.xml").read_bytes()
 attributes = (folder / "attributes.xml").read_bytes()
@@ -48,11 +50,13 @@ class Replay(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+        granted.note(self.command, self.path, dict(self.headers), "", {})
 
     def do_HEAD(self):
         self.send_response_only(200)
         self.send_header("Content-Length", "3")
         self.end_headers()
+        granted.note(self.command, self.path, dict(self.headers), "", {})
 
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Replay)

@@ -1,6 +1,7 @@
 //! HCP Terraform on a real socket: documents that lead to each other, lists in pages, two kinds of tokens, its rate limits.
 //! What it says has the form of the documented replies; what goes wrong, a test says.
 
+use super::asked;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Write};
@@ -179,6 +180,22 @@ fn error(status: u16, title: &str) -> Reply {
     reply(status, json!({ "errors": [{ "status": status.to_string(), "title": title }] }))
 }
 
+/// What a token has to be allowed for a path (HCP Terraform, "Permissions model" and the pages of the API); nothing where every
+/// member of the organization may.
+fn permission(path: &str) -> &str {
+    match path.split('/').collect::<Vec<_>>().as_slice() {
+        ["organization", "audit-trail"] => "organization: audit trail",
+        ["organizations", _] | ["users", _] => "",
+        ["organizations", _, "workspaces"] => "organization: view all workspaces",
+        ["organizations", _, "policy-sets"] | ["policies", _, "download"] => "organization: manage policies",
+        ["organizations", _, "runs"]
+        | ["runs" | "task-stages" | "policy-evaluations" | "policy-checks", ..] => "workspace: read runs",
+        ["plans", _, "json-output-redacted"] => "workspace: read runs",
+        ["workspaces", _, "state-versions"] | ["state-versions"] => "workspace: read state versions",
+        _ => path,
+    }
+}
+
 impl World {
     fn answer(&mut self, method: &str, target: &str, token: &str) -> Option<Reply> {
         if let Some(left) = &mut self.answers {
@@ -196,6 +213,10 @@ impl World {
             .filter_map(|p| p.split_once('='))
             .map(|(name, value)| (name.replace("%5B", "[").replace("%5D", "]"), value.to_owned()))
             .collect();
+        asked::note("hcp_terraform", permission(path));
+        if parameters.get("include").is_some_and(|all| all.split(',').any(|i| i == "projects")) {
+            asked::note("hcp_terraform", "organization: view all projects");
+        }
         if let Some((status, body)) = self.faults.get(path) {
             return Some(reply(*status, body));
         }

@@ -17,7 +17,7 @@ use crate::config::Access;
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::SharedCredentialsProvider;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::{Builder, tls};
@@ -31,6 +31,9 @@ const OPERATION: Duration = Duration::from_secs(60);
 /// How often a call is tried; the SDK waits longer each time, and slows down when it is told to.
 const ATTEMPTS: u32 = 5;
 
+/// The name by which CloudTrail shows our calls, in the user agent.
+const APP: &str = "actledger";
+
 /// What all clients of one place share: credentials from the SDK's chain (environment, profile, web identity, container,
 /// instance), or those of the role to take on.
 pub async fn config(access: &Access<'_>) -> SdkConfig {
@@ -42,6 +45,9 @@ pub async fn config(access: &Access<'_>) -> SdkConfig {
         .http_client(http)
         .timeout_config(patience)
         .retry_config(RetryConfig::adaptive().with_max_attempts(ATTEMPTS));
+    if let Ok(name) = AppName::new(APP) {
+        loader = loader.app_name(name);
+    }
     if let Some(region) = access.region {
         loader = loader.region(Region::new(region.to_owned()));
     }
