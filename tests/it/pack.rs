@@ -1,11 +1,12 @@
 //! The policy pack under deploy/: what policies say of their samples, and that their text, the samples, the table of the catalogue and our
 //! own evaluation say the same.
 
+use crate::admission::yaml;
 use crate::support::{project, stderr, stdout};
 use actledger::act::Catalogue;
 use actledger::evidence::Time;
 use actledger::evidence::sentinel::{Cost, Run};
-use actledger::reperformance::{Judgement, Settings, ai_mark, judgement, kinds_fit, rego};
+use actledger::reperformance::{Judgement, Settings, ai_mark, judgement};
 use actledger::sources::sentinel::read_plan;
 use serde_json::{Value, json};
 use std::process::Command;
@@ -143,71 +144,6 @@ fn our_own_evaluation_says_of_every_sample_what_the_policy_says() {
     }
 }
 
-/// Documents of YAML files, in order.
-fn yaml(paths: &[String]) -> Vec<Value> {
-    let script = "import json, sys, yaml
-print(json.dumps([yaml.safe_load(open(path)) for path in sys.argv[1:]]))";
-    let done = Command::new("python")
-        .args(["-c", script])
-        .args(paths)
-        .current_dir(project().join("deploy/policies/gatekeeper"))
-        .output()
-        .unwrap();
-    assert!(done.status.success(), "{}", stderr(&done));
-    serde_json::from_str(&stdout(&done)).unwrap()
-}
-
-fn path(value: &Value) -> String {
-    value.as_str().unwrap().to_owned()
-}
-
-#[test]
-fn every_sample_of_a_constraint_is_admitted_or_denied_as_stated() {
-    let suite = &yaml(&["suite.yaml".into()])[0];
-    let mut samples = 0;
-    for test in suite["tests"].as_array().unwrap() {
-        let cases = test["cases"].as_array().unwrap();
-        let mut files = vec![path(&test["template"]), path(&test["constraint"])];
-        files.extend(cases.iter().map(|case| path(&case["object"])));
-        let documents = yaml(&files);
-        let [template, constraint, objects @ ..] = &documents[..] else { panic!("{test}") };
-        let rules = &template["spec"]["targets"];
-        assert_eq!(template["spec"]["crd"]["spec"]["names"]["kind"], constraint["kind"]);
-        let parameters = rego::parameters(&constraint["spec"]["parameters"]).unwrap();
-        let mut template = rego::Template::new(rules).unwrap();
-        for (case, object) in cases.iter().zip(objects) {
-            let name = case["name"].as_str().unwrap();
-            let group = object["apiVersion"].as_str().unwrap().split_once('/').map_or("", |(group, _)| group);
-            let kind = object["kind"].as_str().unwrap();
-            assert!(kinds_fit(&constraint["spec"]["match"], group, kind), "{name}: {kind} is not looked at");
-            let denied = case["assertions"][0]["violations"] == true;
-            assert_eq!(name.starts_with("fail-"), denied, "{name}");
-            let outcome = template.evaluate(&rego::review(object).unwrap(), &parameters);
-            let rego::Outcome::Violations(found) = outcome else { panic!("{name}: {outcome:?}") };
-            assert_eq!(!found.is_empty(), denied, "{} {name}: {found:?}", test["name"]);
-            // Who is refused is told of what.
-            assert!(found.iter().all(|(message, _)| message.starts_with(kind)), "{name}: {found:?}");
-            samples += 1;
-        }
-    }
-    let files = |dir: &str| {
-        let all = std::fs::read_dir(project().join("deploy/policies/gatekeeper").join(dir)).unwrap();
-        all.map(|f| f.unwrap().path()).collect::<Vec<_>>()
-    };
-    let written: usize = files("samples")
-        .iter()
-        .filter(|place| place.is_dir())
-        .map(|dir| {
-            std::fs::read_dir(dir)
-                .unwrap()
-                .filter(|f| f.as_ref().unwrap().file_name() != "constraint.yaml")
-                .count()
-        })
-        .sum();
-    assert_eq!(samples, written, "a sample is in no test of the suite");
-    assert_eq!(files("templates").len(), files("constraints").len());
-}
-
 #[test]
 fn constraints_ask_what_the_table_of_the_catalogue_says() {
     let pack = Catalogue::built_in().pack;
@@ -250,112 +186,4 @@ fn constraints_ask_what_the_table_of_the_catalogue_says() {
     let mut stated = texts(&asked["levels"]);
     stated.sort_unstable();
     assert_eq!(stated, ["high", "limited", "minimal"]);
-}
-
-/// A template of the pack with the parameters of its constraint.
-fn rule(template: &str, constraint: &str) -> impl FnMut(&Value) -> bool {
-    let files = yaml(&[format!("templates/{template}.yaml"), format!("constraints/{constraint}.yaml")]);
-    let mut template = rego::Template::new(&files[0]["spec"]["targets"]).unwrap();
-    let parameters = rego::parameters(&files[1]["spec"]["parameters"]).unwrap();
-    move |object| match template.evaluate(&rego::review(object).unwrap(), &parameters) {
-        rego::Outcome::Violations(found) => found.is_empty(),
-        other => panic!("{object}: {other:?}"),
-    }
-}
-
-fn deployment(labels: &Value, annotations: &Value) -> Value {
-    let meta = json!({"name": "x", "namespace": "ml", "labels": labels, "annotations": annotations});
-    json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": {"template": {"metadata": meta, "spec": {"containers": []}}}})
-}
-
-/// Every combination of one of each.
-fn triples<'t>(a: &[&'t str], b: &[&'t str], c: &[&'t str]) -> Vec<(&'t str, &'t str, &'t str)> {
-    let mut all = Vec::new();
-    for x in a {
-        for y in b {
-            all.extend(c.iter().map(|z| (*x, *y, *z)));
-        }
-    }
-    all
-}
-
-#[test]
-fn templates_say_of_generated_workloads_what_the_table_says() {
-    let pack = Catalogue::built_in().pack;
-    let (mut registry, mut labels) = (
-        rule("mlmodelregistry", "production-model-registry"),
-        rule("k8srequiredlabels", "ml-model-governance"),
-    );
-    let (mut tried, mut admitted) = (0, 0);
-    let schemes =
-        ["mlflow", "MLflow", "kubeflow", "sagemaker", "azureml", "https", "HTTPS", "http", "ftp", "", "s3"];
-    let users = ["", "ada@", "mlflow.internal@", "mlflow.internal:5000@"];
-    let hosts = ["mlflow.internal", "MLFLOW.internal", "mlflow.internal.evil.example", "evil.example", ""];
-    let rests = ["", "/", ":5000", ":5000/models", "/models?x=mlflow.internal", "#mlflow.internal", "?"];
-    for scheme in schemes {
-        for (user, host, rest) in triples(&users, &hosts, &rests) {
-            let reference = format!("{scheme}://{user}{host}{rest}");
-            let object = deployment(&json!({}), &json!({ pack.registry_annotation.as_str(): reference }));
-            let is_approved = registry(&object);
-            assert_eq!(is_approved, pack.approves_registry(&reference), "{reference}");
-            tried += 1;
-            admitted += usize::from(is_approved);
-        }
-    }
-    for arn in
-        ["arn:aws:sagemaker:eu:1:m/x", " ARN:aws:SageMaker:x ", "arn:aws:s3:::x", "xarn:aws:sagemaker:"]
-    {
-        let object = deployment(&json!({}), &json!({ pack.registry_annotation.as_str(): arn }));
-        assert_eq!(registry(&object), pack.approves_registry(arn), "{arn}");
-    }
-    println!("{admitted} of {tried} references approved");
-    assert!(admitted > 300 && tried - admitted > 300);
-    // Without an approved registry, by environment.
-    for environment in
-        ["dev", " Dev ", "TEST", "staging", "Staging", "prod", "Production", "live", "", "demo", "qa "]
-    {
-        let object = deployment(&json!({ "environment": environment }), &json!({}));
-        let is_asked = pack.is_production(Some(environment)) || pack.is_staging(Some(environment));
-        assert_eq!(registry(&object), !is_asked, "{environment:?}");
-    }
-    // Every combination of values of the required labels.
-    let values = ["credit", "3.2.0", "", "  ", "TBD", "n/a", "none", "x"];
-    for (app, version, team) in triples(&values, &values, &values) {
-        let object = deployment(&json!({"app": app, "model-version": version, "ml-team": team}), &json!({}));
-        let says = ![app, version, team].iter().any(|value| pack.is_placeholder(value));
-        assert_eq!(labels(&object), says, "{app:?} {version:?} {team:?}");
-    }
-}
-
-#[test]
-fn templates_say_of_recorded_workloads_which_labels_they_lack() {
-    let pack = Catalogue::built_in().pack;
-    let mut labels = rule("k8srequiredlabels", "ml-model-governance");
-    let (mut held, mut lacking) = (0, 0);
-    for file in [
-        "deployments-limit20-page1.json",
-        "deployments-limit20-page2.json",
-        "replicasets-ml-staging.json",
-        "pods-running.json",
-    ] {
-        let text = std::fs::read_to_string(project().join("tests/data/kubernetes").join(file)).unwrap();
-        let list: Value = serde_json::from_str(&text).unwrap();
-        let kind = list["kind"].as_str().unwrap().trim_end_matches("List");
-        for item in list["items"].as_array().unwrap() {
-            let mut item = item.clone();
-            item["kind"] = kind.into();
-            item["apiVersion"] = list["apiVersion"].clone();
-            let says = |meta: &Value| {
-                let value =
-                    |key: &String| meta["labels"][key.as_str()].as_str().unwrap_or_default().to_owned();
-                pack.required_labels.iter().all(|key| !pack.is_placeholder(&value(key)))
-            };
-            let template = item["spec"].get("template").map(|t| &t["metadata"]);
-            let holds = says(&item["metadata"]) && template.is_none_or(says);
-            assert_eq!(labels(&item), holds, "{} of {file}", item["metadata"]["name"]);
-            if holds { held += 1 } else { lacking += 1 }
-        }
-    }
-    println!("{held} hold them, {lacking} lack some");
-    assert!(lacking > 20 && held + lacking > 40, "{held} {lacking}");
 }
