@@ -147,7 +147,20 @@ class Parser:
             return lambda s: s.assign(name, value(s))
         self.at = before
         value = self.expression()
+        if self.takes("="):
+            return self.member(before)
         return lambda s: value(s)
+
+    def member(self, before):
+        """`NAME[KEY] = VALUE`, read once more from its beginning."""
+        self.at = before
+        name = self.name()
+        self.wants("[")
+        key = self.expression()
+        self.wants("]")
+        self.wants("=")
+        value = self.expression()
+        return lambda s: s.find(name).__setitem__(key(s), value(s))
 
     def condition(self):
         test, yes, no = self.expression(), self.block(), []

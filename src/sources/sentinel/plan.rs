@@ -189,18 +189,37 @@ fn kind(change: &Value) -> &str {
 
 /// `tags_all`, else `tags`; and which of them are known only after apply.
 fn tags(change: &Value) -> (Option<Outside>, Vec<String>) {
-    let (after, unknown) = (&change["change"]["after"], &change["change"]["after_unknown"]);
+    let [after, unknown, sensitive] =
+        ["after", "after_unknown", "after_sensitive"].map(|part| &change["change"][part]);
+    if kind(change) == "aws_autoscaling_group" {
+        let said = |part: &Value| by_key(&after["tag"], &part["tag"]);
+        return known(said(after), &said(unknown), &said(sensitive));
+    }
     let name = ["tags_all", "tags"].into_iter().find(|n| !after[*n].is_null() || !unknown[*n].is_null());
     let taggable = after.get("tags").is_some() || after.get("tags_all").is_some();
     let Some(name) = name else { return (taggable.then(Outside::default), Vec::new()) };
-    let unknown = match &unknown[name] {
+    known(after[name].clone(), &unknown[name], &sensitive[name])
+}
+
+fn known(mut told: Value, unknown: &Value, sensitive: &Value) -> (Option<Outside>, Vec<String>) {
+    let unknown = match unknown {
         Value::Bool(true) => vec!["*".to_owned()],
         Value::Object(o) => o.iter().filter(|(_, v)| **v == true).map(|(k, _)| k.clone()).collect(),
         _ => Vec::new(),
     };
-    let mut told = after.get(name).cloned().unwrap_or_default();
-    hide(&mut told, &change["change"]["after_sensitive"][name]);
+    hide(&mut told, sensitive);
     (Some(Outside::of(Some(&told))), unknown)
+}
+
+/// Blocks of an autoscaling group, one for each tag, as other resources have their tags: what is said of each value by its key. What is
+/// said of them all, or of a key, is said of every tag. No default of the provider reaches them.
+fn by_key(blocks: &Value, said: &Value) -> Value {
+    if listed(said).iter().any(|b| *b == true || b["key"] == true) {
+        return true.into();
+    }
+    let keys = listed(blocks).iter().map(|b| b["key"].as_str());
+    let each = keys.zip(listed(said)).filter_map(|(key, b)| Some((key?.to_owned(), b["value"].clone())));
+    Value::Object(each.collect())
 }
 
 /// Takes the values that a plan marks as sensitive out of tags.
@@ -363,6 +382,25 @@ mod tests {
             change("aws_instance", json!({"tags_all": {"Owner": "x", "Key": "s3cr3t"}}), json!({}));
         secret["change"]["after_sensitive"] = json!({"tags_all": {"Key": true}});
         assert_eq!(tags(&secret).0.unwrap().get("Key"), Some("(sensitive)"));
+    }
+
+    #[test]
+    fn tags_in_blocks() {
+        let group = |after: Value, unknown: Value| change("aws_autoscaling_group", after, unknown);
+        let after = json!({"tag": [{"key": "Owner", "value": "x"}, {"key": "Project", "value": null}, {"value": "y"}]});
+        let mut c = group(after.clone(), json!({"tag": [{}, {"value": true}, {}]}));
+        let (told, unknown) = tags(&c);
+        assert_eq!(
+            (told.unwrap().iter().collect::<Vec<_>>(), unknown),
+            (vec![("Owner", "x")], vec!["Project".into()])
+        );
+        c["change"]["after_sensitive"] = json!({"tag": [{"value": true}]});
+        assert_eq!(tags(&c).0.unwrap().get("Owner"), Some("(sensitive)"));
+        for late in [json!({"tag": true}), json!({"tag": [{}, {}, {"key": true}]})] {
+            assert_eq!(tags(&group(after.clone(), late)).1, ["*"]);
+        }
+        // None is a group without tags, not one that cannot have any.
+        assert_eq!(tags(&group(json!({"name": "g"}), json!({}))), (Some(Outside::default()), Vec::new()));
     }
 
     #[test]
