@@ -38,8 +38,8 @@ pub(super) fn kept(desk: &Desk, issued: &ReportIssued, format: &str) -> Option<F
         for line in std::str::from_utf8(&sums).ok()?.lines() {
             let (sha256, page) = line.split_once("  ")?;
             let name = format!("{PAGES}/{page}");
-            let bytes = std::fs::read(folder(desk, issued.at, issued.as_of).join(&name)).ok()?;
-            files.insert(name, Some(bytes).filter(|b| sha256_hex(b) == sha256)?);
+            let bytes = with_digest(desk, issued, &name, sha256)?;
+            files.insert(name, bytes);
         }
         files.insert(sums_name(), sums);
     }
@@ -52,15 +52,17 @@ pub(super) fn one(desk: &Desk, issued: &ReportIssued, name: &str) -> Option<Vec<
         return file(desk, issued, name);
     }
     let sums = file(desk, issued, &sums_name())?;
-    let lines = std::str::from_utf8(&sums).ok()?.lines().filter_map(|line| line.split_once("  "));
-    let (sha256, _) =
-        lines.into_iter().find(|(_, page)| name.strip_prefix(PAGES) == Some(&format!("/{page}")))?;
-    let bytes = std::fs::read(folder(desk, issued.at, issued.as_of).join(name)).ok()?;
-    Some(bytes).filter(|bytes| sha256_hex(bytes) == sha256)
+    let mut lines = std::str::from_utf8(&sums).ok()?.lines().filter_map(|line| line.split_once("  "));
+    let (sha256, _) = lines.find(|(_, page)| name.strip_prefix(PAGES) == Some(&format!("/{page}")))?;
+    with_digest(desk, issued, name, sha256)
 }
 
 /// A file of an issued report, when it is still there with the digest that was written down.
 pub(super) fn file(desk: &Desk, issued: &ReportIssued, name: &str) -> Option<Vec<u8>> {
+    with_digest(desk, issued, name, issued.files.get(name)?)
+}
+
+fn with_digest(desk: &Desk, issued: &ReportIssued, name: &str, sha256: &str) -> Option<Vec<u8>> {
     let bytes = std::fs::read(folder(desk, issued.at, issued.as_of).join(name)).ok();
-    bytes.filter(|b| Some(&sha256_hex(b)) == issued.files.get(name))
+    bytes.filter(|bytes| sha256_hex(bytes) == sha256)
 }

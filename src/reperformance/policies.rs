@@ -55,16 +55,15 @@ pub fn judgement(pack: &Pack, control: &str, run: &Run, settings: &Settings) -> 
             _ => cost,
         });
     }
-    let evaluate = match control {
-        "gpu-instance-control" => gpu_instances,
-        "ai-resource-tags" => resource_tags,
-        "model-deployment-rules" => deployment_rules,
+    let judged = match control {
+        "gpu-instance-control" => gpu_instances(pack, plan, settings),
+        "ai-resource-tags" => resource_tags(pack, plan, settings),
+        "model-deployment-rules" => deployment_rules(pack, plan),
         _ => return None,
     };
-    Some(if plan.state == "read" {
-        evaluate(pack, plan, settings)
-    } else {
-        Judgement::Open(format!("the plan is {}", plan.state))
+    Some(match plan.state.as_str() {
+        "read" => judged,
+        state => Judgement::Open(format!("the plan is {state}")),
     })
 }
 
@@ -115,16 +114,14 @@ fn resource_tags(pack: &Pack, plan: &PlanRead, settings: &Settings) -> Judgement
     let lacks = |t: &TaggedResources| {
         let is_ai = ai_mark(pack, &t.r#type, &t.tags, &t.instance_types).is_some();
         let (mut missing, later) = required_tags(pack, &t.tags, &t.unknown_tags, is_ai);
-        let asked = pack.required_tags.all.iter().chain(pack.required_tags.ai.iter().filter(|_| is_ai));
-        missing.extend(
-            asked.filter(|name| is_odd(t, name)).map(|name| format!("{name} with a value it may have")),
-        );
+        let odd = asked_tags(pack, is_ai).filter(|name| is_odd(t, name));
+        missing.extend(odd.map(|name| format!("{name} with a value it may have")));
         (missing, later)
     };
     by_tags(plan.tagged.iter().map(|t| (&t.address, lacks(t))))
 }
 
-fn deployment_rules(pack: &Pack, plan: &PlanRead, _: &Settings) -> Judgement {
+fn deployment_rules(pack: &Pack, plan: &PlanRead) -> Judgement {
     let models = plan.models.iter().filter(|m| is_model_resource(m));
     by_tags(models.map(|m| (&m.address, deployment_tags(pack, m))))
 }
@@ -142,6 +139,11 @@ fn by_tags<'a>(resources: impl Iterator<Item = (&'a String, (Vec<String>, Vec<St
     open.map_or(judged, Judgement::Open)
 }
 
+/// Names of the tags that a resource has to carry.
+fn asked_tags(pack: &Pack, ai: bool) -> impl Iterator<Item = &String> {
+    pack.required_tags.all.iter().chain(pack.required_tags.ai.iter().filter(move |_| ai))
+}
+
 /// Required tags of a resource that are missing or say nothing, and those known only after apply.
 pub fn required_tags(
     pack: &Pack,
@@ -149,9 +151,8 @@ pub fn required_tags(
     unknown: &[String],
     ai: bool,
 ) -> (Vec<String>, Vec<String>) {
-    let asked = pack.required_tags.all.iter().chain(pack.required_tags.ai.iter().filter(|_| ai));
     split(
-        asked,
+        asked_tags(pack, ai),
         tags,
         unknown,
         |name, value| name == "Model-Type" && value.trim().eq_ignore_ascii_case("none"),

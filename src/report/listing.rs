@@ -1,6 +1,6 @@
 //! Findings of all systems as one list: which are asked for, in what order, page by page.
 
-use super::local::{Span, Zone};
+use super::local::{Span, Zone, is_within};
 use super::model::{Finding, Report, System};
 use crate::act::{Level, Status};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -131,10 +131,9 @@ impl Query {
     }
 
     /// Whether some unit that makes it what it is came to that within a span.
-    fn since(row: &Row<'_>, (from, to): Span) -> bool {
-        let within = |t| from.is_none_or(|from| from <= t) && to.is_none_or(|to| t <= to);
+    fn since(row: &Row<'_>, span: Span) -> bool {
         let mut deciding = row.finding.units.iter().filter(|u| u.status == row.finding.status);
-        (from.is_none() && to.is_none()) || deciding.any(|u| u.since.is_some_and(within))
+        span == (None, None) || deciding.any(|u| u.since.is_some_and(|since| is_within(since, span)))
     }
 
     /// Controls that are judged from the source that is asked for; all where none is.

@@ -8,6 +8,11 @@ use std::sync::LazyLock;
 /// From and to; none where it is open.
 pub type Span = (Option<Time>, Option<Time>);
 
+/// Whether a time is in a span, ends included.
+pub(super) fn is_within(at: Time, (from, to): Span) -> bool {
+    from.is_none_or(|from| from <= at) && to.is_none_or(|to| at <= to)
+}
+
 /// The zone of a report.
 #[derive(Clone, Debug)]
 pub struct Zone(TimeZone);

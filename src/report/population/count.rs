@@ -4,7 +4,7 @@ use super::{Account, Case, Drawing, Population, Sample, Told, is_ours};
 use crate::evidence::{Kind, Time, hex, sha256_hex};
 use crate::ledger::header::Header;
 use crate::ledger::tree::Hash;
-use crate::report::local::Span;
+use crate::report::local::is_within;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A population while it is counted.
@@ -52,7 +52,8 @@ impl<'a> Count<'a> {
         }
         account.of_kind += 1;
         let is_of_source = self.asked.source.as_ref().is_none_or(|source| *source == header.source);
-        if is_of_source && is_within(header.occurred_at, self.asked.span) {
+        let at = header.occurred_at.parse::<Time>().ok();
+        if is_of_source && at.is_none_or(|at| is_within(at, self.asked.span)) {
             account.in_population += 1;
             self.tells(seq, header, leaf);
         }
@@ -105,7 +106,7 @@ impl<'a> Count<'a> {
         Population {
             as_of: size,
             root,
-            kind: asked.kind.name(),
+            kind: asked.kind,
             source: asked.source.clone(),
             from: asked.span.0,
             to: asked.span.1,
@@ -117,9 +118,4 @@ impl<'a> Count<'a> {
             entries,
         }
     }
-}
-
-fn is_within(at: &str, (from, to): Span) -> bool {
-    let at = at.parse::<Time>().ok();
-    at.is_none_or(|at| from.is_none_or(|from| from <= at) && to.is_none_or(|to| at <= to))
 }

@@ -44,7 +44,7 @@ pub struct Population {
     /// Its root, base64.
     pub root: String,
     /// The kind.
-    pub kind: &'static str,
+    pub kind: Kind,
     /// The one source that was asked for.
     pub source: Option<String>,
     /// From when on.
@@ -99,8 +99,7 @@ pub struct Case {
 impl Population {
     /// Whether the accounts of all sources add up; nothing adds up where none was read.
     pub fn adds_up(&self) -> bool {
-        let is_ours = Kind::of(self.kind).is_some_and(is_ours);
-        is_ours || !self.sources.is_empty() && self.sources.iter().all(|a| a.reconciled)
+        is_ours(self.kind) || !self.sources.is_empty() && self.sources.iter().all(|a| a.reconciled)
     }
 
     /// The counts in sentences: the population, each source, the draw.
@@ -108,10 +107,14 @@ impl Population {
         let outside = self.of_kind - self.count;
         let mut lines = vec![format!(
             "{} entries of {} as of entry {} (root {}); {} others of the kind are of another source or time.",
-            self.count, self.kind, self.as_of, self.root, outside
+            self.count,
+            self.kind.name(),
+            self.as_of,
+            self.root,
+            outside
         )];
         lines.extend(self.sources.iter().map(Account::told));
-        if Kind::of(self.kind).is_some_and(is_ours) {
+        if is_ours(self.kind) {
             lines.push("Acts of our own, which no source counts.".into());
         } else if self.sources.is_empty() {
             lines.push("No source was read that gives such entries, or none of that name.".into());
