@@ -11,7 +11,7 @@ use crate::evidence::artifacts::Tags;
 use crate::evidence::gatekeeper::Workload;
 use crate::evidence::record::{AssessmentConfig, AssessmentRun};
 use crate::evidence::sentinel::Resource;
-use crate::evidence::{Outside, Time, register};
+use crate::evidence::{Outside, Time, register, shortened};
 use crate::register::Selector;
 use crate::reperformance::ai_mark;
 use std::collections::{BTreeMap, BTreeSet};
@@ -231,6 +231,9 @@ pub fn ai_resource(r: &Resource, catalogue: &Catalogue) -> Option<&'static str> 
     ai_mark(&catalogue.pack, &r.r#type, r.tags.as_ref()?, &r.instance_types)
 }
 
+/// Most characters of a stated level that are told.
+const RAW: usize = 100;
+
 /// The tag of objects that may be a risk assessment.
 const RISK_ASSESSMENT_TAG: (&str, &str) = ("evidence-type", "risk-assessment");
 
@@ -449,7 +452,7 @@ fn statements(facts: &Facts, catalogue: &Catalogue, system: &System, at: Time) -
     let mut found = Vec::new();
     let mut add = |source, raw: Option<&str>, entry| {
         if let Some(raw) = raw.filter(|r| !catalogue.pack.is_placeholder(r)) {
-            let raw = raw.trim().to_owned();
+            let raw = shortened(raw.trim(), RAW);
             found.push(Statement { source, level: Level::stated(&raw), raw, entry });
         }
     };

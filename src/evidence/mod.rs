@@ -12,7 +12,7 @@ pub mod sentinel;
 mod text;
 mod time;
 
-pub use text::{Outside, Private, Text, lossless, outside_json, unescape};
+pub use text::{Outside, Private, Text, lossless, outside_json, shortened, unescape};
 pub use time::{DAY, Time};
 
 use hmac::{Hmac, Mac};

@@ -78,6 +78,14 @@ fn text_of(value: &Value) -> Option<String> {
     }
 }
 
+/// The beginning of a text that has more characters than that, with `…` as the last of them.
+pub fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some(_) => text.chars().take(most - 1).chain(['…']).collect(),
+        None => text.to_owned(),
+    }
+}
+
 /// Labels, tags or annotations: names and values from outside, in the order of the names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Outside(Box<[(String, String)]>);

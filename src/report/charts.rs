@@ -2,7 +2,7 @@
 
 use super::local::Zone;
 use super::model::{Coverage, Lane, Report, System, Timeline};
-use crate::evidence::{DAY, Time};
+use crate::evidence::{DAY, Time, shortened};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
@@ -163,7 +163,7 @@ pub fn calendar(all: &[Coverage]) -> Option<Chart> {
     let mut d = Drawing::new(row * f(coverage.len() as u64) + 40.0, &alt);
     for (i, c) in coverage.iter().enumerate() {
         let y = row * f(i as u64) + 4.0;
-        d.text(left - 8.0, y + 12.0, "end", &short(&c.source, 18));
+        d.text(left - 8.0, y + 12.0, "end", &shortened(&c.source, 18));
         for day in &c.calendar {
             let n = (day.begin.seconds() - begin.seconds() + 43_200) / DAY;
             let x = left + width * f(u64::try_from(n).unwrap_or_default());
@@ -222,7 +222,7 @@ pub fn timeline(s: &System, zone: &Zone) -> Option<Chart> {
         d.text(0.0, y + 4.0, "start", lane.name);
         d.line((left, y), (right, y), "stroke-width=\"0.4\" opacity=\"0.4\"");
         draw(&mut d, lane, y, x);
-        d.text(right + 10.0, y + 4.0, "start", &short(&lane.told, 46));
+        d.text(right + 10.0, y + 4.0, "start", &shortened(&lane.told, 46));
     }
     let days = (whole + 43_200) / DAY;
     for n in 0..=4 {
@@ -267,13 +267,5 @@ fn draw(d: &mut Drawing, lane: &Lane, y: f64, x: impl Fn(Time) -> f64) {
     for point in &lane.points {
         let at = x(*point);
         let _ = write!(d.0, "<circle cx=\"{at:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"currentColor\"/>");
-    }
-}
-
-fn short(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        text.to_owned()
-    } else {
-        text.chars().take(most - 1).chain(['…']).collect()
     }
 }

@@ -164,10 +164,9 @@ pub fn report(r: &Report, note: &str, files: &Files, url: Option<&str>) -> Resul
         (title.to_uppercase(), *count, lines.iter().map(line).collect())
     });
     let not_seen = said.missing().map(|m| {
-        let counted = if m.unit.is_empty() {
-            String::new()
-        } else {
-            format!(" ({} of {} {})", m.seen, m.expected, m.unit)
+        let counted = match m.expected {
+            0 => String::new(),
+            expected => format!(" ({} of {expected} {})", m.seen, m.unit),
         };
         let effect = if m.effect.is_empty() { String::new() } else { format!(" -> {}", m.effect) };
         wrap(" ", &format!("{}{counted}: {}.{effect}", m.source, m.what.join("; ")))

@@ -84,6 +84,7 @@ pub(super) fn registry(case: &Case<'_>) -> Vec<Judged> {
         };
         let note = match said {
             None => "no annotation model-registry-url".to_owned(),
+            Some(v) if v.trim().is_empty() => "the annotation model-registry-url is empty".to_owned(),
             Some(v) if line == 7 => format!("refers to {v}"),
             Some(v) => format!("refers to {v}, which is no approved registry"),
         };

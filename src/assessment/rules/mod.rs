@@ -29,7 +29,11 @@ mod weakened;
 pub(super) use sight::Ours;
 
 use super::findings::{Basis, Case, Excepted};
-use crate::evidence::Time;
+use crate::evidence::{Time, shortened};
+
+/// Most characters of a note, and of one word of it.
+const NOTE: usize = 4_000;
+const WORD: usize = 300;
 
 /// What a rule says of one unit.
 pub(super) struct Judged {
@@ -59,8 +63,10 @@ impl Judged {
             public: false,
         }
     }
+    /// What was seen. Values from outside may be of any length, an annotation of 256 KiB: their entry has them whole.
     fn note(mut self, note: impl Into<String>) -> Judged {
-        self.note = note.into();
+        let words: Vec<String> = note.into().split(' ').map(|word| shortened(word, WORD)).collect();
+        self.note = shortened(&words.join(" "), NOTE);
         self
     }
     fn evidence(mut self, entries: impl IntoIterator<Item = u64>) -> Judged {

@@ -132,8 +132,9 @@ fn of_cluster(e: &Entry, names: &Names<'_>) -> Option<String> {
         _ => {
             let w: Workload = read(e)?;
             let images = w.images.join(", ");
+            let replicas = if w.replicas == 1 { "replica" } else { "replicas" };
             format!(
-                "{} {} in namespace {} as it stood on {at}: {} replicas asked for, images {images}. That these bytes were loaded, no source of ours shows.",
+                "{} {} in namespace {} as it stood on {at}: {} {replicas} asked for, images {images}. That these bytes were loaded, no source of ours shows.",
                 w.kind, w.name, w.namespace, w.replicas
             )
         }
