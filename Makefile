@@ -15,7 +15,9 @@ DEMO = $(CARGO_TARGET_DIR)/specimen
 test: tools
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
-	asked=$$(mktemp -d) && export ACTLEDGER_ASKED=$$asked && cargo test --locked && cargo test --locked --test it what_the_whole_suite -- --ignored && rm -r $$asked
+	@# All tests, and then what they asked servers for against what is granted.
+	export ACTLEDGER_ASKED=$$(mktemp -d) && trap 'rm -r $$ACTLEDGER_ASKED' EXIT && cargo test --locked && \
+	  cargo test --locked --test it what_the_whole_suite -- --ignored && test -e $$ACTLEDGER_ASKED/compared
 	cargo test --locked --test it real_samples_are_read -- --nocapture
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
 
@@ -24,7 +26,7 @@ tools:
 	@PATH="$$PATH:/usr/sbin"; for tool in sqlite3 openssl pdftotext pdfinfo chromium chromedriver exim4 curl npm cc zcat systemd-analyze; do command -v $$tool >/dev/null || missing=1; done; \
 	 if [ -n "$$missing" ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends sqlite3 openssl poppler-utils chromium chromium-driver exim4-daemon-light curl npm gcc libc6-dev gzip systemd >/dev/null; fi
 	@test -x $(VENV)/bin/python || python3 -m venv $(VENV)
-	@$(VENV)/bin/python -c "import duckdb, rfc8785, page, pikepdf, aiosmtpd, cryptography, moto.server, boto3, trestle, py_ocsf_models, selenium" 2>/dev/null || $(VENV)/bin/pip install -q -r tests/requirements.txt
+	@$(VENV)/bin/python -c "import duckdb, rfc8785, page, pikepdf, aiosmtpd, cryptography, moto.server, boto3, trestle, py_ocsf_models, selenium, hcl2" 2>/dev/null || $(VENV)/bin/pip install -q -r tests/requirements.txt
 	@# Checkers of what lies under deploy/, apart from the others: they pin what those need in other versions.
 	@test -x $(VENV)/checks/bin/hadolint || (python3 -m venv $(VENV)/checks && $(VENV)/checks/bin/pip install -q -r tests/requirements-checks.txt)
 	@# promtool alone is wanted of this package, not the daemon with its service.

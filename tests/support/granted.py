@@ -24,15 +24,19 @@ def of_s3(method, path, query, headers, answered):
     if not key:
         return [f"s3:{name}" for asked, name in OF_BUCKET.items() if method == "GET" and asked in query] or [f"s3:{method} bucket"]
     version = "Version" if "versionId" in query else ""
-    if method == "PUT" and not query.keys() - {"x-id"}:
+    of_its_own = [h for h in headers if h.startswith("x-amz-") and h.removeprefix("x-amz-") in ("copy-source", "tagging", "acl", "object-lock-legal-hold")]
+    if query.keys() - {"versionId", "x-id", *OF_OBJECT} or of_its_own:
+        return [f"s3:{method} object {sorted(query)} {of_its_own}"]
+    if method == "PUT":
         locks = ["s3:PutObjectRetention"] if "x-amz-object-lock-mode" in headers else []
         return ["s3:PutObject", *locks] + (["kms:GenerateDataKey"] if key_of_its_own else [])
     if method not in ("GET", "HEAD"):
         return [f"s3:{method} object"]
-    found = [f"s3:{name.format(version)}" for asked, name in OF_OBJECT.items() if asked in query] or [f"s3:GetObject{version}"]
-    # The bytes are decrypted, and so are checksums.
-    if key_of_its_own and (method == "GET" or "x-amz-checksum-mode" in headers):
-        found.append("kms:Decrypt")
+    found = [f"s3:{name.format(version)}" for asked, name in OF_OBJECT.items() if asked in query]
+    if "tagging" not in query:
+        found.append(f"s3:GetObject{version}")
+        # The bytes are decrypted, and so are checksums.
+        found += ["kms:Decrypt"] if key_of_its_own and (method == "GET" or "x-amz-checksum-mode" in headers) else []
     # Nobody is told of a lock who may not read it.
     told = {"x-amz-object-lock-mode": "s3:GetObjectRetention", "x-amz-object-lock-legal-hold": "s3:GetObjectLegalHold"}
     return found + [permission for header, permission in told.items() if header in answered and method == "HEAD"]

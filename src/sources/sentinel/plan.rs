@@ -191,7 +191,7 @@ fn kind(change: &Value) -> &str {
 fn tags(change: &Value) -> (Option<Outside>, Vec<String>) {
     let [after, unknown, sensitive] =
         ["after", "after_unknown", "after_sensitive"].map(|part| &change["change"][part]);
-    if kind(change) == "aws_autoscaling_group" {
+    if kind(change) == "aws_autoscaling_group" && !after.is_null() {
         let said = |part: &Value| by_key(&after["tag"], &part["tag"]);
         return known(said(after), &said(unknown), &said(sensitive));
     }
