@@ -20,7 +20,11 @@ pub(super) enum Command {
     #[command(hide = true)]
     SetPdf,
     /// Write a commented actledger.toml, systems.toml and the signing key.
-    Init,
+    Init {
+        /// Name of the log and its key, which never changes: `actledger.example.com/main`.
+        #[arg(long, value_name = "NAME")]
+        origin: Option<String>,
+    },
     /// Reach every source and the mail server; say what is missing and what is lost without it.
     Check(Json),
     /// One pass over the sources now.
@@ -254,13 +258,17 @@ pub(super) enum Ledger {
     Checkpoint,
     /// Copy the ledger as of now into a new file.
     Backup {
-        /// The new file.
+        /// The new file; `-` for stdout.
         file: PathBuf,
     },
     /// Build state.db anew from the entries.
     Rebuild,
     /// Make a new signing key and hand the signing over to it.
-    RotateKey,
+    RotateKey {
+        /// A key that was made elsewhere (`actledger init`), where the key in force cannot be written over: a secret of a cluster.
+        #[arg(long, value_name = "FILE")]
+        next: Option<PathBuf>,
+    },
     /// Begin a new ledger that follows one that ended: its key was lost, it was restored from a backup, it grew too big.
     Succeed {
         /// A file with the last checkpoint of the ledger that ended: a saved mail, or the ledger file itself.

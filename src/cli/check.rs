@@ -10,6 +10,9 @@ use crate::sources::{Context, Gathered, files, gather};
 use crate::store::Reader;
 use serde_json::{Value, json};
 
+/// Most remarks on a source.
+const MOST: usize = 20;
+
 struct Line {
     what: String,
     name: String,
@@ -24,10 +27,11 @@ fn line(what: &str, name: impl Into<String>, ok: bool, said: impl Into<String>) 
 }
 
 pub(super) fn run(desk: &Desk, as_json: bool) -> Result<Ended, CliError> {
-    let mut lines = vec![config(desk), ledger(desk)];
+    let mut lines = vec![config(desk), key(desk), ledger(desk)];
     lines.extend(sources(desk));
     lines.push(register(desk));
     lines.push(mail(desk));
+    lines.extend(archive(desk));
     let (stubs, idle) = stubs(desk);
     if let Some(register) = lines.iter_mut().find(|l| l.what == "register") {
         register.more.extend(idle.iter().map(|id| format!("{id}: nothing that was seen belongs to it")));
@@ -51,7 +55,7 @@ pub(super) fn run(desk: &Desk, as_json: bool) -> Result<Ended, CliError> {
         );
     } else {
         for l in &lines {
-            output::line(format!("{:<16}{:<22}{:<6}{}", l.what, l.name, l.state, l.said));
+            output::line(format!("{:<15} {:<21} {:<5} {}", l.what, l.name, l.state, l.said));
             l.more.iter().for_each(|m| output::line(format!("                {m}")));
         }
         if !stubs.is_empty() {
@@ -74,6 +78,28 @@ fn config(desk: &Desk) -> Line {
         l.more.push("no source is configured: nothing can be seen".into());
     }
     l
+}
+
+/// Whether the line that auditors are given is the one of the key that signs.
+fn key(desk: &Desk) -> Line {
+    let (path, vkey) = (&desk.config.ledger.signing_key, desk.signer.verifier().vkey());
+    let public = path.with_extension("vkey");
+    let told = std::fs::read_to_string(&public).ok();
+    let is_other = told.is_some_and(|told| told.trim() != vkey);
+    let mut l = line("key", &desk.config.ledger.origin, !is_other, vkey.as_str());
+    let other = format!(
+        "{} says another one, of another key or another origin: put this line there",
+        public.display()
+    );
+    l.more.extend(is_other.then_some(other));
+    l
+}
+
+/// What is written there stays, so nothing is tried.
+fn archive(desk: &Desk) -> Option<Line> {
+    let archive = desk.config.archive.as_ref()?;
+    let said = "not tried, as what is written there stays: the first ingest says whether it was taken";
+    Some(line("archive", &archive.location, true, said))
 }
 
 fn ledger(desk: &Desk) -> Line {
@@ -142,11 +168,17 @@ fn sources(desk: &Desk) -> Vec<Line> {
     lines
 }
 
-/// Reaches a live source and says what a pass would read.
+/// Tries a live source, and says what a pass would read and what it would lack.
 fn live(desk: &Desk, kind: crate::act::SourceKind, context: &Context<'_>) -> Line {
     let name = &context.source.name;
-    match jobs::waiting(desk, kind, context) {
-        Ok(said) => line(kind.name(), name, true, said),
+    match jobs::tried(desk, kind, context) {
+        Ok(jobs::Tried { said, lacks }) => {
+            let mut l = line(kind.name(), name, lacks.is_empty(), said);
+            l.more = lacks.iter().take(MOST).map(|lack| format!("missing: {lack}")).collect();
+            let rest = lacks.len().saturating_sub(MOST);
+            l.more.extend((rest > 0).then(|| format!("and {rest} more")));
+            l
+        }
         Err(why) => {
             let mut l = line(kind.name(), name, false, why);
             l.more.push(lost(desk, kind));

@@ -31,6 +31,23 @@ pub(super) fn write(path: &Path, origin: &str, secret: &[u8; 32]) -> Result<Stri
     Ok(vkey)
 }
 
+/// Hands the signing over to a key that was made elsewhere; nothing is moved.
+pub(super) fn hand_over(desk: &Desk, next: &Path) -> Result<Ended, CliError> {
+    let (path, origin) = (&desk.config.ledger.signing_key, &desk.config.ledger.origin);
+    let signer = read_key(next, origin)?;
+    let vkey = signer.verifier().vkey();
+    let mut store = desk.store()?;
+    if !store.reader().hands_over_to(&vkey)? {
+        store.hand_over(&desk.writer(), &signer)?;
+    }
+    output::line(format!(
+        "both keys signed the change; from now on checkpoints are signed by\n{vkey}\nPut {} in the place of {} and restart a running `serve`: until then nothing is appended. Give this line to your auditor, and destroy the old key.",
+        next.display(),
+        path.display()
+    ));
+    Ok(Ended::Well)
+}
+
 /// Makes a new key, hands the signing over to it in the ledger, and puts it in the place of the old one. After a crash
 /// the same command goes on where it ended: the new key is on disk before the ledger names it.
 pub(super) fn rotate(desk: &Desk) -> Result<Ended, CliError> {

@@ -5,6 +5,7 @@ use super::{CliError, Ended, history, keys, output, succeed};
 use crate::evidence::record::{ExportMade, LedgerBackup};
 use crate::evidence::{Evidence, Kind, Time, hex};
 use crate::jobs::{Desk, JobError};
+use crate::ledger::Intact;
 use crate::ledger::header::Header;
 use crate::ledger::private::Erasures;
 use crate::store::{Reader, Store, StoreError};
@@ -30,7 +31,8 @@ pub(super) fn run(desk: &Desk, command: &Ledger) -> Result<Ended, CliError> {
             output::line("state.db is built from the entries");
             Ok(Ended::Well)
         }
-        Ledger::RotateKey => keys::rotate(desk),
+        Ledger::RotateKey { next: Some(next) } => keys::hand_over(desk, next),
+        Ledger::RotateKey { next: None } => keys::rotate(desk),
         Ledger::Succeed { predecessor, reason } => succeed::run(desk, predecessor, reason),
         Ledger::ErasePrivate { before, value, reason } => {
             erase(desk, before.as_deref(), value.as_deref(), reason.as_deref())
@@ -123,19 +125,40 @@ fn backup(desk: &Desk, file: &Path) -> Result<Ended, CliError> {
     if file.exists() {
         return Err(CliError::Usage(predates(&store, file)?));
     }
-    let intact = store.backup(file).context("the backup was not made")?;
+    let is_streamed = file == Path::new("-");
+    let intact = if is_streamed { streamed(desk, &store)? } else { copied(&store, file)? };
     let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let (size, root, openings) = (intact.checkpoint.size, intact.checkpoint.root_base64(), intact.openings);
     let (payload, now) = (LedgerBackup { file: name.clone(), size, root, openings }, desk.clock.now());
     let key = format!("{name} {now}");
     let entry = Evidence::event(Kind::LedgerBackup, "actledger", key, "ledger:backup".into(), now, &payload);
     store.append(&desk.writer(), vec![entry])?;
-    output::line(format!(
+    let said = format!(
         "{} entries copied to {} and verified, {openings} private values among them.\nErasures from now on do not reach this copy: `ledger erase-private` names it.",
         size,
-        file.display(),
-    ));
+        if is_streamed { "stdout".into() } else { file.display().to_string() },
+    );
+    if is_streamed {
+        output::note(said)
+    } else {
+        output::line(said)
+    }
     Ok(Ended::Well)
+}
+
+fn copied(store: &Store, file: &Path) -> Result<Intact, CliError> {
+    Ok(store.backup(file).context("the backup was not made")?)
+}
+
+/// A copy that was verified on the disk of the ledger, on stdout: what is in a container has no other way out.
+fn streamed(desk: &Desk, store: &Store) -> Result<Intact, CliError> {
+    let beside = desk.config.ledger.path.parent().unwrap_or(Path::new("."));
+    let folder = tempfile::tempdir_in(beside).context("no room for the copy")?;
+    let file = folder.path().join("ledger.db");
+    let intact = copied(store, &file)?;
+    let mut from = std::fs::File::open(&file).context("cannot read the copy")?;
+    std::io::copy(&mut from, &mut std::io::stdout().lock()).context("the copy was not taken to its end")?;
+    Ok(intact)
 }
 
 /// What to say of a file that is there: it is not written over, and it may hold what was erased since.

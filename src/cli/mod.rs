@@ -107,7 +107,7 @@ fn dispatch(arguments: &Arguments) -> Result<Ended, CliError> {
         Ok::<_, CliError>(Desk { press, ..Desk::lay(config(&path)?)? })
     };
     match &arguments.command {
-        Command::Init => init::run(&path),
+        Command::Init { origin } => init::run(&path, origin.as_deref()),
         Command::SetPdf => report::set_pdf(),
         Command::Check(o) => check::run(&desk()?, o.json),
         Command::Ingest(o) => ingest::run(&desk()?, o),

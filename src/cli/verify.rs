@@ -27,8 +27,11 @@ pub(super) fn alone(o: &Verify) -> Result<Ended, CliError> {
     }
 }
 
-/// The public line beside the config's key: a ledger that another key signed is not this organisation's.
+/// The config's key, else the public line beside where it would be: a ledger that another key signed is not this organisation's.
 fn own_key(config: &Config) -> Option<Verifier> {
+    if let Ok(signer) = jobs::read_key(&config.ledger.signing_key, &config.ledger.origin) {
+        return Some(signer.verifier().clone());
+    }
     let line = std::fs::read_to_string(config.ledger.signing_key.with_extension("vkey")).ok()?;
     Verifier::parse(&line).ok()
 }

@@ -25,7 +25,9 @@ pub use assess::{AssessStatus, assess, intact};
 pub use desk::{Desk, DeskError, demo_nights, read_key};
 pub use export::{Exported, Request, export};
 pub use hints::Hints;
-pub use ingest::{IngestStatus, SourceStatus, ingest, ingest_again, ingest_hashing, register_now, waiting};
+pub use ingest::{
+    IngestStatus, SourceStatus, Tried, ingest, ingest_again, ingest_hashing, register_now, tried,
+};
 pub use judged::Judged;
 pub use letter::{compose, plain};
 pub use outbox::{MailStatus, Which, flush};

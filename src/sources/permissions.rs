@@ -49,12 +49,7 @@ const AWS: [(&str, &[Row]); 6] = [
         "flow logs in CloudWatch Logs",
         &[
             ("logs:FilterLogEvents", "log group", "reading records", "all flow logs"),
-            (
-                "logs:DescribeLogGroups",
-                "log group",
-                "retention, and that the group is there",
-                "log-retention-six-months",
-            ),
+            ("logs:DescribeLogGroups", "log group", "since when the group keeps events", "all flow logs"),
         ],
     ),
     (
@@ -104,7 +99,7 @@ const AWS: [(&str, &[Row]); 6] = [
             (
                 "s3:GetObjectVersionAttributes",
                 "objects",
-                "checksums",
+                "checksums, together with s3:GetObjectVersion",
                 "deployed-version-has-artifact, where S3 states none",
             ),
             ("s3:GetObjectVersionTagging", "objects", "tags of a version", "levels that tags state"),

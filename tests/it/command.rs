@@ -48,6 +48,53 @@ fn a_rotated_key_signs_on_and_the_old_one_no_longer() {
 }
 
 #[test]
+fn a_log_has_the_name_that_it_is_given_and_check_tells_when_the_line_for_auditors_is_not_its_own() {
+    let world = World { dir: tempfile::tempdir().unwrap() };
+    assert!(world.run(&["init", "--origin", "ledger.example.org/eu"]).status.success());
+    let line = std::fs::read_to_string(world.path("keys/ledger.vkey")).unwrap();
+    assert!(line.starts_with("ledger.example.org/eu+"), "{line}");
+    let key_of = || {
+        let said = stdout(&world.run(&["check"]));
+        said.lines().find(|l| l.starts_with("key ")).unwrap_or_else(|| panic!("{said}")).to_owned()
+    };
+    assert!(key_of().contains(" ok ") && key_of().contains(line.trim()), "{}", key_of());
+    assert_eq!(world.run(&["assess"]).status.code(), Some(0));
+    assert_eq!(world.run(&["verify"]).status.code(), Some(0));
+    // Somebody gives the log another name before it begins.
+    std::fs::remove_dir_all(world.path("var")).unwrap();
+    let text = std::fs::read_to_string(world.config()).unwrap();
+    std::fs::write(world.config(), text.replace("ledger.example.org/eu", "ledger.example.org/us")).unwrap();
+    assert!(key_of().contains(" PART ") && key_of().contains("ledger.example.org/us+"), "{}", key_of());
+    assert_eq!(world.run(&["assess"]).status.code(), Some(0));
+    assert_eq!(world.run(&["verify"]).status.code(), Some(0), "the key that signs is its own");
+}
+
+#[test]
+fn in_a_container_a_key_is_handed_over_and_a_backup_leaves_by_stdout() {
+    let world = World { dir: tempfile::tempdir().unwrap() };
+    let elsewhere = World { dir: tempfile::tempdir().unwrap() };
+    assert!(world.run(&["init"]).status.success() && elsewhere.run(&["init"]).status.success());
+    assert_eq!(world.run(&["assess"]).status.code(), Some(0));
+    let next = elsewhere.path("keys/ledger.key");
+    for _ in 0..2 {
+        let done = world.run(&["ledger", "rotate-key", "--next", next.to_str().unwrap()]);
+        assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+    }
+    assert!(stderr(&world.run(&["assess"])).contains("the signing key is"), "the old one signs nothing more");
+    std::fs::copy(&next, world.path("keys/ledger.key")).unwrap();
+    assert_eq!(world.run(&["assess"]).status.code(), Some(0));
+    assert_eq!(world.run(&["verify"]).status.code(), Some(0));
+    let done = world.run(&["ledger", "backup", "-"]);
+    assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+    let copy = elsewhere.path("copy.db");
+    std::fs::write(&copy, &done.stdout).unwrap();
+    let verified = elsewhere.run(&["verify", "--ledger", copy.to_str().unwrap()]);
+    assert_eq!(verified.status.code(), Some(0), "{}{}", stdout(&verified), stderr(&verified));
+    let left = std::fs::read_dir(world.path("var")).unwrap().filter(|f| f.as_ref().unwrap().path().is_dir());
+    assert!(left.into_iter().all(|f| !f.unwrap().file_name().to_string_lossy().starts_with(".tmp")));
+}
+
+#[test]
 fn exit_codes_and_scopes_of_report() {
     let world = lived_copy();
     let run = |more: &[&str]| {

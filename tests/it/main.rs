@@ -17,6 +17,7 @@ mod declared;
 mod delivery;
 mod demo;
 mod exports;
+mod first_mail;
 mod flow_logs;
 mod formats;
 mod fuzz_corpus;

@@ -20,7 +20,13 @@ impl Served {
 
     /// Starts `serve` with the config as it is.
     pub(crate) fn again(world: &World) -> Served {
+        Served::within(world, &[])
+    }
+
+    /// The same in an environment.
+    pub(crate) fn within(world: &World, environment: &[(&str, &str)]) -> Served {
         let mut process = crate::support::actledger(&world.config())
+            .envs(environment.iter().copied())
             .arg("serve")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -7,6 +7,8 @@ use anyhow::Context;
 use std::path::Path;
 
 const CONFIG: &str = include_str!("actledger.toml");
+/// Where nobody names one.
+const ORIGIN: &str = "actledger.example.com/main";
 const REGISTER: &str = include_str!("systems.toml");
 
 /// For a config that is there and whose key is not: makes the key and touches nothing else.
@@ -24,9 +26,11 @@ fn key_alone(path: &Path, dir: &Path) -> Result<Ended, CliError> {
     Ok(Ended::Well)
 }
 
-pub(super) fn run(path: &Path) -> Result<Ended, CliError> {
+/// Writes a config, a register and a key, whose name is the origin of the ledger.
+pub(super) fn run(path: &Path, origin: Option<&str>) -> Result<Ended, CliError> {
     let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let config = Config::parse(CONFIG, "the template", dir)?;
+    let text = CONFIG.replace(ORIGIN, origin.unwrap_or(ORIGIN));
+    let config = Config::parse(&text, "the template", dir)?;
     let register = dir.join("systems.toml");
     let key = &config.ledger.signing_key;
     if path.exists() {
@@ -38,7 +42,7 @@ pub(super) fn run(path: &Path) -> Result<Ended, CliError> {
     std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let secret = Randomness::System.bytes("key").context("no random bytes for a key")?;
     let vkey = keys::write(key, &config.ledger.origin, &secret)?;
-    std::fs::write(path, CONFIG).with_context(|| format!("cannot write {}", path.display()))?;
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
     std::fs::write(&register, REGISTER).with_context(|| format!("cannot write {}", register.display()))?;
     output::table(&[
         vec![
@@ -53,7 +57,7 @@ pub(super) fn run(path: &Path) -> Result<Ended, CliError> {
         vec![format!("wrote {}", key.with_extension("vkey").display()), vkey],
         vec![
             String::new(),
-            "give this line to your auditor today: a key handed over later proves less".into(),
+            "give this line to your auditor today, unless you change `origin`: then begin again with `init --origin`".into(),
         ],
     ]);
     output::line(

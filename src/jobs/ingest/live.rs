@@ -5,7 +5,7 @@ use super::{Extra, SourceStatus, commit, context, cursor, failed, fits};
 use crate::act::SourceKind;
 use crate::config::Source;
 use crate::jobs::{Desk, JobError};
-use crate::sources::{Context, Live, Start, Step};
+use crate::sources::{Context, Live, Record, Start, Step};
 use crate::store::Store;
 use std::time::{Duration, Instant};
 
@@ -72,18 +72,29 @@ fn start(desk: &Desk, source: &Source, cursor: Option<&str>) -> Start {
     Start { now, cursor, since, again: false, hash: false, limit }
 }
 
-/// Reaches a live source without reading it: what a pass would read, in words.
+/// What a live source shows before it is collected.
+pub struct Tried {
+    /// What a pass would read, in words.
+    pub said: String,
+    /// What it could not read, in a line each.
+    pub lacks: Vec<String>,
+}
+
+/// Tries what a pass asks a live source for. Nothing is written.
 ///
 /// # Errors
 /// Why it cannot be reached, or the ledger's reason.
-pub fn waiting(desk: &Desk, kind: SourceKind, context: &Context<'_>) -> Result<String, String> {
+pub fn tried(desk: &Desk, kind: SourceKind, context: &Context<'_>) -> Result<Tried, String> {
     let source = context.source;
     let told = |e: JobError| e.to_string();
+    let of = |start: Start, record: &dyn Record| {
+        let said = Live::open(kind, context, start)?.waiting(record)?;
+        Ok(Tried { said, lacks: Live::open(kind, context, start)?.lacks(record)? })
+    };
     if !desk.config.ledger.path.exists() {
-        return Live::open(kind, context, start(desk, source, None))?.waiting(&Nothing);
+        return of(start(desk, source, None), &Nothing);
     }
     let store = desk.store().map_err(told)?;
     let before = cursor(&store, source).map_err(told)?;
-    let start = start(desk, source, before.as_deref());
-    Live::open(kind, context, start)?.waiting(&OfSource(&store, source))
+    of(start(desk, source, before.as_deref()), &OfSource(&store, source))
 }

@@ -7,7 +7,7 @@ mod looks;
 mod record;
 mod register;
 
-pub use live::waiting;
+pub use live::{Tried, tried};
 pub use register::register_now;
 
 use super::{Desk, JobError};

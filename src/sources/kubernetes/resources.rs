@@ -39,7 +39,7 @@ const fn always(
 }
 
 /// All of them but constraints and events.
-pub const RESOURCES: [Resource; 18] = [
+pub const RESOURCES: [Resource; 19] = [
     always("", "v1", "namespaces", "Namespace"),
     always("", "v1", "nodes", "Node"),
     always("templates.gatekeeper.sh", "v1", "constrainttemplates", "ConstraintTemplate"),
@@ -61,6 +61,7 @@ pub const RESOURCES: [Resource; 18] = [
         ..always("serving.kserve.io", "v1beta1", "inferenceservices", "InferenceService")
     },
     always("", "v1", "pods", "Pod"),
+    Resource { when: When::Matched, ..always("", "v1", "replicationcontrollers", "ReplicationController") },
     Resource { when: When::Matched, ..always("", "v1", "services", "Service") },
     Resource { when: When::Matched, ..always("", "v1", "serviceaccounts", "ServiceAccount") },
     Resource { when: When::Matched, ..always("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim") },

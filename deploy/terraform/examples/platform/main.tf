@@ -51,9 +51,9 @@ provider "aws" {
 }
 
 variable "zones" {
-  description = "Two availability zones of the region."
+  description = "Letters of two availability zones of the region."
   type        = list(string)
-  default     = ["eu-central-1a", "eu-central-1b"]
+  default     = ["a", "b"]
 }
 
 module "storage" {
@@ -61,12 +61,13 @@ module "storage" {
   name   = var.name
 }
 
+# Flow logs go to a log group, where people look, and to a bucket, which the service reads.
 module "network" {
   source = "../../modules/network"
   name   = var.name
-  zones  = var.zones
+  zones  = [for letter in var.zones : "${var.region}${letter}"]
 
-  flow_log_bucket = { arn = module.storage.flow_logs.arn }
+  flow_log_bucket = module.storage.flow_logs
 }
 
 module "cluster" {

@@ -6,10 +6,10 @@ variable "name" {
 variable "kubernetes_version" {
   description = "Version of Kubernetes; one in standard support (Amazon EKS, \"Kubernetes release calendar\")."
   type        = string
-  default     = "1.34"
+  default     = "1.35"
   validation {
     condition     = can(regex("^1\\.[0-9]{2}$", var.kubernetes_version))
-    error_message = "1.34, for example."
+    error_message = "1.35, for example."
   }
 }
 

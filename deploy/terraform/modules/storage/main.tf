@@ -12,10 +12,10 @@ locals {
   }
   # Who writes access logs can only write to a bucket with the keys of S3 itself (Amazon S3 User Guide, "Enabling server access logging").
   with_key = setsubtract(keys(local.buckets), ["access"])
-  # What flow logs are delivered with.
+  # What flow logs are delivered with, under the names that AWS looks for before it adds statements of its own.
   delivery = {
-    Write = { actions = ["s3:PutObject"], below = "/AWSLogs/${data.aws_caller_identity.current.account_id}/*" }
-    Look  = { actions = ["s3:GetBucketAcl", "s3:ListBucket"], below = "" }
+    AWSLogDeliveryWrite    = { actions = ["s3:PutObject"], below = "/AWSLogs/${data.aws_caller_identity.current.account_id}/*" }
+    AWSLogDeliveryAclCheck = { actions = ["s3:GetBucketAcl", "s3:ListBucket"], below = "" }
   }
 }
 

@@ -34,7 +34,7 @@ variable "flow_log_days" {
 }
 
 variable "access_log_days" {
-  description = "Days for which it is kept who read or wrote artifacts."
+  description = "Days for which it is kept who read or wrote in these buckets."
   type        = number
   default     = 400
   validation {

@@ -15,6 +15,7 @@ use crate::evidence::{DAY, Evidence, Kind, Time};
 use crate::sources::live::{Record, Start, Step};
 use crate::sources::{Context, Gathered};
 use compare::Span;
+use details::Read;
 use listing::{Item, Listing, Place};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -220,10 +221,27 @@ impl<'a> Pass<'a> {
     pub fn waiting(self) -> Result<String, String> {
         let mut listing = Listing::new(self.place.clone(), "", &[]);
         let first = self.session.runtime.block_on(listing.next())?;
-        let (_, gaps) = self.session.runtime.block_on(self.place.posture());
         let count = first.map_or(0, |items| items.len());
         let more = if count >= 1_000 { " and more" } else { "" };
-        let denied = gaps.iter().map(|gap| format!("; {gap}")).collect::<String>();
-        Ok(format!("s3://{}/{} shows {count} versions{more}{denied}", self.place.bucket, self.place.prefix))
+        Ok(format!("s3://{}/{} shows {count} versions{more}", self.place.bucket, self.place.prefix))
+    }
+
+    /// Settings of the bucket that cannot be read, and what cannot be asked of its first version.
+    ///
+    /// # Errors
+    /// The bucket cannot be listed.
+    pub fn lacks(&self) -> Result<Vec<String>, String> {
+        let first = self.session.runtime.block_on(Listing::new(self.place.clone(), "", &[]).next())?;
+        let (_, mut lacks) = self.session.runtime.block_on(self.place.posture());
+        let version = first.iter().flatten().find(|item| item.stored.is_some());
+        match version.map(|v| self.session.runtime.block_on(self.place.detail(&v.key, &v.version_id))) {
+            Some(Read::Told(told)) => {
+                lacks.extend(told.refused.into_iter().filter(|r| !r.is_of_object).map(|r| r.why));
+                lacks.extend(told.unread);
+            }
+            Some(Read::Failed(why)) => lacks.push(why),
+            Some(Read::Vanished) | None => {}
+        }
+        Ok(lacks)
     }
 }
