@@ -1,8 +1,9 @@
 //! `actledger check`
 
 use super::{CliError, Ended, output};
+use crate::act::SourceKind;
 use crate::assessment::Facts;
-use crate::config::cron;
+use crate::config::{Source, cron};
 use crate::jobs::{self, Desk};
 use crate::mail::Transport;
 use crate::report::Zone;
@@ -10,8 +11,8 @@ use crate::sources::{Context, Gathered, files, gather};
 use crate::store::Reader;
 use serde_json::{Value, json};
 
-/// Most remarks on a source.
-const MOST: usize = 20;
+/// State of what cannot be tried.
+const UNTRIED: &str = "-";
 
 struct Line {
     what: String,
@@ -42,7 +43,8 @@ pub(super) fn run(desk: &Desk, as_json: bool) -> Result<Ended, CliError> {
             .map_or_else(|| "never".into(), |t| zone.minute(t))
     };
     let (ingest, report) = (next(&desk.config.schedule.ingest), next(&desk.config.schedule.report));
-    let parts = lines.iter().filter(|l| l.state != "ok").count();
+    let tried = lines.iter().filter(|l| l.state != UNTRIED).count();
+    let parts = lines.iter().filter(|l| l.state == "PART").count();
     if as_json {
         let rows: Vec<Value> = lines
             .iter()
@@ -63,7 +65,7 @@ pub(super) fn run(desk: &Desk, as_json: bool) -> Result<Ended, CliError> {
             stubs.iter().for_each(|s| output::line(format!("\n{s}")));
         }
         output::line(format!("\nnext runs   ingest {ingest} · report {report} ({})", desk.config.timezone));
-        output::line(format!("{} of {} are well.", lines.len() - parts, lines.len()));
+        output::line(format!("{} of {tried} are well.", tried - parts));
     }
     Ok(if parts == 0 { Ended::Well } else { Ended::Something })
 }
@@ -80,13 +82,18 @@ fn config(desk: &Desk) -> Line {
     l
 }
 
-/// Whether the line that auditors are given is the one of the key that signs.
+/// Whether the ledger is signed by this key, and whether the line that auditors are given is its own.
 fn key(desk: &Desk) -> Line {
     let (path, vkey) = (&desk.config.ledger.signing_key, desk.signer.verifier().vkey());
     let public = path.with_extension("vkey");
     let told = std::fs::read_to_string(&public).ok();
     let is_other = told.is_some_and(|told| told.trim() != vkey);
-    let mut l = line("key", &desk.config.ledger.origin, !is_other, vkey.as_str());
+    let signs = Reader::open(&desk.config.ledger.path).and_then(|r| r.in_force(desk.signer.verifier()));
+    let is_strange = desk.config.ledger.path.exists() && !signs.unwrap_or(false);
+    let mut l = line("key", &desk.config.ledger.origin, !is_other && !is_strange, vkey.as_str());
+    l.more.extend(
+        is_strange.then(|| "the ledger is signed by another key: nothing can be appended".to_owned()),
+    );
     let other = format!(
         "{} says another one, of another key or another origin: put this line there",
         public.display()
@@ -98,8 +105,9 @@ fn key(desk: &Desk) -> Line {
 /// What is written there stays, so nothing is tried.
 fn archive(desk: &Desk) -> Option<Line> {
     let archive = desk.config.archive.as_ref()?;
-    let said = "not tried, as what is written there stays: the first ingest says whether it was taken";
-    Some(line("archive", &archive.location, true, said))
+    let said =
+        "not tried, as what is written there stays: the log of the first ingest says whether it was taken";
+    Some(Line { state: UNTRIED, ..line("archive", &archive.location, true, said) })
 }
 
 fn ledger(desk: &Desk) -> Line {
@@ -137,11 +145,11 @@ fn sources(desk: &Desk) -> Vec<Line> {
             lines.push(line(kind.name(), &source.name, false, format!("switched off: {why}")));
             continue;
         }
-        let context = Context::new(source, desk.watched());
         if !source.is_folder() {
-            lines.push(live(desk, kind, &context));
+            lines.push(live(desk, kind, source));
             continue;
         }
+        let context = Context::new(source, desk.watched());
         lines.push(match files::looks(&source.folder(&desk.config.base)) {
             Err(why) => {
                 let mut l = line(kind.name(), &source.name, false, why);
@@ -169,18 +177,16 @@ fn sources(desk: &Desk) -> Vec<Line> {
 }
 
 /// Tries a live source, and says what a pass would read and what it would lack.
-fn live(desk: &Desk, kind: crate::act::SourceKind, context: &Context<'_>) -> Line {
-    let name = &context.source.name;
-    match jobs::tried(desk, kind, context) {
-        Ok(jobs::Tried { said, lacks }) => {
-            let mut l = line(kind.name(), name, lacks.is_empty(), said);
-            l.more = lacks.iter().take(MOST).map(|lack| format!("missing: {lack}")).collect();
-            let rest = lacks.len().saturating_sub(MOST);
-            l.more.extend((rest > 0).then(|| format!("and {rest} more")));
+fn live(desk: &Desk, kind: SourceKind, source: &Source) -> Line {
+    match jobs::tried(desk, kind, source) {
+        Ok(jobs::Tried { said, gathered }) => {
+            let is_whole = gathered.gaps.is_empty() && gathered.counts.quarantined == 0;
+            let mut l = line(kind.name(), &source.name, is_whole, said);
+            l.more = remarks(&gathered);
             l
         }
         Err(why) => {
-            let mut l = line(kind.name(), name, false, why);
+            let mut l = line(kind.name(), &source.name, false, why);
             l.more.push(lost(desk, kind));
             l
         }
@@ -196,7 +202,7 @@ fn remarks(g: &Gathered) -> Vec<String> {
 }
 
 /// What cannot be judged without a source.
-fn lost(desk: &Desk, kind: crate::act::SourceKind) -> String {
+fn lost(desk: &Desk, kind: SourceKind) -> String {
     let needs = desk.catalogue.controls.iter().filter(|c| c.needed.contains(&kind));
     let names: Vec<&str> = needs.map(|c| c.id.as_str()).collect();
     format!("until then not assessed: {}", names.join(", "))

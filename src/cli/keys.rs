@@ -3,6 +3,7 @@
 use super::{CliError, Ended, output};
 use crate::jobs::{Desk, read_key};
 use crate::ledger::Signer;
+use crate::store::Store;
 use anyhow::Context;
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::EncodePrivateKey;
@@ -33,27 +34,39 @@ pub(super) fn write(path: &Path, origin: &str, secret: &[u8; 32]) -> Result<Stri
 
 /// Hands the signing over to a key that was made elsewhere; nothing is moved.
 pub(super) fn hand_over(desk: &Desk, next: &Path) -> Result<Ended, CliError> {
+    refuse_demo(desk)?;
     let (path, origin) = (&desk.config.ledger.signing_key, &desk.config.ledger.origin);
-    let signer = read_key(next, origin)?;
-    let vkey = signer.verifier().vkey();
-    let mut store = desk.store()?;
-    if !store.reader().hands_over_to(&vkey)? {
-        store.hand_over(&desk.writer(), &signer)?;
-    }
+    let vkey = handed_over(desk, &mut desk.store()?, &read_key(next, origin)?)?;
     output::line(format!(
-        "both keys signed the change; from now on checkpoints are signed by\n{vkey}\nPut {} in the place of {} and restart a running `serve`: until then nothing is appended. Give this line to your auditor, and destroy the old key.",
+        "both keys signed the change; from now on checkpoints are signed by\n{vkey}\nPut {} in the place of {}, with its public line, and restart a running `serve`: until then nothing is appended. Give this line to your auditor, and destroy the old key. Access tokens have to be made again.",
         next.display(),
         path.display()
     ));
     Ok(Ended::Well)
 }
 
+fn refuse_demo(desk: &Desk) -> Result<(), CliError> {
+    match desk.config.demo {
+        Some(_) => {
+            Err(CliError::Usage("a demonstration's key comes from its seed and is not rotated".into()))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Writes the change into the ledger, unless it is the last thing that stands there. Gives the public line.
+fn handed_over(desk: &Desk, store: &mut Store, signer: &Signer) -> Result<String, CliError> {
+    let vkey = signer.verifier().vkey();
+    if !store.reader().hands_over_to(&vkey)? {
+        store.hand_over(&desk.writer(), signer)?;
+    }
+    Ok(vkey)
+}
+
 /// Makes a new key, hands the signing over to it in the ledger, and puts it in the place of the old one. After a crash
 /// the same command goes on where it ended: the new key is on disk before the ledger names it.
 pub(super) fn rotate(desk: &Desk) -> Result<Ended, CliError> {
-    if desk.config.demo.is_some() {
-        return Err(CliError::Usage("a demonstration's key comes from its seed and is not rotated".into()));
-    }
+    refuse_demo(desk)?;
     let (path, origin) = (&desk.config.ledger.signing_key, &desk.config.ledger.origin);
     let next = path.with_extension("key.next");
     let mut store = desk.store()?;
@@ -67,10 +80,7 @@ pub(super) fn rotate(desk: &Desk) -> Result<Ended, CliError> {
         write(&next, origin, &secret)?;
     }
     let signer = if next.exists() { read_key(&next, origin)? } else { read_key(path, origin)? };
-    let vkey = signer.verifier().vkey();
-    if !store.reader().hands_over_to(&vkey)? {
-        store.hand_over(&desk.writer(), &signer)?;
-    }
+    let vkey = handed_over(desk, &mut store, &signer)?;
     let old = path.with_extension(format!("key.until-{}", store.reader().size()?));
     let renamed = |from: &Path, to: &Path| {
         std::fs::rename(from, to)

@@ -11,6 +11,8 @@ use crate::ledger::private::Erasures;
 use crate::store::{Reader, Store, StoreError};
 use anyhow::Context;
 use base64::{Engine, engine::general_purpose::STANDARD};
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 
 pub(super) fn run(desk: &Desk, command: &Ledger) -> Result<Ended, CliError> {
@@ -125,23 +127,32 @@ fn backup(desk: &Desk, file: &Path) -> Result<Ended, CliError> {
     if file.exists() {
         return Err(CliError::Usage(predates(&store, file)?));
     }
-    let is_streamed = file == Path::new("-");
-    let intact = if is_streamed { streamed(desk, &store)? } else { copied(&store, file)? };
+    let (intact, copy) = if file == Path::new("-") {
+        let (intact, copy) = unnamed(desk, &store)?;
+        (intact, Some(copy))
+    } else {
+        (copied(&store, file)?, None)
+    };
     let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let (size, root, openings) = (intact.checkpoint.size, intact.checkpoint.root_base64(), intact.openings);
     let (payload, now) = (LedgerBackup { file: name.clone(), size, root, openings }, desk.clock.now());
     let key = format!("{name} {now}");
     let entry = Evidence::event(Kind::LedgerBackup, "actledger", key, "ledger:backup".into(), now, &payload);
     store.append(&desk.writer(), vec![entry])?;
-    let said = format!(
-        "{} entries copied to {} and verified, {openings} private values among them.\nErasures from now on do not reach this copy: `ledger erase-private` names it.",
-        size,
-        if is_streamed { "stdout".into() } else { file.display().to_string() },
-    );
-    if is_streamed {
-        output::note(said)
-    } else {
-        output::line(said)
+    let said = |to: &str| {
+        format!(
+            "{size} entries copied to {to} and verified, {openings} private values among them.\nErasures from now on do not reach this copy: `ledger erase-private` names it."
+        )
+    };
+    match copy {
+        // A container has no other way out.
+        Some(mut copy) => {
+            let mut to = std::io::stdout().lock();
+            let taken = std::io::copy(&mut copy, &mut to).and_then(|_| to.flush());
+            taken.context("the copy was not taken to its end")?;
+            output::note(said("stdout"));
+        }
+        None => output::line(said(&file.display().to_string())),
     }
     Ok(Ended::Well)
 }
@@ -150,15 +161,14 @@ fn copied(store: &Store, file: &Path) -> Result<Intact, CliError> {
     Ok(store.backup(file).context("the backup was not made")?)
 }
 
-/// A copy that was verified on the disk of the ledger, on stdout: what is in a container has no other way out.
-fn streamed(desk: &Desk, store: &Store) -> Result<Intact, CliError> {
-    let beside = desk.config.ledger.path.parent().unwrap_or(Path::new("."));
-    let folder = tempfile::tempdir_in(beside).context("no room for the copy")?;
-    let file = folder.path().join("ledger.db");
-    let intact = copied(store, &file)?;
-    let mut from = std::fs::File::open(&file).context("cannot read the copy")?;
-    std::io::copy(&mut from, &mut std::io::stdout().lock()).context("the copy was not taken to its end")?;
-    Ok(intact)
+/// A copy on the disk of the ledger, which has no name any more once it was verified: nothing of it stays there.
+fn unnamed(desk: &Desk, store: &Store) -> Result<(Intact, File), CliError> {
+    let path = desk.config.ledger.path.with_extension("copy");
+    let _ = std::fs::remove_file(&path);
+    let intact = copied(store, &path)?;
+    let file = File::open(&path).context("cannot read the copy")?;
+    std::fs::remove_file(&path).context("cannot take the name of the copy away")?;
+    Ok((intact, file))
 }
 
 /// What to say of a file that is there: it is not written over, and it may hold what was erased since.

@@ -56,7 +56,9 @@ impl Config {
         if jiff::tz::TimeZone::get(&self.timezone).is_err() {
             return refuse("timezone", &self.timezone, "give an IANA zone, for example \"Europe/Berlin\"");
         }
-        if self.ledger.origin.is_empty() || self.ledger.origin.contains(['+', ' ', '\n', '\t']) {
+        if self.ledger.origin.is_empty()
+            || self.ledger.origin.contains(|c: char| c == '+' || c.is_whitespace())
+        {
             let right = "a name without spaces and +, for example \"actledger.example.com/main\"";
             return refuse("ledger.origin", &self.ledger.origin, right);
         }

@@ -57,26 +57,22 @@ impl<'a> Live<'a> {
         }
     }
 
-    /// What a pass could not read, by its first steps, in a line each. Nothing of them is kept.
+    /// What a pass begins with, until something was read. Nothing of it is kept.
     ///
     /// # Errors
     /// Why the source cannot be read at all.
-    pub fn lacks(&mut self, record: &dyn Record) -> Result<Vec<String>, String> {
-        let steps = match self {
-            Live::Artifacts(pass) => return pass.lacks(),
-            // Policy sets and the audit trail, a page of runs, what these lead to.
-            Live::Organization(_) => 3,
-            Live::Aws(_) | Live::Cluster(_) => 1,
-        };
-        let mut lacks = Vec::new();
-        for _ in 0..steps {
-            let step = self.step(record)?;
-            lacks.extend(step.gathered.gaps);
-            if step.last {
-                break;
+    pub fn tried(&mut self, record: &dyn Record) -> Result<Gathered, String> {
+        if let Live::Artifacts(pass) = self {
+            return pass.tried();
+        }
+        let mut tried = Gathered::default();
+        loop {
+            let Step { gathered, last, .. } = self.step(record)?;
+            tried.absorb(gathered);
+            if last || tried.counts.read > 0 {
+                return Ok(tried);
             }
         }
-        Ok(lacks)
     }
 
     /// What a pass would read, in words.

@@ -90,6 +90,9 @@ impl Store {
     /// # Errors
     /// See [`StoreError`]; nothing was written then.
     pub fn hand_over(&mut self, writer: &Writer<'_>, next: &Signer) -> Result<Appended, StoreError> {
+        if next.verifier() == writer.signer.verifier() {
+            return Err(StoreError::SignsAlready(next.verifier().vkey()));
+        }
         let public_key = next.verifier().vkey();
         let (key, payload, now) = (public_key.clone(), LedgerKey { public_key }, writer.clock.now());
         let entry = Evidence::event(Kind::LedgerKey, "actledger", key, "ledger:key".into(), now, &payload);

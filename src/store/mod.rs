@@ -45,6 +45,9 @@ pub enum StoreError {
         /// The kind of file system.
         filesystem: String,
     },
+    /// A change from a key to itself would break the record.
+    #[error("{0} signs already; nothing was written")]
+    SignsAlready(String),
     /// The clock went back.
     #[error(
         "the clock says {now}, the last entry was recorded at {head}: set the clock; nothing was written. If it was that entry's clock that was wrong, begin a new ledger: actledger ledger succeed"

@@ -50,6 +50,14 @@ fn a_rotated_key_signs_on_and_the_old_one_no_longer() {
 #[test]
 fn a_log_has_the_name_that_it_is_given_and_check_tells_when_the_line_for_auditors_is_not_its_own() {
     let world = World { dir: tempfile::tempdir().unwrap() };
+    for odd in ["a b", "a\" #", "a+b", "a\\u0041", ""] {
+        assert!(!world.run(&["init", "--origin", odd]).status.success(), "{odd}");
+    }
+    assert!(!world.path("keys").exists() && !world.config().exists(), "nothing was written");
+    assert!(world.run(&["init", "--origin", "ledger.example.org/eu"]).status.success());
+    std::fs::remove_dir_all(world.path("keys")).unwrap();
+    let other = world.run(&["init", "--origin", "ledger.example.org/us"]);
+    assert!(stderr(&other).contains("says origin ledger.example.org/eu"), "{}", stderr(&other));
     assert!(world.run(&["init", "--origin", "ledger.example.org/eu"]).status.success());
     let line = std::fs::read_to_string(world.path("keys/ledger.vkey")).unwrap();
     assert!(line.starts_with("ledger.example.org/eu+"), "{line}");
@@ -81,8 +89,18 @@ fn in_a_container_a_key_is_handed_over_and_a_backup_leaves_by_stdout() {
         assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
     }
     assert!(stderr(&world.run(&["assess"])).contains("the signing key is"), "the old one signs nothing more");
+    assert!(stdout(&world.run(&["check"])).contains("nothing can be appended"), "check tells");
     std::fs::copy(&next, world.path("keys/ledger.key")).unwrap();
     assert_eq!(world.run(&["assess"]).status.code(), Some(0));
+    // A change from a key to itself would break the record.
+    for again in [&["--next", next.to_str().unwrap()][..], &["--next", "keys/ledger.key"]] {
+        let done = world.run(&[&["ledger", "rotate-key"], again].concat());
+        assert!(
+            done.status.code() != Some(0) && stderr(&done).contains("signs already"),
+            "{}",
+            stderr(&done)
+        );
+    }
     assert_eq!(world.run(&["verify"]).status.code(), Some(0));
     let done = world.run(&["ledger", "backup", "-"]);
     assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
@@ -90,8 +108,9 @@ fn in_a_container_a_key_is_handed_over_and_a_backup_leaves_by_stdout() {
     std::fs::write(&copy, &done.stdout).unwrap();
     let verified = elsewhere.run(&["verify", "--ledger", copy.to_str().unwrap()]);
     assert_eq!(verified.status.code(), Some(0), "{}{}", stdout(&verified), stderr(&verified));
-    let left = std::fs::read_dir(world.path("var")).unwrap().filter(|f| f.as_ref().unwrap().path().is_dir());
-    assert!(left.into_iter().all(|f| !f.unwrap().file_name().to_string_lossy().starts_with(".tmp")));
+    let left = std::fs::read_dir(world.path("var")).unwrap().map(|f| f.unwrap().file_name());
+    assert!(left.into_iter().all(|name| name != "ledger.copy"));
+    assert_eq!(world.run(&["verify"]).status.code(), Some(0));
 }
 
 #[test]

@@ -130,14 +130,13 @@ fn the_platform_is_read_registered_and_reported_by_mail() {
     let told = std::fs::read_to_string(&mail).unwrap().replace("\r\n", "\n").replace("=\n", "");
     assert!(told.contains("AI systems: 20 limited") && !told.contains("not registered"), "{told}");
     assert!(told.contains("RECORD intact") && told.contains("\nledger.example.org/main\n"), "{told}");
-    // Whoever writes an annotation of any length does not fill reports and mail with it.
+    // Whoever writes an annotation of any length does not fill reports with it.
     let report = files(&world.path("var/reports"), "json").into_iter().find(|f| f.ends_with("report.json"));
     let report: Value = serde_json::from_slice(&std::fs::read(report.unwrap()).unwrap()).unwrap();
     let said = strings(&report);
     let of_long = said.iter().filter(|s| s.contains("refers to https://registry.example.net/aaa"));
     let lengths: Vec<usize> = of_long.map(String::len).collect();
     assert!(!lengths.is_empty() && lengths.iter().all(|l| *l < 500), "{lengths:?}");
-    assert!(!told.contains(&"a".repeat(400)));
     // Each source is in the record, and so is the copy in the locked bucket.
     for kind in ["flow_log.object", "artifact.version", "kubernetes.workload", "sentinel.run", "anchor.made"]
     {

@@ -13,8 +13,8 @@ const HEAD: &str = "\
 # What the service has to be allowed
 
 Nothing here writes to what is watched; the archive alone is written to. What is not granted is a gap in the coverage of the report, with
-what was refused, and the rest is read: leave out what you do not want to give. `actledger check` tries what reading asks for; writing to
-the archive cannot be tried without leaving something there. The module `deploy/terraform/modules/daemon` grants the part in AWS,
+what was refused, and the rest is read: leave out what you do not want to give. `actledger check` tries what a pass begins with; the plans of runs,
+watching, and writing to the archive, which would leave something there, it does not try. The module `deploy/terraform/modules/daemon` grants the part in AWS,
 `deploy/kubernetes/rbac.yaml` the one in a cluster; tests hold both to this table, and `make test` the table, by the names of its actions,
 to what the program asks servers for in all tests.
 ";

@@ -12,10 +12,14 @@ const ORIGIN: &str = "actledger.example.com/main";
 const REGISTER: &str = include_str!("systems.toml");
 
 /// For a config that is there and whose key is not: makes the key and touches nothing else.
-fn key_alone(path: &Path, dir: &Path) -> Result<Ended, CliError> {
+fn key_alone(path: &Path, dir: &Path, origin: Option<&str>) -> Result<Ended, CliError> {
     let text = std::fs::read_to_string(path).map_err(|e| CliError::NoConfig(path.to_owned(), e))?;
     let config = Config::parse(&text, &path.display().to_string(), dir)?;
     let key = &config.ledger.signing_key;
+    if let Some(origin) = origin.filter(|origin| *origin != config.ledger.origin) {
+        let (told, path) = (&config.ledger.origin, path.display());
+        return Err(CliError::Usage(format!("{path} says origin {told}, not {origin}; nothing was written")));
+    }
     if key.exists() {
         let (config, key) = (path.display(), key.display());
         return Err(CliError::Usage(format!("{config} and {key} are there already; nothing was written")));
@@ -31,10 +35,13 @@ pub(super) fn run(path: &Path, origin: Option<&str>) -> Result<Ended, CliError> 
     let dir = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let text = CONFIG.replace(ORIGIN, origin.unwrap_or(ORIGIN));
     let config = Config::parse(&text, "the template", dir)?;
+    if let Some(origin) = origin.filter(|origin| *origin != config.ledger.origin) {
+        return Err(CliError::Usage(format!("{origin:?} is no name of a log: letters, digits and . - / _")));
+    }
     let register = dir.join("systems.toml");
     let key = &config.ledger.signing_key;
     if path.exists() {
-        return key_alone(path, dir);
+        return key_alone(path, dir, origin);
     }
     if let Some(there) = [path, &register, key].into_iter().find(|p| p.exists()) {
         return Err(CliError::Usage(format!("{} is there already; nothing was written", there.display())));
@@ -57,7 +64,7 @@ pub(super) fn run(path: &Path, origin: Option<&str>) -> Result<Ended, CliError> 
         vec![format!("wrote {}", key.with_extension("vkey").display()), vkey],
         vec![
             String::new(),
-            "give this line to your auditor today, unless you change `origin`: then begin again with `init --origin`".into(),
+            "give this line to your auditor today. If you change `origin`, remove keys/ and run `init` again first".into(),
         ],
     ]);
     output::line(

@@ -5,7 +5,7 @@ use super::{Extra, SourceStatus, commit, context, cursor, failed, fits};
 use crate::act::SourceKind;
 use crate::config::Source;
 use crate::jobs::{Desk, JobError};
-use crate::sources::{Context, Live, Record, Start, Step};
+use crate::sources::{Context, Gathered, Live, Record, Start, Step};
 use crate::store::Store;
 use std::time::{Duration, Instant};
 
@@ -76,25 +76,27 @@ fn start(desk: &Desk, source: &Source, cursor: Option<&str>) -> Start {
 pub struct Tried {
     /// What a pass would read, in words.
     pub said: String,
-    /// What it could not read, in a line each.
-    pub lacks: Vec<String>,
+    /// What one began with.
+    pub gathered: Gathered,
 }
 
 /// Tries what a pass asks a live source for. Nothing is written.
 ///
 /// # Errors
 /// Why it cannot be reached, or the ledger's reason.
-pub fn tried(desk: &Desk, kind: SourceKind, context: &Context<'_>) -> Result<Tried, String> {
-    let source = context.source;
+pub fn tried(desk: &Desk, kind: SourceKind, source: &Source) -> Result<Tried, String> {
     let told = |e: JobError| e.to_string();
-    let of = |start: Start, record: &dyn Record| {
+    let of = |context: &Context<'_>, start: Start, record: &dyn Record| {
         let said = Live::open(kind, context, start)?.waiting(record)?;
-        Ok(Tried { said, lacks: Live::open(kind, context, start)?.lacks(record)? })
+        Ok(Tried { said, gathered: Live::open(kind, context, start)?.tried(record)? })
     };
     if !desk.config.ledger.path.exists() {
-        return of(start(desk, source, None), &Nothing);
+        let mut context = Context::new(source, desk.watched());
+        context.manifests.clone_from(&desk.catalogue.pack.manifest_names);
+        return of(&context, start(desk, source, None), &Nothing);
     }
     let store = desk.store().map_err(told)?;
     let before = cursor(&store, source).map_err(told)?;
-    of(start(desk, source, before.as_deref()), &OfSource(&store, source))
+    let context = context(desk, &store, kind, source).map_err(told)?;
+    of(&context, start(desk, source, before.as_deref()), &OfSource(&store, source))
 }

@@ -230,18 +230,19 @@ impl<'a> Pass<'a> {
     ///
     /// # Errors
     /// The bucket cannot be listed.
-    pub fn lacks(&self) -> Result<Vec<String>, String> {
+    pub fn tried(&self) -> Result<Gathered, String> {
         let first = self.session.runtime.block_on(Listing::new(self.place.clone(), "", &[]).next())?;
-        let (_, mut lacks) = self.session.runtime.block_on(self.place.posture());
+        let (_, gaps) = self.session.runtime.block_on(self.place.posture());
+        let mut tried = Gathered { gaps, ..Gathered::default() };
         let version = first.iter().flatten().find(|item| item.stored.is_some());
         match version.map(|v| self.session.runtime.block_on(self.place.detail(&v.key, &v.version_id))) {
             Some(Read::Told(told)) => {
-                lacks.extend(told.refused.into_iter().filter(|r| !r.is_of_object).map(|r| r.why));
-                lacks.extend(told.unread);
+                let refused = told.refused.into_iter().filter(|r| !r.is_of_object).map(|r| r.why);
+                refused.chain(told.unread).for_each(|why| tried.gap(why));
             }
-            Some(Read::Failed(why)) => lacks.push(why),
+            Some(Read::Failed(why)) => tried.gap(why),
             Some(Read::Vanished) | None => {}
         }
-        Ok(lacks)
+        Ok(tried)
     }
 }
