@@ -89,7 +89,7 @@ fn key(desk: &Desk) -> Line {
     let told = std::fs::read_to_string(&public).ok();
     let is_other = told.is_some_and(|told| told.trim() != vkey);
     let signs = Reader::open(&desk.config.ledger.path).and_then(|r| r.in_force(desk.signer.verifier()));
-    let is_strange = desk.config.ledger.path.exists() && !signs.unwrap_or(false);
+    let is_strange = matches!(signs, Ok(false));
     let mut l = line("key", &desk.config.ledger.origin, !is_other && !is_strange, vkey.as_str());
     l.more.extend(
         is_strange.then(|| "the ledger is signed by another key: nothing can be appended".to_owned()),

@@ -6,6 +6,9 @@ use crate::evidence::{Evidence, Kind, Time};
 use serde_json::Value;
 use std::time::Duration;
 
+/// Steps in which something to read is looked for: the first ones may have nothing.
+const TRIED: usize = 4;
+
 /// A pass over a live source.
 pub enum Live<'a> {
     /// Flow logs in S3 or CloudWatch Logs.
@@ -66,13 +69,14 @@ impl<'a> Live<'a> {
             return pass.tried();
         }
         let mut tried = Gathered::default();
-        loop {
+        for _ in 0..TRIED {
             let Step { gathered, last, .. } = self.step(record)?;
             tried.absorb(gathered);
             if last || tried.counts.read > 0 {
-                return Ok(tried);
+                break;
             }
         }
+        Ok(tried)
     }
 
     /// What a pass would read, in words.
