@@ -45,6 +45,7 @@ bench: tools
 	cargo bench --locked --bench ledger
 	cargo bench --locked --bench assessment
 	cargo bench --locked --bench cluster
+	cargo bench --locked --bench artifacts
 	cargo bench --locked --bench organization
 	cargo bench --locked --bench flow_logs
 

@@ -170,6 +170,7 @@ data "aws_iam_policy_document" "bucket" {
   }
 }
 
+# AWS adds what it misses to the policy of a bucket when a flow log is made for it: a plan afterwards shows it.
 resource "aws_s3_bucket_policy" "this" {
   for_each   = local.buckets
   bucket     = aws_s3_bucket.this[each.key].id
