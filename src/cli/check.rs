@@ -4,7 +4,7 @@ use super::{CliError, Ended, output};
 use crate::act::SourceKind;
 use crate::assessment::Facts;
 use crate::config::{Source, cron};
-use crate::jobs::{self, Desk};
+use crate::jobs::{self, Desk, Tried};
 use crate::mail::Transport;
 use crate::report::Zone;
 use crate::sources::{Context, Gathered, files, gather};
@@ -136,61 +136,45 @@ fn register(desk: &Desk) -> Line {
     l
 }
 
-/// Parses the newest look of each source, writes nothing.
+/// What each source shows now. Nothing is written.
 fn sources(desk: &Desk) -> Vec<Line> {
-    let mut lines = Vec::new();
-    for (kind, source) in desk.config.sources() {
-        if !source.collect {
-            let why = source.reason.clone().unwrap_or_default();
-            lines.push(line(kind.name(), &source.name, false, format!("switched off: {why}")));
-            continue;
-        }
-        if !source.is_folder() {
-            lines.push(live(desk, kind, source));
-            continue;
-        }
-        let context = Context::new(source, desk.watched());
-        lines.push(match files::looks(&source.folder(&desk.config.base)) {
-            Err(why) => {
-                let mut l = line(kind.name(), &source.name, false, why);
-                l.more.push(lost(desk, kind));
-                l
-            }
-            Ok(looks) => match looks.last() {
-                None => line(kind.name(), &source.name, false, "no look"),
-                Some(last) => {
-                    let g = gather(kind, &context, last.at, desk.clock.now(), files::read(last));
-                    let when = if last.at.is_some() { last.name.clone() } else { "look time unknown".into() };
-                    let mut l = line(
-                        kind.name(),
-                        &source.name,
-                        g.gaps.is_empty() && g.counts.quarantined == 0,
-                        format!("{} looks, newest {when}: {}", looks.len(), g.read),
-                    );
-                    l.more = remarks(&g);
-                    l
-                }
-            },
-        });
-    }
-    lines
+    desk.config.sources().map(|(kind, source)| of_source(desk, kind, source)).collect()
 }
 
-/// Tries a live source, and says what a pass would read and what it would lack.
-fn live(desk: &Desk, kind: SourceKind, source: &Source) -> Line {
-    match jobs::tried(desk, kind, source) {
-        Ok(jobs::Tried { said, gathered }) => {
-            let is_whole = gathered.gaps.is_empty() && gathered.counts.quarantined == 0;
-            let mut l = line(kind.name(), &source.name, is_whole, said);
+fn of_source(desk: &Desk, kind: SourceKind, source: &Source) -> Line {
+    let of = |ok, said| line(kind.name(), &source.name, ok, said);
+    if !source.collect {
+        return of(false, format!("switched off: {}", source.reason.as_deref().unwrap_or_default()));
+    }
+    let tried = if source.is_folder() {
+        newest(desk, kind, source)
+    } else {
+        jobs::tried(desk, kind, source).map(Some)
+    };
+    match tried {
+        Ok(Some(Tried { said, gathered })) => {
+            let mut l = of(gathered.gaps.is_empty() && gathered.counts.quarantined == 0, said);
             l.more = remarks(&gathered);
             l
         }
+        Ok(None) => of(false, "no look".into()),
         Err(why) => {
-            let mut l = line(kind.name(), &source.name, false, why);
+            let mut l = of(false, why);
             l.more.push(lost(desk, kind));
             l
         }
     }
+}
+
+/// What the newest look in a folder shows; none where there is no look.
+fn newest(desk: &Desk, kind: SourceKind, source: &Source) -> Result<Option<Tried>, String> {
+    let looks = files::looks(&source.folder(&desk.config.base))?;
+    let Some(last) = looks.last() else { return Ok(None) };
+    let context = Context::new(source, desk.watched());
+    let gathered = gather(kind, &context, last.at, desk.clock.now(), files::read(last));
+    let when = if last.at.is_some() { last.name.as_str() } else { "look time unknown" };
+    let said = format!("{} looks, newest {when}: {}", looks.len(), gathered.read);
+    Ok(Some(Tried { said, gathered }))
 }
 
 fn remarks(g: &Gathered) -> Vec<String> {

@@ -226,24 +226,26 @@ pub fn kubernetes() -> Vec<Permission> {
             (_, "Namespace") => NAMED,
             _ => WATCHED,
         };
-        Permission { part: "clusters", action: r.name(), verbs, on: "the cluster", purpose, lost }
+        of_cluster(r.name(), verbs, purpose, lost)
     };
-    let mut all: Vec<Permission> = RESOURCES.iter().map(of).collect();
-    let named = |action: &str, purpose, lost| Permission {
-        part: "clusters",
-        action: action.to_owned(),
-        verbs: WATCHED,
-        on: "the cluster",
-        purpose,
-        lost,
-    };
-    all.push(named(
-        "*.constraints.gatekeeper.sh",
+    let constraints = of_cluster(
+        "*.constraints.gatekeeper.sh".to_owned(),
+        WATCHED,
         "constraints and their violations: each template makes a kind of its own",
         "all findings of Gatekeeper",
-    ));
-    all.push(named("events", "denials, which leave no other trace", "admission-bypass: what was denied"));
-    all
+    );
+    let (purpose, lost) = ("denials, which leave no other trace", "admission-bypass: what was denied");
+    let events = of_cluster("events".to_owned(), WATCHED, purpose, lost);
+    RESOURCES.iter().map(of).chain([constraints, events]).collect()
+}
+
+fn of_cluster(
+    action: String,
+    verbs: &'static [&'static str],
+    purpose: &'static str,
+    lost: &'static str,
+) -> Permission {
+    Permission { part: "clusters", action, verbs, on: "the cluster", purpose, lost }
 }
 
 /// What tokens of HCP Terraform are allowed.

@@ -1,23 +1,11 @@
 //! The map of the code holds: modules use only modules above them, pure modules do no I/O, SQL stands in one place.
 
-use crate::support::project;
+use crate::support::{files, project};
 use std::path::{Path, PathBuf};
 
 /// Every Rust file of the program.
 pub(crate) fn sources() -> Vec<PathBuf> {
-    let (mut found, mut open) = (Vec::new(), vec![project().join("src")]);
-    while let Some(dir) = open.pop() {
-        for item in std::fs::read_dir(dir).unwrap() {
-            let path = item.unwrap().path();
-            if path.is_dir() {
-                open.push(path);
-            } else if path.extension().is_some_and(|e| e == "rs") {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    found
+    files(&project().join("src"), "rs")
 }
 
 /// Modules in the order of lib.rs, and whether each is pure.

@@ -1,7 +1,7 @@
 //! Dying, and being lied to, at the n-th write, sync or rename; and a disk that is full. From outside the program, by a
 //! library that is loaded in front of libc.
 
-use crate::support::{World, copy_of, project, sqlite, stderr, stdout};
+use crate::support::{World, copy_of, project, sqlite, stderr, stdout, until};
 use actledger::evidence::{Kind, json};
 use actledger::ledger::private::comparable;
 use actledger::store::Reader;
@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
 /// The library, built once.
 fn faults() -> &'static Path {
@@ -220,14 +219,8 @@ fn a_disk_of_half_a_megabyte_is_full_and_grows() {
     assert_eq!(evidence(&world), evidence(&whole));
 }
 
-/// Waits until something holds; a daemon looks for work once a minute.
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !holds() {
-        assert!(started.elapsed() < Duration::from_secs(150), "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(500));
-    }
-}
+/// Seconds in which a daemon, which looks for work once a minute, has done it.
+const DAEMON: u64 = 150;
 
 #[test]
 fn the_daemon_carries_on_when_space_is_back() {
@@ -249,16 +242,16 @@ fn the_daemon_carries_on_when_space_is_back() {
         .unwrap();
     let entries = || sqlite(&world.ledger(), "SELECT count(*) FROM entry").trim().parse::<u64>().unwrap();
     let register = |text: &str| std::fs::write(world.path("systems.toml"), text).unwrap();
-    until("the first report", || world.ledger().exists() && entries() > 5);
+    until("the first report", DAEMON, || world.ledger().exists() && entries() > 5);
     std::fs::write(&flag, "").unwrap();
     register("[[system]]\nid = \"credit\"\nteam = \"lending\"\n");
-    until("the error", || std::fs::read_to_string(&log).unwrap().contains("disk is full"));
+    until("the error", DAEMON, || std::fs::read_to_string(&log).unwrap().contains("disk is full"));
     let held = entries();
     assert!(daemon.try_wait().unwrap().is_none(), "the daemon died");
     std::fs::remove_file(&flag).unwrap();
-    until("new entries", || entries() > held);
+    until("new entries", DAEMON, || entries() > held);
     let system = "SELECT count(*) FROM entry WHERE CAST(bytes AS TEXT) LIKE '%\"kind\":\"register.system\"%'";
-    until("the system", || sqlite(&world.ledger(), system).trim() == "1");
+    until("the system", DAEMON, || sqlite(&world.ledger(), system).trim() == "1");
     let _ = Command::new("kill").arg(daemon.id().to_string()).status();
     assert!(daemon.wait().unwrap().success());
     assert_eq!(world.run(&["verify"]).status.code(), Some(0));

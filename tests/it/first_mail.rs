@@ -3,15 +3,14 @@
 
 use crate::delivery::Aws;
 use crate::pages::Served;
-use crate::platform::{files, printed, strings, terraform};
+use crate::platform::{printed, strings, terraform};
 use crate::support::kube_api::kubeconfig;
 use crate::support::tfe_api::{AUDIT_TOKEN, TOKEN};
-use crate::support::{AWS, Server, World, stdout};
+use crate::support::{AWS, Server, World, files, stdout, until};
 use crate::{cluster, organization};
 use actledger::clock::Clock;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 /// What the module storage makes, with a model and with flow logs as the module network has them delivered: Parquet of its format.
 fn filled(aws: &Aws) {
@@ -76,15 +75,6 @@ audit_token_file = "audit"
     )
 }
 
-/// Waits for something, two minutes at most.
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let came = (0..1200).any(|_| {
-        std::thread::sleep(Duration::from_millis(100));
-        holds()
-    });
-    assert!(came, "{what} did not come");
-}
-
 #[test]
 fn the_platform_is_read_registered_and_reported_by_mail() {
     let aws = Aws::start();
@@ -104,7 +94,7 @@ fn the_platform_is_read_registered_and_reported_by_mail() {
     assert!(!said.contains("[[system]]"), "nothing was judged yet: {said}");
     // A first start without mail.
     let served = Served::within(&world, &AWS);
-    until("a report", || {
+    until("a report", 120, || {
         std::fs::read_dir(world.path("var/reports")).is_ok_and(|mut all| all.next().is_some())
     });
     drop(served);
@@ -125,7 +115,7 @@ fn the_platform_is_read_registered_and_reported_by_mail() {
     std::fs::write(world.config(), format!("{text}{mail}")).unwrap();
     let served = Served::within(&world, &AWS);
     let mail = world.path("received-0.eml");
-    until("a mail", || mail.exists());
+    until("a mail", 120, || mail.exists());
     drop(served);
     let told = std::fs::read_to_string(&mail).unwrap().replace("\r\n", "\n").replace("=\n", "");
     assert!(told.contains("AI systems: 20 limited") && !told.contains("not registered"), "{told}");

@@ -1,6 +1,6 @@
 //! What lies under deploy/: Terraform, manifests, units and rules, as their own checkers read them.
 
-use crate::support::{node_modules, project, stderr, stdout, tools};
+use crate::support::{files, node_modules, project, stderr, stdout, tools};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -26,20 +26,6 @@ pub(crate) fn terraform(folder: &str) -> Vec<Value> {
         hcl::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
     };
     files(&deploy("terraform").join(folder), "tf").iter().map(read).collect()
-}
-
-/// Files with an ending, below a folder.
-pub(crate) fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for path in std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path()) {
-        match path.is_dir() {
-            true => found.extend(files(&path, ending)),
-            false if path.extension().is_some_and(|e| e == ending) => found.push(path),
-            false => {}
-        }
-    }
-    found.sort();
-    found
 }
 
 /// Strings in a value.

@@ -3,8 +3,8 @@
 
 use crate::cluster::{DEPLOYMENTS, TEMPLATES, entries, items, pass, recorded, server, world};
 use crate::support::kube_api::{Fault, KubeApi};
-use crate::support::{World, project, sqlite};
-use crate::watches::{Watching, until};
+use crate::support::{World, project, sqlite, until};
+use crate::watches::Watching;
 use actledger::evidence::sha256_hex;
 use actledger::jobs::SourceStatus;
 use serde_json::{Value, json};
@@ -153,7 +153,7 @@ fn what_happened_to_the_recorded_cluster_gives_the_expected_history() {
 
     api.requests();
     api.replay(REGISTRY, &lines("gone-410-watch.jsonl"));
-    until("a watch begun anew", || api.watches(None) == 1);
+    until("a watch begun anew", 30, || api.watches(None) == 1);
     let said = history.step("12:11:23 the watch was told 410", 0).not_seen;
     assert!(said.iter().any(|g| g.contains("was not watched: mlmodelregistry (410: ")), "{said:#?}");
 

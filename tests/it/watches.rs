@@ -1,8 +1,8 @@
 //! What a watch tells between two passes, and what it does not.
 
 use crate::cluster::{DEPLOYMENTS, entries, named, pass, server, world};
-use crate::support::World;
 use crate::support::kube_api::{Fault, KubeApi};
+use crate::support::{World, until};
 use actledger::jobs::{Desk, SourceStatus};
 use actledger::sources::kubernetes::Watches;
 use serde_json::{Value, json};
@@ -32,13 +32,13 @@ impl Watching {
         let source = std::sync::Arc::new(desk.config.gatekeeper[0].clone());
         let watches = Watches { source, changes: desk.changes["ml"].clone(), clock: desk.clock.clone() };
         runtime.spawn(watches.run());
-        until("every watch", || api.watches(None) == WATCHES);
+        until("every watch", 30, || api.watches(None) == WATCHES);
         Watching { desk, _runtime: runtime }
     }
 
     /// Once so many changes wait.
     pub(crate) fn waits_for(&self, changes: usize) {
-        until(&format!("{changes} changes"), || self.desk.changes["ml"].count() == changes);
+        until(&format!("{changes} changes"), 30, || self.desk.changes["ml"].count() == changes);
     }
 
     pub(crate) fn ingest(&self) -> SourceStatus {
@@ -46,17 +46,6 @@ impl Watching {
         let done = actledger::jobs::ingest(&self.desk, &mut store, &["ml".into()], &|_, _, _| {}).unwrap();
         done.sources[0].clone()
     }
-}
-
-/// Waits until something holds.
-pub(crate) fn until(what: &str, holds: impl Fn() -> bool) {
-    for _ in 0..600 {
-        if holds() {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    panic!("{what} did not come about in 30 s");
 }
 
 /// States of a subject that ends so, without the first so many entries of a kind: whether each is gone.
@@ -102,7 +91,7 @@ fn what_comes_and_goes_between_two_passes_is_in_the_record_and_a_span_without_a_
     // The server forgets: whatever happened meanwhile is not known, and that is said.
     api.requests();
     let now = api.compact();
-    until("every watch begun anew", || api.watches(Some(now)) == WATCHES);
+    until("every watch begun anew", 30, || api.watches(Some(now)) == WATCHES);
     let said = watching.ingest().not_seen;
     let lost = said.iter().filter(|g| g.starts_with("what came and went between ") && g.contains("410"));
     let lost: Vec<&String> = lost.collect();
@@ -124,7 +113,7 @@ fn what_may_be_listed_and_not_watched_is_told_by_every_pass() {
         let why = "was not watched: deployments (403";
         said.iter().any(|g| g.contains(why) && g.contains("the role needs watch on deployments"))
     };
-    until("a refusal", || refused(&watching.ingest().not_seen));
+    until("a refusal", 30, || refused(&watching.ingest().not_seen));
     assert_eq!((watching.desk.changed().len(), watching.ingest().entries), (0, 0), "it makes no pass due");
     assert!(refused(&watching.ingest().not_seen));
 }

@@ -18,6 +18,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// The folder of tools that `make test` sets up.
@@ -314,6 +315,29 @@ pub(crate) const AWS: [(&str, &str); 4] = [
     ("AWS_EC2_METADATA_DISABLED", "true"),
     ("AWS_CONFIG_FILE", "/nonexistent"),
 ];
+
+/// Files with an ending, below a folder.
+pub(crate) fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path()) {
+        match path.is_dir() {
+            true => found.extend(files(&path, ending)),
+            false if path.extension().is_some_and(|e| e == ending) => found.push(path),
+            false => {}
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Waits until something holds, so many seconds at most.
+pub(crate) fn until(what: &str, seconds: u64, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < Duration::from_secs(seconds), "{what} did not come about in {seconds} s");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
 
 /// What a script with a boto3 client `s3` (and `logs`, `ec2`) prints.
 pub(crate) fn boto(server: &Server, script: &str) -> String {

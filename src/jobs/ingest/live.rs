@@ -72,11 +72,11 @@ fn start(desk: &Desk, source: &Source, cursor: Option<&str>) -> Start {
     Start { now, cursor, since, again: false, hash: false, limit }
 }
 
-/// What a live source shows before it is collected.
+/// What a source shows before it is collected.
 pub struct Tried {
-    /// What a pass would read, in words.
+    /// What is there, in words.
     pub said: String,
-    /// What one began with.
+    /// What was read of it.
     pub gathered: Gathered,
 }
 
